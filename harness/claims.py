@@ -1,0 +1,91 @@
+"""Claims: statements written in a study before its runs, to be given a verdict afterwards."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from harness.responses import require_response
+
+Level = bool | int | float | str
+
+DEFAULT_MARGIN = 0.01  # nats of dev loss; below it a difference is of no practical interest
+
+
+class _Claim(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60, description="short name")
+    says: str = Field(min_length=1, max_length=300, description="the claim as it is usually taught")
+    response: str = Field("final/dev_loss", description="the outcome that decides")
+    where: dict[str, Level | tuple[Level, ...]] = Field(
+        default_factory=dict, description="cells meant: a level, or several, of some factors"
+    )
+    over: Literal["every", "mean"] = Field(
+        "mean", description="must hold in every cell meant, or in their mean"
+    )
+
+    @field_validator("response")
+    @classmethod
+    def _known_response(cls, value: str) -> str:
+        return require_response(value)
+
+
+class Threshold(_Claim):
+    """The response stays on one side of a number."""
+
+    kind: Literal["threshold"]
+    below: float | None = Field(None, description="the response is less than this")
+    above: float | None = Field(None, description="the response is more than this")
+
+    @model_validator(mode="after")
+    def _one_side(self) -> "Threshold":
+        if (self.below is None) == (self.above is None):
+            raise ValueError("a threshold needs either 'below' or 'above'")
+        return self
+
+
+class _Contrast(_Claim):
+    factor: str = Field(description="the factor whose levels are compared")
+    level: Level = Field(description="the level the claim is about")
+    versus: Level = Field(description="the level it is compared with")
+    margin: float = Field(DEFAULT_MARGIN, ge=0, description="δ, in the response's unit")
+
+
+class Difference(_Contrast):
+    """The level's response is lower (or higher) than the other level's by more than the margin."""
+
+    kind: Literal["difference"]
+    direction: Literal["lower", "higher"] = Field("lower", description="of level against versus")
+
+
+class Equivalence(_Contrast):
+    """The two levels' responses differ by less than the margin, either way."""
+
+    kind: Literal["equivalence"]
+
+
+class Interaction(_Contrast):
+    """The difference is lower (or higher) at `at[0]` of another factor than at `at[1]`."""
+
+    kind: Literal["interaction"]
+    by: str = Field(description="the other factor")
+    at: tuple[Level, Level] = Field(description="its two levels: difference at first − at second")
+    direction: Literal["lower", "higher"] = Field("lower", description="of at[0] against at[1]")
+
+
+Claim = Annotated[
+    Threshold | Difference | Equivalence | Interaction, Field(discriminator="kind")
+]
+
+
+def contrast_levels(claim: Claim) -> dict[str, tuple[Level, ...]]:
+    """Every factor that a claim names, with the levels it names of it."""
+    named: dict[str, tuple[Level, ...]] = {
+        factor: level if isinstance(level, tuple) else (level,)
+        for factor, level in claim.where.items()
+    }
+    if not isinstance(claim, Threshold):
+        named[claim.factor] = (claim.level, claim.versus)
+    if isinstance(claim, Interaction):
+        named[claim.by] = claim.at
+    return named

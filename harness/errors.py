@@ -1,0 +1,36 @@
+"""Mistakes a user can mend, told in one message: the rule, what was received, the remedy."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UserError(Exception):
+    """A mistake the user can mend; the command line prints it and exits with 2.
+
+    Args:
+        rule: what must hold, as a sentence without its full stop.
+        received: what was found instead.
+        remedy: what to do about it.
+    """
+
+    def __init__(self, rule: str, received: object, remedy: str) -> None:
+        super().__init__(rule, received, remedy)
+        self.rule = rule
+        self.received = received
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.rule}; received {self.received}. {self.remedy}"
+
+
+def suggest(word: object, valid: Iterable[object], noun: str = "one") -> str:
+    """The nearest valid word as advice, or all of them when none is near.
+
+    >>> suggest("bach", ["none", "batch", "layer"])
+    "Did you mean 'batch'?"
+    >>> suggest("x", ["none", "batch"], "norm")
+    'Valid norm: batch, none.'
+    """
+    names = sorted(str(name) for name in valid)
+    near = get_close_matches(str(word), names, n=1, cutoff=0.6)
+    return f"Did you mean '{near[0]}'?" if near else f"Valid {noun}: {', '.join(names)}."

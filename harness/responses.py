@@ -1,0 +1,111 @@
+"""The responses: numbers that a run comes down to, each a function of its history."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.errors import suggest
+from harness.history import SPLITS, Array, History
+
+
+@dataclass(frozen=True)
+class Response:
+    """A measured outcome of a run.
+
+    Attributes:
+        name: its name as an MLflow metric; `init/` is training mode on the first minibatch,
+            `last/` training mode on the last one, `final/` eval mode over whole splits.
+        label: for axes and tables, with the unit in brackets where there is one.
+        says: what it means, in one line.
+        of: computes it; NaN where the run has no such thing.
+        lower_is_better: None where neither end is good.
+    """
+
+    name: str
+    label: str
+    says: str
+    of: Callable[[History], float]
+    lower_is_better: bool | None = True
+
+
+def worst(layers: Array) -> float:
+    """The largest over the layers."""
+    return float(np.max(layers))
+
+
+def mean(layers: Array) -> float:
+    """The mean over the layers."""
+    return float(np.mean(layers))
+
+
+def growth(gradient_std: Array) -> float:
+    """Factor by which the gradient grows from a layer's outputs to those of the layer below.
+
+    The geometric mean over the layers; NaN with one layer or a vanished gradient.
+    """
+    if len(gradient_std) < 2 or not (gradient_std > 0).all():
+        return float("nan")
+    return float((gradient_std[0] / gradient_std[-1]) ** (1 / (len(gradient_std) - 1)))
+
+
+def middle_update(update_data: Array) -> float:
+    """The median over the hidden weights and the last."""
+    return float(np.median(update_data[1:]))
+
+
+def _final_loss(split: str) -> Callable[[History], float]:
+    return lambda run: float(run.final_loss[SPLITS.index(split)])
+
+
+RESPONSES: dict[str, Response] = {
+    response.name: response
+    for response in (
+        Response("final/dev_loss", "dev loss [nats]", "loss over the dev split", _final_loss("dev")),
+        Response("final/train_loss", "train loss [nats]", "loss over the train split", _final_loss("train")),
+        Response("final/test_loss", "test loss [nats]", "loss over the test split", _final_loss("test")),
+        Response("final/gap", "dev − train loss [nats]", "what is lost on unseen words",
+                 lambda run: float(run.final_loss[1] - run.final_loss[0])),
+        Response("final/saturation_worst", "saturation, worst layer", "share of |tanh| > 0.97 over the dev split",
+                 lambda run: worst(run.final_layers[:, 2])),
+        Response("final/saturation_mean", "saturation, mean of layers", "share of |tanh| > 0.97 over the dev split",
+                 lambda run: mean(run.final_layers[:, 2])),
+        Response("final/dead_units", "dead units", "share of hidden units with no slope on any dev context",
+                 lambda run: mean(run.final_layers[:, 3])),
+        Response("last/batch_loss", "minibatch loss [nats]", "mean loss of the last window of minibatches",
+                 lambda run: float(run.loss[-1])),
+        Response("last/saturation_worst", "saturation in training, worst layer", "share of |tanh| > 0.97",
+                 lambda run: worst(run.last(run.column("saturation")))),
+        Response("last/gradient_growth", "gradient growth per layer, backwards", "geometric mean of the ratios",
+                 lambda run: growth(run.last(run.column("gradient_std"))), None),
+        Response("last/update_data", "log10 update:data", "median over hidden and last weights",
+                 lambda run: middle_update(run.last(run.update_data)), None),
+        Response("init/loss", "initial loss [nats]", "loss of the first minibatch",
+                 lambda run: float(run.curve_loss[0])),
+        Response("init/saturation_worst", "saturation at init, worst layer", "share of |tanh| > 0.97",
+                 lambda run: worst(run.column("saturation")[0])),
+        Response("init/saturation_mean", "saturation at init, mean of layers", "share of |tanh| > 0.97",
+                 lambda run: mean(run.column("saturation")[0])),
+        Response("init/gradient_growth", "gradient growth per layer at init, backwards", "geometric mean of the ratios",
+                 lambda run: growth(run.column("gradient_std")[0]), None),
+        Response("init/update_data", "log10 update:data at init", "median over hidden and last weights",
+                 lambda run: middle_update(run.update_data[0]), None),
+    )
+}  # fmt: skip
+
+
+def require_response(name: str) -> str:
+    """The name itself, if there is such a response.
+
+    Raises:
+        ValueError: there is none; the message suggests the nearest.
+    """
+    if name not in RESPONSES:
+        raise ValueError(f"no such response. {suggest(name, RESPONSES, 'responses')}")
+    return name
+
+
+def responses(run: History) -> dict[str, float]:
+    """Every response that the run has, by name; what is not finite is left out."""
+    values = {name: response.of(run) for name, response in RESPONSES.items()}
+    return {name: value for name, value in values.items() if np.isfinite(value)}

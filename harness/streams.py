@@ -1,0 +1,16 @@
+"""Random streams: one explicit generator per purpose, never the global one."""
+
+import hashlib
+
+import torch
+
+
+def stream(seed: int, purpose: str) -> torch.Generator:
+    """A generator of its own for each (seed, purpose), so that no draw disturbs another.
+
+    Args:
+        seed: the block.
+        purpose: what is drawn: "weights", "minibatches" or "samples".
+    """
+    digest = hashlib.sha256(f"{seed}/{purpose}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
