@@ -73,9 +73,7 @@ class Interaction(_Contrast):
     direction: Literal["lower", "higher"] = Field("lower", description="of at[0] against at[1]")
 
 
-Claim = Annotated[
-    Threshold | Difference | Equivalence | Interaction, Field(discriminator="kind")
-]
+Claim = Annotated[Threshold | Difference | Equivalence | Interaction, Field(discriminator="kind")]
 
 
 def contrast_levels(claim: Claim) -> dict[str, tuple[Level, ...]]:

@@ -36,20 +36,31 @@ class Fields(BaseModel):
     context: int = Field(3, ge=1, le=32, description="characters the network sees")
     embedding: int = Field(10, ge=1, le=512, description="size of a character's embedding")
     norm: str = Field("batch", description="normalisation of each hidden layer")
-    output_norm: str = Field("", description="normalisation after the last Linear; default: as norm")
+    output_norm: str = Field(
+        "", description="normalisation after the last Linear; default: as norm"
+    )
     activation: str = Field("tanh", description="activation of each hidden layer")
-    residual: bool = Field(False, description="skip connection round each hidden block of equal width")
-    init: str = stackable("kaiming", description="hidden and last weights: N(0,1)/√fan_in, or N(0,1)")
+    residual: bool = Field(
+        False, description="skip connection round each hidden block of equal width"
+    )
+    init: str = stackable(
+        "kaiming", description="hidden and last weights: N(0,1)/√fan_in, or N(0,1)"
+    )
     gain: float = stackable(1.0, gt=0, le=100, description="multiplies the hidden weights")
     output_scale: float = stackable(
-        0.1, ge=0, le=100, description="multiplies the last γ where there is one, else the last weight"
+        0.1,
+        ge=0,
+        le=100,
+        description="multiplies the last γ where there is one, else the last weight",
     )
     steps: int = Field(10_000, ge=1, le=100_000_000, description="minibatches trained on")
     batch: int = Field(32, ge=1, le=65_536, description="examples in a minibatch")
     train_words: int | Literal["all"] = Field("all", description="words kept of the training split")
     lr: float = stackable(0.1, gt=0, le=1e6, description="learning rate of plain SGD")
     lr_drop: float = stackable(0.1, gt=0, le=1, description="factor on the learning rate, late on")
-    lr_drop_at: float = stackable(0.75, ge=0, le=1, description="share of the steps before the drop")
+    lr_drop_at: float = stackable(
+        0.75, ge=0, le=1, description="share of the steps before the drop"
+    )
 
     @field_validator("norm")
     @classmethod

@@ -80,7 +80,9 @@ class Study(BaseModel):
             for name in names:
                 if name not in Fields.model_fields:
                     hint = suggest(name, Fields.model_fields, "fields")
-                    raise ValueError(f"[{table}] names '{name}', which is no field of a run. {hint}")
+                    raise ValueError(
+                        f"[{table}] names '{name}', which is no field of a run. {hint}"
+                    )
         for name in self.fixed.keys() & self.factors.keys():
             raise ValueError(f"'{name}' is both fixed and a factor")
         for factor in self.factors:
@@ -106,7 +108,9 @@ class Study(BaseModel):
         for factor, level in levels.items():
             if factor not in self.factors:
                 hint = suggest(factor, self.factors, "factors")
-                raise ValueError(f"{where} names the factor '{factor}', which does not vary. {hint}")
+                raise ValueError(
+                    f"{where} names the factor '{factor}', which does not vary. {hint}"
+                )
             if level not in self.factors[factor]:
                 hint = suggest(level, self.factors[factor], "levels")
                 raise ValueError(f"{where} names the level {level!r} of '{factor}'. {hint}")

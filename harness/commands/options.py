@@ -26,7 +26,9 @@ class SeedList(click.ParamType):
         except ValueError:
             seeds = []
         if not seeds or len(seeds) > 10_000:
-            self.fail(f"{value!r} is neither a number of seeds nor a list such as 2,4-6", param, ctx)
+            self.fail(
+                f"{value!r} is neither a number of seeds nor a list such as 2,4-6", param, ctx
+            )
         return tuple(dict.fromkeys(seeds))
 
 
