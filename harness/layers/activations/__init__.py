@@ -1,0 +1,1 @@
+"""Activations: the file's name is the level's name."""

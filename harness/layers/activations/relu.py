@@ -1,0 +1,76 @@
+"""The rectifier."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from harness.layers.kernels import Array, Signal, kernel
+
+
+class ReLU:
+    """max(x, 0).
+
+    Attributes:
+        out: the last output.
+        sloped: outputs between which the function has a slope: all but 0.
+    """
+
+    sloped = (torch.finfo(torch.float32).smallest_normal, math.inf)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """The activations of x, of its shape."""
+        self.out = torch.relu(x)
+        return self.out
+
+    def parameters(self) -> list[Tensor]:
+        """It trains nothing."""
+        return []
+
+    def state(self) -> dict[str, Tensor]:
+        """It holds nothing."""
+        return {}
+
+
+class StackedReLU:
+    """The rectifier over all members at once, in place."""
+
+    out: Signal
+
+    def __init__(self, *_: object) -> None:
+        self.state: dict[str, Tensor] = {}
+
+    def forward(self, x: Signal) -> Signal:
+        """Replace x by its activations."""
+        x.tensor.relu_()
+        self.out = x
+        return x
+
+    evaluate = forward
+
+    def backward(self, gradient: Signal) -> Signal:
+        """Replace the gradient by the outputs with that by the inputs."""
+        relu_backward(self.out.array, gradient.array, gradient.rows)
+        return gradient
+
+    def gradients(self) -> dict[str, Array]:
+        """It trains nothing."""
+        return {}
+
+    def update(self) -> None:
+        """There is no step to take."""
+
+
+@kernel
+def relu_backward(out: Array, gradient: Array, rows: int) -> None:
+    """g ← g where y > 0, else 0, for g and y (K, B, H)."""
+    members, _, width = out.shape
+    for k in range(members):
+        for b in range(rows):
+            for h in range(width):
+                if out[k, b, h] <= 0:
+                    gradient[k, b, h] = 0
+
+
+Textbook = ReLU
+Stacked = StackedReLU

@@ -1,0 +1,1 @@
+"""Normalisations: the file's name is the level's name."""

@@ -1,0 +1,156 @@
+"""Layer normalisation (Ba, Kiros & Hinton 2016)."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.layers.kernels import Array, Signal, row_kernel
+from harness.layers.state import arrays, numpy_dtype, stacked_state
+
+
+class LayerNorm:
+    """Each row standardised over its units, then scaled by γ and shifted by β (equations 3, 4).
+
+    Args:
+        width: units, H.
+        eps: added to the variance.
+
+    Attributes:
+        gamma, beta: trained (H,).
+        out: the last output.
+    """
+
+    def __init__(self, width: int, eps: float = 1e-5) -> None:
+        self.eps = eps
+        self.gamma = torch.ones(width)
+        self.beta = torch.zeros(width)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """The normalised x (B, H)."""
+        mean = x.mean(1, keepdim=True)  # (B, 1)
+        variance = x.var(1, unbiased=False, keepdim=True)  # (B, 1)
+        self.out = self.gamma * (x - mean) / torch.sqrt(variance + self.eps) + self.beta
+        return self.out
+
+    def parameters(self) -> list[Tensor]:
+        """γ and β."""
+        return [self.gamma, self.beta]
+
+    def state(self) -> dict[str, Tensor]:
+        """All that defines the layer, by attribute."""
+        return {"gamma": self.gamma, "beta": self.beta}
+
+
+class StackedLayerNorm:
+    """Layer normalisation of all members at once.
+
+    Attributes:
+        state: γ and β, each (K, H).
+    """
+
+    def __init__(self, members: list[LayerNorm], rows: int, dtype: torch.dtype) -> None:
+        self.state = stacked_state(members)
+        self.eps = members[0].eps
+        shape = self.state["gamma"].shape  # (K, H)
+        self.d_gamma, self.d_beta = (np.empty(shape, numpy_dtype(dtype)) for _ in range(2))
+        self.standardised = Signal(shape[0], rows, shape[1], dtype)
+        self.scale = np.empty((shape[0], rows), numpy_dtype(dtype))
+
+    def forward(self, x: Signal) -> Signal:
+        """Normalise x in place."""
+        layer_norm_forward(
+            x.array, x.rows, self.eps, *arrays(self.state), self.standardised.array, self.scale
+        )
+        return x
+
+    def evaluate(self, x: Signal) -> Signal:
+        """Normalise x in place; there is nothing else about eval mode."""
+        layer_norm_evaluate(x.array, x.rows, self.eps, *arrays(self.state))
+        return x
+
+    def backward(self, gradient: Signal) -> Signal:
+        """Replace the gradient by the outputs with that by the inputs; keep those by γ and β."""
+        layer_norm_backward(
+            gradient.array, gradient.rows, *arrays(self.state, "gamma"),
+            self.standardised.array, self.scale, self.d_gamma, self.d_beta,
+        )  # fmt: skip
+        return gradient
+
+    def gradients(self) -> dict[str, Array]:
+        """What the coming update subtracts, by attribute, each (K, H)."""
+        return {"gamma": self.d_gamma, "beta": self.d_beta}
+
+    def update(self) -> None:
+        """Take the step."""
+        gamma, beta = arrays(self.state)
+        gamma -= self.d_gamma
+        beta -= self.d_beta
+
+
+@row_kernel
+def layer_norm_forward(
+    x: Array, rows: int, eps: float, gamma: Array, beta: Array, standardised: Array, scale: Array
+) -> None:
+    """x ← γ x̂ + β with x̂ = (x − mean) / √(variance + eps), over each row's units."""
+    members, _, width = x.shape
+    share = x.dtype.type(1 / width)
+    for k in range(members):
+        for b in range(rows):
+            row, mean, variance = x[k, b], x.dtype.type(0), x.dtype.type(0)
+            for h in range(width):
+                mean += row[h]
+            mean *= share
+            for h in range(width):
+                variance += (row[h] - mean) * (row[h] - mean)
+            scale[k, b] = 1 / np.sqrt(variance * share + x.dtype.type(eps))
+            for h in range(width):
+                standardised[k, b, h] = (row[h] - mean) * scale[k, b]
+                row[h] = gamma[k, h] * standardised[k, b, h] + beta[k, h]
+
+
+@row_kernel
+def layer_norm_evaluate(x: Array, rows: int, eps: float, gamma: Array, beta: Array) -> None:
+    """As `layer_norm_forward`, keeping nothing for a backward pass."""
+    members, _, width = x.shape
+    share = x.dtype.type(1 / width)
+    for k in range(members):
+        for b in range(rows):
+            row, mean, variance = x[k, b], x.dtype.type(0), x.dtype.type(0)
+            for h in range(width):
+                mean += row[h]
+            mean *= share
+            for h in range(width):
+                variance += (row[h] - mean) * (row[h] - mean)
+            scale = 1 / np.sqrt(variance * share + x.dtype.type(eps))
+            for h in range(width):
+                row[h] = gamma[k, h] * ((row[h] - mean) * scale) + beta[k, h]
+
+
+@row_kernel
+def layer_norm_backward(
+    gradient: Array, rows: int, gamma: Array, standardised: Array, scale: Array,
+    d_gamma: Array, d_beta: Array,
+) -> None:  # fmt: skip
+    """g ← (ĝ − mean(ĝ) − x̂ mean(ĝ x̂)) / σ with ĝ = γ g, the means over each row's units."""
+    members, _, width = gradient.shape
+    share = gradient.dtype.type(1 / width)
+    for k in range(members):
+        d_gamma[k] = 0
+        d_beta[k] = 0
+        for b in range(rows):
+            g, unit = gradient[k, b], standardised[k, b]  # (H,)
+            plain, along = gradient.dtype.type(0), gradient.dtype.type(0)
+            for h in range(width):
+                d_beta[k, h] += g[h]
+                d_gamma[k, h] += g[h] * unit[h]
+                g[h] *= gamma[k, h]
+                plain += g[h]
+                along += g[h] * unit[h]
+            plain *= share
+            along *= share
+            for h in range(width):
+                g[h] = scale[k, b] * (g[h] - plain - unit[h] * along)
+
+
+Textbook = LayerNorm
+Stacked = StackedLayerNorm

@@ -1,0 +1,99 @@
+"""What the stacked layers share: signals in memory, compiled loops, and a fast tanh.
+
+A kernel is a loop nest over (member, row, unit) compiled by numba. Each member's numbers are
+computed by the same instructions in the same order however many members there are, which is what
+makes a run's result independent of the stack it was trained in.
+"""
+
+import math
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import torch
+from numba import types
+from numba.extending import overload
+from torch import Tensor
+
+Array = npt.NDArray[Any]
+
+CACHE_LINE = 64  # bytes
+
+# Contracting a·b + c to one rounding is the one liberty taken: it cannot depend on the stack.
+kernel = numba.njit(cache=True, fastmath={"contract"}, error_model="numpy")
+
+# Sums along a row may be taken in vector lanes; the order then depends on the row's length alone.
+row_kernel = numba.njit(
+    cache=True, fastmath={"contract", "reassoc", "nsz"}, error_model="numpy"
+)
+
+
+class Signal:
+    """What flows between two layers: one matrix of rows × columns for each member.
+
+    Every member starts on a cache line, because a matrix product may round differently at
+    another alignment; rows that fill up the last line are never read.
+
+    Attributes:
+        tensor: (K, B, H), for torch.
+        array: (K, B and the filling rows, H), the same memory, contiguous, for kernels.
+        rows: B.
+    """
+
+    def __init__(self, members: int, rows: int, columns: int, dtype: torch.dtype) -> None:
+        line = CACHE_LINE // dtype.itemsize
+        rows_a_line = line // math.gcd(line, columns)
+        filled = -(-rows // rows_a_line) * rows_a_line
+        memory = torch.zeros(members, filled, columns, dtype=dtype)
+        self.tensor = memory[:, :rows]
+        self.array: Array = memory.numpy()
+        self.rows = rows
+
+    @classmethod
+    def of(cls, matrices: list[Tensor]) -> "Signal":
+        """One member for each matrix."""
+        signal = cls(len(matrices), *matrices[0].shape, dtype=matrices[0].dtype)
+        signal.tensor.copy_(torch.stack(matrices))
+        return signal
+
+
+def fast_tanh(x: float) -> float:
+    """The hyperbolic tangent, as a kernel computes it."""
+    return math.tanh(x)
+
+
+@overload(fast_tanh, inline="always")
+def _fast_tanh(x):  # type: ignore[no-untyped-def]  # numba wants all three signatures alike
+    if x == types.float32:
+        return _rational_tanh
+    return lambda x: math.tanh(x)
+
+
+def _rational_tanh(x):  # type: ignore[no-untyped-def]
+    # x P(x²) / Q(x²), the minimax rational of degree 13/6 that Eigen uses, within 3 units in the
+    # last place; 14 times faster than torch.tanh, and vectorised by the compiler.
+    x = min(max(x, np.float32(-7.90531110763549805)), np.float32(7.90531110763549805))
+    s = x * x
+    p = s * np.float32(-2.76076847742355e-16) + np.float32(2.00018790482477e-13)
+    p = p * s + np.float32(-8.60467152213735e-11)
+    p = p * s + np.float32(5.12229709037114e-08)
+    p = p * s + np.float32(1.48572235717979e-05)
+    p = p * s + np.float32(6.37261928875436e-04)
+    p = p * s + np.float32(4.89352455891786e-03)
+    q = s * np.float32(1.19825839466702e-06) + np.float32(1.18534705686654e-04)
+    q = q * s + np.float32(2.26843463243900e-03)
+    q = q * s + np.float32(4.89352518554385e-03)
+    return x * p / q
+
+
+@kernel
+def energies(signal: Array, rows: int, energy: Array) -> None:
+    """Each member's sum of squares (K,): not a number, or beyond a bound, if any entry is."""
+    members, _, columns = signal.shape
+    for k in range(members):
+        total = np.zeros(columns, signal.dtype)
+        for b in range(rows):
+            for h in range(columns):
+                total[h] += signal[k, b, h] * signal[k, b, h]
+        energy[k] = total.sum()

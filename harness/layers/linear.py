@@ -1,0 +1,119 @@
+"""The linear layer."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.layers.kernels import Array, Signal, kernel
+from harness.layers.state import numpy_dtype
+
+
+class Linear:
+    """x W + b, with W drawn from N(0, 1) / divisor.
+
+    Args:
+        fan_in, fan_out: units before and after.
+        generator: draws the weights, row by row.
+        bias: whether there is a b; a norm behind the layer makes one pointless.
+        divisor: of the draws; √fan_in where none is given (He et al. 2015).
+
+    Attributes:
+        weight: (fan_in, fan_out).
+        bias: (fan_out,), zero at first, or None.
+        out: the last output.
+    """
+
+    def __init__(
+        self, fan_in: int, fan_out: int, generator: torch.Generator,
+        bias: bool = True, divisor: float | None = None,
+    ) -> None:  # fmt: skip
+        self.weight = torch.randn((fan_in, fan_out), generator=generator)
+        self.weight /= fan_in**0.5 if divisor is None else divisor
+        self.bias = torch.zeros(fan_out) if bias else None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """The layer's output (B, fan_out) for x (B, fan_in)."""
+        self.out = x @ self.weight
+        if self.bias is not None:
+            self.out = self.out + self.bias
+        return self.out
+
+    def parameters(self) -> list[Tensor]:
+        """The weight, and the bias where there is one."""
+        return [self.weight] if self.bias is None else [self.weight, self.bias]
+
+    def state(self) -> dict[str, Tensor]:
+        """All that defines the layer, by attribute."""
+        return {"weight": self.weight} | ({} if self.bias is None else {"bias": self.bias})
+
+
+class StackedLinear:
+    """All members' linear layers as one batched matrix product.
+
+    Attributes:
+        state: weight (K, fan_in, fan_out), and bias (K, fan_out) where there is one.
+    """
+
+    def __init__(self, members: list[Linear], rows: int, dtype: torch.dtype) -> None:
+        weights = Signal.of([member.weight.detach() for member in members])
+        self.weight = weights.tensor
+        self.state = {"weight": self.weight}
+        self.bias: Tensor | None = None
+        if members[0].bias is not None:
+            self.bias = torch.stack([m.bias.detach() for m in members if m.bias is not None])
+            self.state["bias"] = self.bias
+        count, fan_in, fan_out = self.weight.shape
+        self.out = Signal(count, rows, fan_out, dtype)
+        self.d_x = Signal(count, rows, fan_in, dtype)
+        self.d_bias = np.zeros((count, fan_out), numpy_dtype(dtype))
+        self.x: Signal
+        self.d_out: Signal
+
+    def forward(self, x: Signal) -> Signal:
+        """x W + b, in this layer's own memory."""
+        self.x = x
+        return self.apply(x, self.out)
+
+    def apply(self, x: Signal, out: Signal) -> Signal:
+        """x W + b, in the given memory."""
+        if self.bias is None:
+            torch.bmm(x.tensor, self.weight, out=out.tensor)  # (K, B, fan_out)
+        else:
+            torch.baddbmm(self.bias[:, None], x.tensor, self.weight, out=out.tensor)
+        return out
+
+    def backward(self, d_out: Signal) -> Signal:
+        """The gradient by x, from that by the output, which is kept until the update."""
+        self.d_out = d_out
+        torch.bmm(d_out.tensor, self.weight.transpose(1, 2), out=self.d_x.tensor)  # (K, B, fan_in)
+        return self.d_x
+
+    def gradients(self) -> dict[str, Array]:
+        """What the coming update subtracts, by attribute."""
+        weight = Signal(*self.weight.shape, dtype=self.weight.dtype).tensor
+        torch.bmm(self.x.tensor.transpose(1, 2), self.d_out.tensor, out=weight)
+        if self.bias is None:
+            return {"weight": weight.numpy()}
+        column_sums(self.d_out.array, self.d_out.rows, self.d_bias)
+        return {"weight": weight.numpy(), "bias": self.d_bias}
+
+    def update(self) -> None:
+        """Take the step: the weight's gradient is subtracted as it is computed.
+
+        Never written down, it costs no memory traffic: a fifth of the step's time otherwise.
+        """
+        self.weight.baddbmm_(self.x.tensor.transpose(1, 2), self.d_out.tensor, alpha=-1)
+        if self.bias is not None:
+            column_sums(self.d_out.array, self.d_out.rows, self.d_bias)
+            self.bias -= torch.from_numpy(self.d_bias)
+
+
+@kernel
+def column_sums(signal: Array, rows: int, sums: Array) -> None:
+    """The sum over the rows of a signal (K, B, H), as (K, H)."""
+    members, _, width = signal.shape
+    for k in range(members):
+        sums[k] = 0
+        for b in range(rows):
+            for h in range(width):
+                sums[k, h] += signal[k, b, h]

@@ -1,0 +1,79 @@
+"""The cross-entropy of the next character."""
+
+import math
+
+import numpy as np
+from torch import Tensor
+
+from harness.layers.kernels import Array, kernel
+
+
+def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Mean of −log softmax(logits)[target] over the batch, nats.
+
+    Args:
+        logits: (B, V).
+        targets: (B,), character numbers.
+    """
+    highest = logits.max(1, keepdim=True).values  # (B, 1)
+    log_total = (logits - highest).exp().sum(1).log() + highest[:, 0]  # (B,)
+    return (log_total - logits.gather(1, targets[:, None])[:, 0]).mean()
+
+
+@kernel
+def cross_entropy_step(
+    logits: Array, targets: Array, lr: Array, loss: Array, gradient: Array
+) -> None:
+    """Each member's mean loss, and the gradient by its logits times its learning rate.
+
+    Scaling the gradient here, where it is smallest, makes every later gradient arrive as the
+    step to be subtracted.
+
+    Args:
+        logits: (K, B, V).
+        targets: (K, B), character numbers.
+        lr: (K,).
+        loss: (K,) float64, filled with nats.
+        gradient: (K, B, V), filled.
+    """
+    members, rows = targets.shape
+    vocabulary = logits.shape[2]
+    for k in range(members):
+        scale = lr[k] / rows
+        total = 0.0
+        for b in range(rows):
+            row, out = logits[k, b], gradient[k, b]  # (V,)
+            highest = row.max()
+            mass = row.dtype.type(0)
+            for v in range(vocabulary):
+                out[v] = math.exp(row[v] - highest)
+                mass += out[v]
+            for v in range(vocabulary):
+                out[v] *= row.dtype.type(scale) / mass
+            out[targets[k, b]] -= row.dtype.type(scale)
+            total += math.log(mass) + highest - row[targets[k, b]]
+        loss[k] = total / rows
+
+
+@kernel
+def cross_entropy_counts(logits: Array, counts: Array, totals: Array) -> None:
+    """Add each member's summed loss over contexts that are followed by many characters.
+
+    Args:
+        logits: (K, C, V), one row a context.
+        counts: (C, V), how often each character follows.
+        totals: (K,) float64, added to, nats.
+    """
+    contexts, vocabulary = counts.shape
+    for k in range(logits.shape[0]):
+        total = 0.0
+        for c in range(contexts):
+            row = logits[k, c]
+            highest = np.float64(row.max())
+            mass = 0.0
+            for v in range(vocabulary):
+                mass += math.exp(row[v] - highest)
+            log_total = math.log(mass) + highest
+            for v in range(vocabulary):
+                total += counts[c, v] * (log_total - row[v])
+        totals[k] += total
