@@ -1,0 +1,41 @@
+"""Corpora that tests share; and one thread, for parallel tests would fight over the cores."""
+
+import os
+
+import pytest
+import torch
+
+from harness.corpus import NAMES_DIGEST, Corpus, load_corpus
+from harness.corpus.given_names import embedded_corpus
+
+TINY = """
+    ada alan alonzo barbara claude dana donald edsger emmy ernst euclid evariste fei fran geoff
+    georg grace hedy ida jean john jürgen kari karen kurt leslie lin lotfi marie mary maryam max
+    niels noam omar paul radia sofia srinivasa stan terence tim vint wes yann yoshua zoë
+"""
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def names() -> Corpus:
+    """The lectures' names.txt."""
+    path = os.environ.get("ABLATE_DATA")
+    if not path:
+        pytest.skip("ABLATE_DATA does not say where names.txt is")
+    corpus = load_corpus(path)
+    if corpus.digest != NAMES_DIGEST:
+        pytest.skip("ABLATE_DATA names another file than names.txt")
+    return corpus
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Corpus:
+    """The given names that Faker carries."""
+    return embedded_corpus()
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Corpus:
+    """A few dozen words, two of them with letters beyond a–z."""
+    return Corpus.of("tiny", TINY.split(), "words written in the tests")
