@@ -1,5 +1,6 @@
 """The fields of a run: everything that defines it but its seed and its data."""
 
+import math
 from collections.abc import Collection
 from typing import Any, Literal, Self
 
@@ -109,9 +110,14 @@ class Fields(BaseModel):
         """What two runs must share to be trained in one stack: all fields that are not stackable."""
         return tuple(getattr(self, name) for name in STACK_SHARED)
 
+    @property
+    def drop_step(self) -> int:
+        """The first step, counted from 0, that takes the lowered learning rate."""
+        return math.ceil(self.lr_drop_at * self.steps)
+
     def lr_at(self, step: int) -> float:
         """The learning rate at a step, counted from 0."""
-        return self.lr if step < self.lr_drop_at * self.steps else self.lr * self.lr_drop
+        return self.lr if step < self.drop_step else self.lr * self.lr_drop
 
 
 def _is_stackable(name: str) -> bool:

@@ -103,6 +103,7 @@ class Stack:
         self.output = StackedBlock([n.output for n in networks], fields, fields.output_norm, dtype)
         self.d_logits = Signal(self.count, rows, self.vocabulary, dtype)
         self.loss = np.zeros(self.count)
+        self._evaluation_memory: dict[tuple[int, int], Signal] = {}
         self.energy = np.zeros((2 * (fields.depth + 1), self.count))
 
     def gradient(self, x: Array, targets: Array, lr: Array, observe: Observer | None = None) -> None:
@@ -125,6 +126,30 @@ class Stack:
                 observe(number, d_signal)
             d_signal = self.hidden[number].backward(d_signal)
         self.embedding.backward(d_signal)
+
+    def evaluate(self, contexts: Array) -> Iterator[Signal]:
+        """Each hidden layer's outputs in eval mode, then the logits, all (K, C, …).
+
+        What is yielded before lasts until the next but one is asked for.
+
+        Args:
+            contexts: (C, context), the same for every member.
+        """
+        x = np.ascontiguousarray(np.broadcast_to(contexts, (self.count, *contexts.shape)))
+        signal = self.embedding.apply(x, self._memory(len(contexts), self.embedding.out))
+        for block in (*self.hidden, self.output):
+            out = block.evaluate(signal, self._memory(len(contexts), block.linear.out))
+            yield out
+            if block.skip:
+                out.tensor.add_(signal.tensor)
+            signal = out
+
+    def _memory(self, rows: int, like: Signal) -> Signal:
+        """Memory for so many rows of a signal, kept for the next time."""
+        if (rows, id(like)) not in self._evaluation_memory:
+            width, dtype = like.tensor.shape[2], like.tensor.dtype
+            self._evaluation_memory[rows, id(like)] = Signal(self.count, rows, width, dtype)
+        return self._evaluation_memory[rows, id(like)]
 
     def update(self) -> None:
         """Take the step that `gradient` computed."""

@@ -71,6 +71,13 @@ def records(key: str, run: History) -> list[Record]:
     return [Record(key, step, by_step[step]) for step in sorted(by_step)]
 
 
+def record_at(key: str, run: History, step: int) -> Iterator[Record]:
+    """What was measured after so many steps: of the last step's minibatch, and the dev loss."""
+    for record in records(key, run):
+        if record.step in (step - 1, step):
+            yield record
+
+
 def trace(run: History) -> pd.DataFrame:
     """Everything measured, as one long table; what was not measured has no row.
 

@@ -12,9 +12,11 @@ class GELU:
     Attributes:
         out: the last output.
         sloped: it has a slope nearly everywhere.
+        saturates: whether beyond them it is flat on both sides, which is called saturation.
     """
 
     sloped = (-math.inf, math.inf)
+    saturates = False
 
     def __call__(self, x: Tensor) -> Tensor:
         """The activations of x, of its shape."""

@@ -14,9 +14,11 @@ class ReLU:
     Attributes:
         out: the last output.
         sloped: outputs between which the function has a slope: all but 0.
+        saturates: whether beyond them it is flat on both sides, which is called saturation.
     """
 
     sloped = (torch.finfo(torch.float32).smallest_normal, math.inf)
+    saturates = False
 
     def __call__(self, x: Tensor) -> Tensor:
         """The activations of x, of its shape."""

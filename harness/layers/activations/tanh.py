@@ -13,9 +13,11 @@ class Tanh:
     Attributes:
         out: the last output.
         sloped: outputs between which the function still has a slope worth the name.
+        saturates: whether beyond them it is flat on both sides, which is called saturation.
     """
 
     sloped = (-SATURATED, SATURATED)
+    saturates = True
 
     def __call__(self, x: Tensor) -> Tensor:
         """The activations of x, of its shape."""

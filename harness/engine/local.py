@@ -1,0 +1,188 @@
+"""The local engine: one single-threaded worker process a core."""
+
+import multiprocessing
+import os
+import signal
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+
+from harness.corpus import Corpus
+from harness.engine import CHECKPOINT_SECONDS, TRIES, Ended, Task, TaskEvent
+from harness.errors import UserError
+from harness.records import Checkpoint, Result
+
+PATIENCE = 3.0  # seconds that a stopping worker has for its last checkpoint
+LOOK = 0.2  # seconds between two looks at whether to stop
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+@dataclass
+class Worker:
+    """A worker process and what it is doing.
+
+    Attributes:
+        asked: when its last checkpoint was asked for, in monotonic seconds.
+        tries: how often its task was begun.
+    """
+
+    process: SpawnProcess
+    pipe: Connection
+    task: Task | None = None
+    asked: float = 0.0
+    tries: int = 0
+
+
+class LocalEngine:
+    """Trains tasks in so many worker processes."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self._context = multiprocessing.get_context("spawn")
+
+    def __call__(
+        self, tasks: Sequence[Task], corpus: Corpus, stopping: Callable[[], bool]
+    ) -> Iterator[TaskEvent]:
+        """As `Engine` says."""
+        waiting = deque((task, 1) for task in tasks)
+        team = [self._hire(corpus) for _ in range(min(self.workers, len(tasks)))]
+        try:
+            while not stopping():
+                self._assign(team, waiting)
+                busy = [worker for worker in team if worker.task]
+                if not busy:
+                    return
+                for worker in self._ready(busy):
+                    yield from self._hear(worker, team, waiting, corpus)
+            yield from self._last_words(team)
+        finally:
+            for worker in team:
+                worker.process.kill()
+                worker.process.join()
+                worker.pipe.close()
+
+    def _hire(self, corpus: Corpus) -> Worker:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=work, args=(theirs, corpus), daemon=True)
+        before = {name: os.environ.get(name) for name in THREADS}
+        os.environ.update(dict.fromkeys(THREADS, "1"))  # read when the worker imports its libraries
+        process.start()
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+        theirs.close()
+        return Worker(process, ours)
+
+    def _assign(self, team: list[Worker], waiting: deque[tuple[Task, int]]) -> None:
+        for worker in team:
+            if worker.task is None and waiting:
+                worker.task, worker.tries = waiting.popleft()
+                worker.asked = time.monotonic()
+                worker.pipe.send(worker.task)
+
+    def _ready(self, busy: list[Worker]) -> list[Worker]:
+        """Workers that have something to say; asks for checkpoints that are due."""
+        for worker in busy:
+            if time.monotonic() - worker.asked > CHECKPOINT_SECONDS:
+                worker.asked = time.monotonic()
+                _tell(worker, "checkpoint")
+        ready = set(wait([worker.pipe for worker in busy], timeout=LOOK))
+        return [worker for worker in busy if worker.pipe in ready]
+
+    def _hear(
+        self, worker: Worker, team: list[Worker], waiting: deque[tuple[Task, int]], corpus: Corpus
+    ) -> Iterator[TaskEvent]:
+        assert worker.task is not None  # noqa: S101 - only busy workers are listened to
+        task = worker.task
+        try:
+            event = worker.pipe.recv()
+        except (EOFError, OSError):
+            worker.process.join()
+            event = Ended(f"its worker died with exit code {worker.process.exitcode}")
+            team[team.index(worker)] = self._hire(corpus)
+        if isinstance(event, UserError):
+            raise event
+        if isinstance(event, Checkpoint):
+            worker.task = replace(task, resume=event)
+        if isinstance(event, Ended):
+            worker.task = None
+            if event.failure and worker.tries < TRIES:
+                waiting.appendleft((task, worker.tries + 1))
+                return
+        yield task, event
+
+    def _last_words(self, team: list[Worker]) -> Iterator[TaskEvent]:
+        """Ask every busy worker for a checkpoint, and pass on what it says until then."""
+        deadline = time.monotonic() + PATIENCE
+        busy = [worker for worker in team if worker.task]
+        for worker in busy:
+            _tell(worker, "stop")
+        while busy and (left := deadline - time.monotonic()) > 0:
+            ready = set(wait([worker.pipe for worker in busy], timeout=left))
+            for worker in [worker for worker in busy if worker.pipe in ready]:
+                assert worker.task is not None  # noqa: S101 - busy
+                try:
+                    event = worker.pipe.recv()
+                except (EOFError, OSError):
+                    event = Ended("its worker died")
+                if isinstance(event, Ended):
+                    busy.remove(worker)
+                if not isinstance(event, Ended | UserError) or not event:
+                    yield worker.task, event
+
+
+def _tell(worker: Worker, message: str) -> None:
+    try:
+        worker.pipe.send(message)
+    except OSError:
+        return  # it died; the end of its pipe will say so
+
+
+def work(pipe: Connection, corpus: Corpus) -> None:
+    """A worker's life: train the tasks that come through the pipe, until it is closed.
+
+    The coordinator decides when to stop; signals meant for it do not reach here, and when it is
+    gone the pipe is at its end.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        while True:
+            task = pipe.recv()
+            if isinstance(task, Task):  # else a message to a task that has ended meanwhile
+                _train(pipe, task, corpus)
+    except (EOFError, OSError):
+        return
+
+
+def _train(pipe: Connection, task: Task, corpus: Corpus) -> None:
+    from harness.trainer import train
+
+    last = [False]
+
+    def wanted() -> bool:
+        if not pipe.poll():
+            return False
+        last[0] = pipe.recv() == "stop"
+        return True
+
+    try:
+        for event in train(task.cohort, corpus, task.resume, wanted):
+            pipe.send(event)
+            if last[0] and isinstance(event, Checkpoint):
+                break
+        pipe.send(Ended())
+    except UserError as error:
+        pipe.send(error)
+    except (EOFError, OSError):
+        raise
+    except Exception:
+        pipe.send(Ended(traceback.format_exc()))
+
+
+def finished_keys(events: Sequence[object]) -> set[str]:
+    """Keys of the runs that have ended among some events."""
+    return {event.key for event in events if isinstance(event, Result)}
