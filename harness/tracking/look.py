@@ -1,0 +1,110 @@
+"""How a study looks in MLflow's UI: run names, colours, and notes that say how to read it."""
+
+from harness.plan import Run
+from harness.records import Result
+from harness.responses import RESPONSES
+from harness.study import Study
+from harness.tracking.schema import DEFINITION, IS_SCHEMA, LONGEST_NAME, SCHEMA
+
+# Okabe and Ito's palette without its black and its yellow, which vanish on dark and on light.
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+STRENGTHS = (1.0, 0.75, 0.55, 0.4)  # of the colour against white: more variants, the same hues
+
+
+def colours(study: Study) -> list[str]:
+    """A colour for each cell of the study, in its order: stable, and distinct for 24 cells."""
+    cells = sum(1 for _ in study.cells())
+    return [
+        shade(PALETTE[i % len(PALETTE)], STRENGTHS[i // len(PALETTE) % len(STRENGTHS)])
+        for i in range(cells)
+    ]
+
+
+def shade(colour: str, strength: float) -> str:
+    """A colour mixed with white.
+
+    >>> shade("#0072b2", 0.5)
+    '#80b9d8'
+    """
+    parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(255 - strength * (255 - part)):02x}" for part in parts)
+
+
+def run_name(planned: Run) -> str:
+    """A run's name: its variant and its seed."""
+    seed = f" · seed {planned.seed}"
+    return planned.variant[: LONGEST_NAME - len(seed)] + seed
+
+
+def study_name(study: Study, corpus: str) -> str:
+    """A parent run's name: the study, and what sets this making of it apart."""
+    return f"{study.name} · {steps_text(study)} steps · {corpus}"[:LONGEST_NAME]
+
+
+def steps_text(study: Study) -> str:
+    """How long the study's runs are trained; "varied" where that is a factor."""
+    if "steps" in study.factors:
+        return "varied"
+    return str(study.fields(next(study.cells())).steps)
+
+
+def experiment_note(study: Study) -> str:
+    """What the experiment asks and how to read it, as Markdown."""
+    factors = "\n".join(
+        f"- **{plain(factor)}**: {', '.join(plain(level) for level in levels)}"
+        for factor, levels in study.factors.items()
+    )
+    return (
+        f"**{plain(study.question)}**\n\n{plain(study.note)}\n\n{factors}\n\n"
+        f"Decided by `{study.primary}`. A row is one run: one variant with one seed; a seed is the "
+        "same in every variant, so compare variants seed by seed. Group by `variant` to see means. "
+        "`init/…` and `last/…` are measured in training mode on one minibatch, `final/…` in eval "
+        "mode on whole splits. The parent run holds the resolved study and the report."
+    )
+
+
+def experiment_tags(study: Study) -> dict[str, str]:
+    """What makes MLflow open the experiment as a sweep of models, and say what it asks."""
+    lower = RESPONSES[study.primary].lower_is_better
+    return {
+        IS_SCHEMA: SCHEMA,
+        "mlflow.experimentKind": "custom_model_development",
+        "mlflow.experiment.primaryMetric.name": study.primary,
+        "mlflow.experiment.primaryMetric.greaterIsBetter": str(lower is False),
+        "mlflow.note.content": experiment_note(study),
+        "question": study.question,
+    }
+
+
+def study_note(study: Study, corpus: str) -> str:
+    """What a parent run is, as Markdown."""
+    cells = study.size() // len(study.seeds)
+    return (
+        f"**{plain(study.question)}**\n\n{cells} variants × {len(study.seeds)} seeds, "
+        f"{steps_text(study)} steps each, on {plain(corpus)}. The runs are this run's children; "
+        f"the tag `progress` says how far they are.\n\nUnder *Artifacts*: `{DEFINITION}`, the study as "
+        f"resolved, and `report/` with the report, once made (`ablate report {plain(study.name)}`)."
+    )
+
+
+def ending(result: Result) -> str:
+    """How a run ended, in words."""
+    if result.outcome == "finished":
+        return f"finished after {result.history.steps} steps"
+    step, cause = (result.facts.get(f"diverged_{what}", "?") for what in ("step", "cause"))
+    return f"diverged at step {step} ({cause}); its last finite values are kept"
+
+
+def run_note(planned: Run, ending: str) -> str:
+    """What a child run is and how it ended, as Markdown."""
+    return (
+        f"{plain(planned.variant)}, seed {planned.seed}: {plain(ending)}\n\n"
+        "`train/…`, `eval/…`, `diag/…` are curves over steps; `final/…` is eval mode on whole "
+        f"splits. Layer by layer: `ablate show {planned.key}`."
+    )
+
+
+def plain(value: object) -> str:
+    """Text from a study or data file that Markdown and HTML leave as it is."""
+    escaped = str(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return "".join(f"\\{sign}" if sign in "\\`*_[]#|!" else sign for sign in escaped)

@@ -1,0 +1,85 @@
+"""Who is writing a study just now: a tag on its parent run, renewed while the writer lives."""
+
+import json
+import os
+import socket
+import time
+from dataclasses import asdict, dataclass
+
+from mlflow.entities import Run
+
+from harness.errors import UserError
+
+HELD = "session"  # the tag
+STALE = 90  # seconds without renewal after which a writer on another machine counts as gone
+
+
+@dataclass(frozen=True)
+class Session:
+    """One process that writes a study.
+
+    Attributes:
+        id: its name among the sessions of a study.
+        host, pid: where it runs.
+        since: when it began, local time as text.
+        renewed: when it last said so, seconds since 1970.
+    """
+
+    id: str
+    host: str
+    pid: int
+    since: str
+    renewed: float
+
+    @classmethod
+    def here(cls, name: str, since: str = "") -> "Session":
+        """This process, now."""
+        since = since or time.strftime("%Y-%m-%d %H:%M:%S")
+        return cls(name, socket.gethostname(), os.getpid(), since, round(time.time(), 1))
+
+    def to_tag(self) -> str:
+        """The session as a tag's value."""
+        return json.dumps(asdict(self))
+
+    def lives(self) -> bool:
+        """Whether another process is, as far as can be told, still at it."""
+        if self.host != socket.gethostname():
+            return time.time() - self.renewed < STALE
+        return self.pid != os.getpid() and process_exists(self.pid)
+
+
+def holder(parent: Run) -> Session | None:
+    """The other process that is writing under a parent run, if there is one."""
+    if parent.info.status != "RUNNING":
+        return None
+    try:
+        session = Session(**json.loads(parent.data.tags.get(HELD, "")))
+    except (ValueError, TypeError):
+        return None
+    return session if session.lives() else None
+
+
+def require_free(parent: Run, study: str) -> None:
+    """Check that no other process writes under a parent run.
+
+    Raises:
+        UserError: one does; the message names it.
+    """
+    if session := holder(parent):
+        raise UserError(
+            "one process at a time writes a study",
+            f"'{study}', which process {session.pid} on {session.host} "
+            f"has been writing since {session.since}",
+            f"Wait for it or stop it; if that machine is gone, try again in {STALE} seconds.",
+        )
+
+
+def process_exists(pid: int) -> bool:
+    """Whether a process of that id runs on this machine."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it exists and is someone else's
+        return True
+    return True
