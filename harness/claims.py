@@ -1,6 +1,6 @@
 """Claims: statements written in a study before its runs, to be given a verdict afterwards."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -38,7 +38,7 @@ class Threshold(_Claim):
     above: float | None = Field(None, description="the response is more than this")
 
     @model_validator(mode="after")
-    def _one_side(self) -> "Threshold":
+    def _one_side(self) -> Self:
         if (self.below is None) == (self.above is None):
             raise ValueError("a threshold needs either 'below' or 'above'")
         return self
@@ -49,6 +49,14 @@ class _Contrast(_Claim):
     level: Level = Field(description="the level the claim is about")
     versus: Level = Field(description="the level it is compared with")
     margin: float = Field(DEFAULT_MARGIN, ge=0, description="δ, in the response's unit")
+
+    @model_validator(mode="after")
+    def _two_levels(self) -> Self:
+        if self.level == self.versus:
+            raise ValueError("'level' and 'versus' are the same")
+        if self.factor in self.where:
+            raise ValueError(f"'where' must leave '{self.factor}' free: its levels are compared")
+        return self
 
 
 class Difference(_Contrast):
@@ -63,6 +71,14 @@ class Equivalence(_Contrast):
 
     kind: Literal["equivalence"]
 
+    @model_validator(mode="after")
+    def _some_margin(self) -> Self:
+        if self.margin == 0:
+            raise ValueError(
+                "an equivalence needs a margin above 0: no data show a difference of 0"
+            )
+        return self
+
 
 class Interaction(_Contrast):
     """The difference is lower (or higher) at `at[0]` of another factor than at `at[1]`."""
@@ -71,6 +87,16 @@ class Interaction(_Contrast):
     by: str = Field(description="the other factor")
     at: tuple[Level, Level] = Field(description="its two levels: difference at first − at second")
     direction: Literal["lower", "higher"] = Field("lower", description="of at[0] against at[1]")
+
+    @model_validator(mode="after")
+    def _two_factors(self) -> Self:
+        if self.by == self.factor:
+            raise ValueError("'by' and 'factor' are the same")
+        if self.at[0] == self.at[1]:
+            raise ValueError("'at' names one level twice")
+        if self.by in self.where:
+            raise ValueError(f"'where' must leave '{self.by}' free: its levels are compared")
+        return self
 
 
 Claim = Annotated[Threshold | Difference | Equivalence | Interaction, Field(discriminator="kind")]

@@ -54,9 +54,7 @@ class MLP:
         self.hidden: list[Block] = []
         fan_in = fields.context * fields.embedding
         for _ in range(fields.depth):
-            linear = Linear(
-                fan_in, fields.width, generator, fields.norm == "none", divisor(fan_in)
-            )
+            linear = Linear(fan_in, fields.width, generator, fields.norm == "none", divisor(fan_in))
             linear.weight *= fields.gain
             activation = layers.activation(fields.activation).Textbook()
             skip = fields.residual and fan_in == fields.width
@@ -65,9 +63,7 @@ class MLP:
                       | {"activation": activation}, skip)
             )  # fmt: skip
             fan_in = fields.width
-        last = Linear(
-            fan_in, vocabulary, generator, fields.output_norm == "none", divisor(fan_in)
-        )
+        last = Linear(fan_in, vocabulary, generator, fields.output_norm == "none", divisor(fan_in))
         self.output = Block({"linear": last} | _norm(fields.output_norm, vocabulary))
         self._scale_output(fields.output_scale)
 

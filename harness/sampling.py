@@ -35,6 +35,5 @@ def sample(
         if not unfinished.any():
             break
     return [
-        "".join(alphabet[code] for code in row if code)
-        for row in written[:, context:].tolist()
+        "".join(alphabet[code] for code in row if code) for row in written[:, context:].tolist()
     ]

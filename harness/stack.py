@@ -106,7 +106,9 @@ class Stack:
         self._evaluation_memory: dict[tuple[int, int], Signal] = {}
         self.energy = np.zeros((2 * (fields.depth + 1), self.count))
 
-    def gradient(self, x: Array, targets: Array, lr: Array, observe: Observer | None = None) -> None:
+    def gradient(
+        self, x: Array, targets: Array, lr: Array, observe: Observer | None = None
+    ) -> None:
         """Compute each member's minibatch loss and its steps, and take none yet.
 
         Args:

@@ -151,7 +151,9 @@ class Training:
             member.probe_loss = 0.0
             history.layers[place] = probe.layers[k]
             history.update_data[place] = probe.update_data[k]
-            for end in [end for end, at in enumerate((0, self.fields.steps - 1)) if at == self.step]:
+            for end in [
+                end for end, at in enumerate((0, self.fields.steps - 1)) if at == self.step
+            ]:
                 for number in range(self.fields.depth):
                     (history.activation_histogram[end, number],
                      history.gradient_histogram[end, number],
@@ -213,7 +215,9 @@ class Training:
 
     def checkpoint(self) -> Checkpoint:
         """The whole state after the last step."""
-        tensors = {f"stack/{name}": tensor.contiguous() for name, tensor in self.stack.state().items()}
+        tensors = {
+            f"stack/{name}": tensor.contiguous() for name, tensor in self.stack.state().items()
+        }
         for f in dataclass_fields(History):
             if f.name != "steps":
                 stacked = np.stack([getattr(m.history, f.name) for m in self.members])
@@ -253,4 +257,3 @@ class Training:
                 setattr(member.history, f.name, tensors[f"history/{f.name}"][place].numpy().copy())
         member.window_loss = float(tensors["window_loss"][place])
         member.probe_loss = float(tensors["probe_loss"][place])
-

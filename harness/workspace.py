@@ -1,9 +1,9 @@
 """Where a study leaves what it needs to go on: checkpoints, results on their way, and a lock."""
 
-import json
+import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +13,10 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.files import write_atomically
+from harness.plan import Run
 from harness.records import Checkpoint, Result, unpack
+
+logger = logging.getLogger(__name__)
 
 CHECKSUM = 32  # bytes of SHA-256 before the payload of every file
 
@@ -67,68 +70,63 @@ class Workspace:
             handle.flush()
             yield
 
-    def save_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Keep a checkpoint in the place of the cohort's one before."""
-        self._write(self._checkpoint_path(checkpoint.keys), checkpoint.payload)
+    def save_checkpoint(self, name: str, checkpoint: Checkpoint) -> None:
+        """Keep a task's checkpoint in the place of its one before."""
+        self._write(self._path("checkpoints", name), checkpoint.payload)
 
-    def drop_checkpoint(self, keys: tuple[str, ...]) -> None:
-        """Forget the checkpoint of a cohort that has ended."""
-        self._checkpoint_path(keys).unlink(missing_ok=True)
+    def drop_checkpoint(self, name: str) -> None:
+        """Forget the checkpoint of a task that has ended."""
+        self._path("checkpoints", name).unlink(missing_ok=True)
 
-    def checkpoints(self) -> tuple[list[Checkpoint], list[str]]:
-        """The readable checkpoints, and a sentence about each file that is not one."""
-        found, complaints = [], []
-        for path in sorted((self.folder / "checkpoints").glob("*.safetensors")):
-            try:
-                payload = _read(path)
+    def checkpoints(self) -> Iterator[tuple[str, Checkpoint]]:
+        """The readable checkpoints by their tasks' names; damaged ones are set aside."""
+        for name in self._names("checkpoints"):
+            payload = self._payload("checkpoints", name)
+            if payload is not None:
                 _, rest = unpack(payload, "checkpoint")
-                found.append(Checkpoint(tuple(rest["keys"]), rest["step"], payload))
-            except (ValueError, KeyError, OSError) as error:
-                complaints.append(f"{path} is set aside, its runs start anew: {error}")
-                path.replace(path.with_suffix(".damaged"))
-        return found, complaints
+                yield name, Checkpoint(tuple(rest["keys"]), rest["step"], payload)
 
     def hold(self, result: Result) -> None:
         """Keep a result until the store has it."""
-        self._write(self._result_path(result.key), result.to_bytes())
+        self._write(self._path("results", result.key), result.to_bytes())
+
+    def held(self) -> list[str]:
+        """Keys of the results that wait for the store."""
+        return self._names("results")
+
+    def load_result(self, key: str) -> Result | None:
+        """A result that waits; None if its file is damaged, which is then set aside."""
+        payload = self._payload("results", key)
+        return None if payload is None else Result.from_bytes(payload)
 
     def release(self, key: str) -> None:
         """Forget a result that the store has."""
-        self._result_path(key).unlink(missing_ok=True)
+        self._path("results", key).unlink(missing_ok=True)
 
-    def held(self) -> tuple[list[Result], list[str]]:
-        """The results on their way to the store, and a sentence about each damaged file."""
-        found, complaints = [], []
-        for path in sorted((self.folder / "results").glob("*.safetensors")):
-            try:
-                found.append(Result.from_bytes(_read(path)))
-            except (ValueError, OSError) as error:
-                complaints.append(f"{path} is set aside, its run starts anew: {error}")
-                path.replace(path.with_suffix(".damaged"))
-        return found, complaints
+    def _path(self, kind: str, name: str) -> Path:
+        return self.folder / kind / f"{name}.safetensors"
 
-    def _checkpoint_path(self, keys: tuple[str, ...]) -> Path:
-        name = sha256(json.dumps(sorted(keys)).encode()).hexdigest()[:16]
-        return self.folder / "checkpoints" / f"{name}.safetensors"
+    def _names(self, kind: str) -> list[str]:
+        return sorted(path.stem for path in (self.folder / kind).glob("[!.]*.safetensors"))
 
-    def _result_path(self, key: str) -> Path:
-        return self.folder / "results" / f"{key}.safetensors"
+    def _payload(self, kind: str, name: str) -> bytes | None:
+        """A file's payload; None if it is damaged or foreign, and the file is then set aside."""
+        path = self._path(kind, name)
+        data = path.read_bytes()
+        if sha256(data[CHECKSUM:]).digest() == data[:CHECKSUM]:
+            return data[CHECKSUM:]
+        path.replace(path.with_suffix(".damaged"))
+        logger.warning("%s is damaged and set aside; its runs start anew", path)
+        return None
 
     def _write(self, path: Path, payload: bytes) -> None:
         with _writable(path.parent):
             write_atomically(path, sha256(payload).digest() + payload)
 
 
-def _read(path: Path) -> bytes:
-    """A file's payload.
-
-    Raises:
-        ValueError: its checksum is wrong.
-    """
-    data = path.read_bytes()
-    if sha256(data[CHECKSUM:]).digest() != data[:CHECKSUM]:
-        raise ValueError("its checksum is wrong")
-    return data[CHECKSUM:]
+def cohort_name(runs: Sequence[Run]) -> str:
+    """A name for the checkpoint of these runs: a hash of their keys."""
+    return sha256("".join(sorted(run.key for run in runs)).encode()).hexdigest()[:16]
 
 
 @contextmanager

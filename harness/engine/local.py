@@ -14,7 +14,7 @@ from multiprocessing.context import SpawnProcess
 from harness.corpus import Corpus
 from harness.engine import CHECKPOINT_SECONDS, TRIES, Ended, Task, TaskEvent
 from harness.errors import UserError
-from harness.records import Checkpoint, Result
+from harness.records import Checkpoint
 
 PATIENCE = 3.0  # seconds that a stopping worker has for its last checkpoint
 LOOK = 0.2  # seconds between two looks at whether to stop
@@ -127,11 +127,11 @@ class LocalEngine:
                 try:
                     event = worker.pipe.recv()
                 except (EOFError, OSError):
-                    event = Ended("its worker died")
-                if isinstance(event, Ended):
                     busy.remove(worker)
-                if not isinstance(event, Ended | UserError) or not event:
-                    yield worker.task, event
+                    continue
+                if isinstance(event, Checkpoint) or event == Ended():
+                    busy.remove(worker)
+                yield worker.task, event
 
 
 def _tell(worker: Worker, message: str) -> None:
@@ -173,7 +173,7 @@ def _train(pipe: Connection, task: Task, corpus: Corpus) -> None:
         for event in train(task.cohort, corpus, task.resume, wanted):
             pipe.send(event)
             if last[0] and isinstance(event, Checkpoint):
-                break
+                return
         pipe.send(Ended())
     except UserError as error:
         pipe.send(error)
@@ -181,8 +181,3 @@ def _train(pipe: Connection, task: Task, corpus: Corpus) -> None:
         raise
     except Exception:
         pipe.send(Ended(traceback.format_exc()))
-
-
-def finished_keys(events: Sequence[object]) -> set[str]:
-    """Keys of the runs that have ended among some events."""
-    return {event.key for event in events if isinstance(event, Result)}

@@ -1,0 +1,115 @@
+"""The whole flow, to be read first: runs become cohorts, are trained, and are tracked one by one.
+
+A study (`study.py`) is expanded to runs and stacked to cohorts (`plan.py`); an engine (`engine/`)
+has trainers (`trainer.py`) train them; what these yield (`records.py`) goes to the store
+(`tracking/`), by way of the disk where it must not be lost (`workspace.py`). A report
+(`report/`) is made of the store alone.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from harness.corpus import Corpus
+from harness.delivery import Delivery
+from harness.engine import Ended, Engine, Task, TaskEvent
+from harness.plan import Cohort, Run, stack
+from harness.records import Checkpoint, Record, Result
+from harness.tracking import Tracker
+from harness.workspace import Workspace, cohort_name
+
+
+class Watch(Protocol):
+    """Shows people how a study goes."""
+
+    def plan(self, tasks: Sequence[Task]) -> None:
+        """What will be trained."""
+
+    def follow(self, task: Task, event: object) -> None:
+        """What has just happened."""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How a study's session ended.
+
+    Attributes:
+        trained: runs that ended in this session, diverged ones among them.
+        failed: runs that could not be trained, each with the reason.
+        undelivered: runs whose results wait on disk for the store.
+        interrupted: whether it was stopped.
+    """
+
+    trained: int
+    failed: dict[str, str]
+    undelivered: int
+    interrupted: bool
+
+
+def run_study(
+    runs: Sequence[Run], corpus: Corpus, tracker: Tracker, workspace: Workspace,
+    engine: Engine, workers: int, watch: Watch, stopping: Callable[[], bool],
+) -> Tally:  # fmt: skip
+    """Train what is missing of a study, and track it.
+
+    Args:
+        runs: the study's whole grid.
+        corpus: what they are trained on.
+        tracker: the study's side of the store.
+        workspace: where checkpoints and results wait.
+        engine: has cohorts trained.
+        workers: how many it has, to make as many stacks.
+        watch: shows how it goes.
+        stopping: asked again and again; when it says so, everything is saved and the work ends.
+    """
+    delivery = Delivery(tracker, workspace)
+    delivery.attempt()
+    missing = [r for r in runs if r.key not in tracker.ended and r.key not in delivery.waiting]
+    tasks = begun(missing, workspace) if missing else []
+    fresh = {run.key for run in missing} - {run.key for t in tasks for run in t.cohort.runs}
+    for cohort in stack([run for run in missing if run.key in fresh], workers):
+        tasks.append(Task(cohort_name(cohort.runs), cohort))
+    watch.plan(tasks)
+    failed: dict[str, str] = {}
+    trained = 0
+    for task, event in engine(tasks, corpus, stopping) if tasks else ():
+        trained += isinstance(event, Result)
+        failed |= track((task, event), tracker, workspace, delivery)
+        watch.follow(task, event)
+    if not stopping():
+        delivery.insist(stopping)
+    return Tally(trained, failed, len(delivery.waiting), stopping())
+
+
+def track(
+    news: TaskEvent, tracker: Tracker, workspace: Workspace, delivery: Delivery
+) -> dict[str, str]:
+    """Keep one event where it belongs; returns the runs that failed by it, with the reason."""
+    task, event = news
+    tracker.tick()
+    match event:
+        case Record():
+            tracker.write(event)
+        case Checkpoint():
+            workspace.save_checkpoint(task.name, event)
+        case Result():
+            delivery.accept(event)
+        case Ended(failure=None):
+            workspace.drop_checkpoint(task.name)
+        case Ended(failure=str(why)):
+            lost = [r for r in task.cohort.runs if r.key not in tracker.ended | delivery.waiting]
+            for run in lost:
+                delivery.give_up(run, why)
+            return {run.key: why for run in lost}
+    return {}
+
+
+def begun(missing: Sequence[Run], workspace: Workspace) -> list[Task]:
+    """Tasks for the missing runs that an earlier session left a checkpoint of, the furthest first."""
+    tasks = []
+    wanted = {run.key: run for run in missing}
+    for name, checkpoint in sorted(workspace.checkpoints(), key=lambda item: -item[1].step):
+        runs = [wanted.pop(key) for key in checkpoint.keys if key in wanted]
+        if runs:
+            tasks.append(Task(name, Cohort(tuple(runs)), replace(checkpoint)))
+    return tasks

@@ -1,0 +1,129 @@
+"""How a study goes, for people: bars on a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from harness.engine import Ended, Task
+from harness.plan import Cohort, step_cost
+from harness.records import Record, Result
+
+EVERY = 10.0  # seconds between two plain lines
+
+
+class Bars:
+    """A bar for the whole study and one for each cohort in training, with its live loss."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
+            TextColumn("{task.fields[loss]}"), TimeElapsedColumn(), TimeRemainingColumn(),
+            console=console,
+        )  # fmt: skip
+        self._bars: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        """Start drawing."""
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:  # fmt: skip
+        """Stop drawing."""
+        self._progress.stop()
+
+    def plan(self, tasks: Sequence[Task]) -> None:
+        """Show the whole."""
+        self._work = {task.name: cost(task) for task in tasks}
+        self._done = dict.fromkeys(self._work, 0.0)
+        runs = sum(len(task.cohort.runs) for task in tasks)
+        self._all = self._progress.add_task(
+            f"{runs} runs", total=sum(self._work.values()) or None, loss=""
+        )
+
+    def follow(self, task: Task, event: object) -> None:
+        """Move the bars."""
+        if isinstance(event, Record):
+            self._move(task, event)
+        if isinstance(event, Ended):
+            self._done[task.name] = self._work[task.name]
+            if task.name in self._bars:
+                self._progress.remove_task(self._bars.pop(task.name))
+        self._progress.update(self._all, completed=sum(self._done.values()))
+
+    def _move(self, task: Task, record: Record) -> None:
+        steps = task.cohort.fields.steps
+        if task.name not in self._bars:
+            self._bars[task.name] = self._progress.add_task(
+                title(task.cohort), total=steps, loss=""
+            )
+        loss = record.values.get("train/loss")
+        shown = {} if loss is None else {"loss": f"loss {loss:.3f}"}
+        self._progress.update(self._bars[task.name], completed=record.step, **shown)
+        begun = task.resume.step if task.resume else 0
+        share = max(0.0, record.step - begun) / max(1, steps - begun)
+        self._done[task.name] = share * self._work[task.name]
+
+
+class Lines:
+    """A line at the start and every few seconds."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._said = self._began = time.monotonic()
+        self._ended = 0
+
+    def __enter__(self) -> Self:
+        """Nothing to prepare."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:  # fmt: skip
+        """Nothing to clean up."""
+
+    def plan(self, tasks: Sequence[Task]) -> None:
+        """Say what will be done."""
+        self._runs = sum(len(task.cohort.runs) for task in tasks)
+        if tasks:
+            self._console.print(f"training {self._runs} runs in {len(tasks)} stacks")
+
+    def follow(self, task: Task, event: object) -> None:
+        """Say how far it is, now and then."""
+        self._ended += isinstance(event, Result)
+        now = time.monotonic()
+        if isinstance(event, Record) and now - self._said > EVERY and "train/loss" in event.values:
+            self._said = now
+            self._console.print(
+                f"{now - self._began:5.0f} s  {self._ended}/{self._runs} runs ended; "
+                f"{title(task.cohort)}: step {event.step + 1:,} of {task.cohort.fields.steps:,}, "
+                f"loss {event.values['train/loss']:.3f}"
+            )
+
+
+def title(cohort: Cohort) -> str:
+    """A cohort in a few words: how many members, and what they have in common."""
+    first = cohort.runs[0].cell
+    common = {factor for factor in first if len({str(r.cell[factor]) for r in cohort.runs}) == 1}
+    shared = ", ".join(f"{factor} {first[factor]}" for factor in first if factor in common)
+    return f"{len(cohort.runs)} × {shared or 'one shape'}"
+
+
+def cost(task: Task) -> float:
+    """What is left to do of a task, in millions of multiplications."""
+    fields = task.cohort.fields
+    left = fields.steps - (task.resume.step if task.resume else 0)
+    return step_cost(fields) * left * len(task.cohort.runs)
