@@ -1,0 +1,147 @@
+"""A sheet of small plots laid out in inches, so that nothing overlaps whatever their number is."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.report.style import FAINT, INK, SETTINGS, WIDTH, Look
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LEFT, RIGHT, BOTTOM = 0.72, 0.15, 0.52  # inches round the plots
+TITLE, GAP = 0.30, 0.22  # above each plot, between neighbours
+KEY_LINE = 0.24  # height of one line of the key
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A figure and its plots, row by row."""
+
+    figure: Figure
+    axes: tuple[Axes, ...]
+    per_row: int
+
+    def outer(self, x: str, y: str) -> None:
+        """Name the axes of the outer plots only; the others share them."""
+        for i, ax in enumerate(self.axes):
+            first = i % self.per_row == 0
+            last = i + self.per_row >= len(self.axes)
+            ax.set_ylabel(y if first else "")
+            ax.set_xlabel(x if last else "")
+            ax.tick_params(labelleft=first or not _shared(ax), labelbottom=True)
+
+    def key(self, entries: Sequence[tuple[str, Look | None]]) -> None:
+        """Put the legend above the plots: factors' names as plain words, levels with their marks."""
+        from matplotlib.lines import Line2D
+
+        handles = [
+            Line2D([], [], linestyle="none", label=f"{text}:")
+            if look is None
+            else Line2D(
+                [], [], color=look.colour or INK, marker=look.marker, linestyle=look.line,
+                label=text,
+            )
+            for text, look in entries
+        ]  # fmt: skip
+        self.figure.legend(
+            handles=handles, loc="upper left", ncols=key_columns(entries), borderaxespad=0.2,
+            bbox_to_anchor=(0.0, 1.0), handlelength=2.4, columnspacing=1.1, handletextpad=0.5,
+        )  # fmt: skip
+
+
+def _shared(ax: Axes) -> bool:
+    return len(ax.get_shared_y_axes().get_siblings(ax)) > 1
+
+
+def key_columns(entries: Sequence[tuple[str, Look | None]]) -> int:
+    """Entries of the key that fit beside each other."""
+    longest = max((len(text) for text, _ in entries), default=1)
+    return max(1, min(len(entries), int(WIDTH / (0.62 + 0.078 * longest))))
+
+
+def key_height(entries: Sequence[tuple[str, Look | None]]) -> float:
+    """Inches that the key takes."""
+    return KEY_LINE * -(-len(entries) // key_columns(entries)) + 0.06 if entries else 0.0
+
+
+@contextmanager
+def settings() -> Iterator[None]:
+    """Matplotlib's settings for as long as a figure is drawn and saved."""
+    import matplotlib as mpl
+
+    with mpl.rc_context({**mpl.rcParamsDefault, **SETTINGS, "backend": "agg"}):
+        yield
+
+
+def sheet(
+    count: int, per_row: int, *, height: float = 1.6, left: float = LEFT, titled: bool = True,
+    key: Sequence[tuple[str, Look | None]] = (), share_y: bool = True, share_x: bool = True,
+    bottom: float = BOTTOM, gap: float = GAP,
+) -> Sheet:  # fmt: skip
+    """An empty sheet of so many plots.
+
+    Args:
+        count: plots.
+        per_row: plots beside each other.
+        height: of one plot, inches.
+        left: room for labels on the left, inches.
+        titled: whether the plots carry titles.
+        key: the legend above them.
+        share_y, share_x: whether all plots have the same scale.
+        bottom: room under each row's plots, inches.
+        gap: room between neighbours, inches.
+    """
+    from matplotlib.figure import Figure
+
+    per_row = min(per_row, count)
+    rows = -(-count // per_row)
+    title = TITLE if titled else 0.08
+    top = key_height(key)
+    total = top + rows * (title + height + bottom)
+    width = (WIDTH - left - RIGHT - (per_row - 1) * gap) / per_row
+    figure = Figure(figsize=(WIDTH, total))
+    axes: list[Axes] = []
+    for i in range(count):
+        row, column = divmod(i, per_row)
+        box = (
+            (left + column * (width + gap)) / WIDTH,
+            1 - (top + (row + 1) * (title + height) + row * bottom) / total,
+            width / WIDTH,
+            height / total,
+        )
+        shared: dict[str, Any] = {}
+        if axes and share_y:
+            shared["sharey"] = axes[0]
+        if axes and share_x:
+            shared["sharex"] = axes[0]
+        axes.append(figure.add_axes(box, **shared))
+    made = Sheet(figure, tuple(axes), per_row)
+    if key:
+        made.key(key)
+    return made
+
+
+def reference(ax: Axes, value: float, text: str, *, vertical: bool = False) -> None:
+    """A dotted line at a value that means something, with what it means beside it."""
+    style: dict[str, Any] = {"color": INK, "linewidth": 0.8, "linestyle": (0, (1, 2)), "zorder": 1}
+    if vertical:
+        ax.axvline(value, **style)
+        return
+    ax.axhline(value, **style)
+    if text:
+        ax.annotate(
+            text, (1, value), xycoords=("axes fraction", "data"), xytext=(-2, 2),
+            textcoords="offset points", ha="right", va="bottom", fontsize=7, color=INK,
+            bbox={"facecolor": "none", "edgecolor": "none", "pad": 0.5},
+        )  # fmt: skip
+
+
+def mark_missing(ax: Axes, text: str) -> None:
+    """Say in the plot why it shows nothing."""
+    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color=FAINT)

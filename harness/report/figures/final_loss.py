@@ -1,0 +1,113 @@
+"""The primary response by the levels of each factor: every run, and the mean over seeds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from harness.analysis.intervals import mean_intervals
+from harness.plan import format_level
+from harness.report.canvas import reference, sheet
+from harness.report.facets import ordered_factor, varying
+from harness.report.source import Source, seeds_in_words
+from harness.report.style import FAINT, INK, Look, ramp
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SECTION = "effects"
+PLACE = 2
+TITLE = "Every run, by the level of each factor"
+
+
+def caption(source: Source) -> str:
+    """What is drawn."""
+    hue = hue_factor(source)
+    coloured = f", coloured by {hue}" if hue else ""
+    return (
+        f"{source.primary_label[0].upper()}{source.primary_label[1:]} of every run{coloured}; the "
+        "bar beside them is the mean over all cells with that level, with its interval. Losses "
+        f"are capped at that of guessing uniformly. {seeds_in_words(source)}{source.losses_in_words}"
+    )
+
+
+def alt(source: Source) -> str:
+    """What it shows, in words."""
+    parts = [
+        f"{factor} {row.level}: {row.mean:.3f}"
+        for factor in varying(source.study)
+        for row in by_level(source, factor).itertuples()
+    ]
+    return f"Mean {source.primary_label} by level: {'; '.join(parts)}."
+
+
+def hue_factor(source: Source) -> str | None:
+    """The factor that colours the runs: the ordered one, where it is not all there is."""
+    return ordered_factor(source.study) if len(varying(source.study)) > 1 else None
+
+
+def levelled(source: Source) -> pd.DataFrame:
+    """The values with each factor's level as text."""
+    texts = {
+        name: {factor: format_level(level) for factor, level in cell.items()}
+        for name, cell in source.cells.items()
+    }
+    return source.values.join(pd.DataFrame.from_dict(texts, orient="index"), on="variant")
+
+
+def by_level(source: Source, factor: str) -> pd.DataFrame:
+    """Mean over cells with a level within each seed; then mean over seeds and its interval."""
+    table = levelled(source).rename(columns={factor: "level"})
+    blocks = table.groupby(["level", "seed"], as_index=False)["value"].mean()
+    order = {format_level(level): i for i, level in enumerate(source.study.factors[factor])}
+    rows = mean_intervals(blocks, ["level"])
+    return rows.sort_values("level", key=lambda column: column.map(order)).reset_index(drop=True)
+
+
+def draw(source: Source) -> Figure | None:
+    """One plot a factor."""
+    if source.values.empty:
+        return None
+    factors, hue = varying(source.study), hue_factor(source)
+    table = levelled(source)
+    levels = [format_level(level) for level in source.study.factors[hue]] if hue else []
+    colours = ramp(len(levels))
+    key: list[tuple[str, Look | None]] = [(hue, None)] if hue else []
+    key += [(name, Look(colour, "o", "none")) for name, colour in zip(levels, colours, strict=True)]
+    made = sheet(len(factors), min(4, len(factors)), height=2.2, titled=False, key=key,
+                 share_x=False)  # fmt: skip
+    for i, (ax, factor) in enumerate(zip(made.axes, factors, strict=True)):
+        draw_factor(ax, source, table, factor, hue, dict(zip(levels, colours, strict=True)))
+        ax.set_xlabel(factor)
+        ax.set_ylabel("" if i % made.per_row else source.primary_label)
+        ax.tick_params(labelleft=i % made.per_row == 0)
+    low, high = made.axes[0].get_ylim()
+    for name, value in source.losses.items():
+        if "[nats]" in source.primary_label and low < value < high:
+            for i, ax in enumerate(made.axes):
+                reference(ax, value, name if i == 0 else "")
+    return made.figure
+
+
+def draw_factor(
+    ax: Axes, source: Source, table: pd.DataFrame, factor: str, hue: str | None,
+    colours: dict[str, str],
+) -> None:  # fmt: skip
+    """The runs of each level as dots, and beside them the level's mean with its interval."""
+    import seaborn as sns
+
+    order = [format_level(level) for level in source.study.factors[factor]]
+    sns.stripplot(
+        table, x=factor, y="value", order=order, hue=hue, hue_order=list(colours) or None,
+        palette=colours or None, color=None if hue else FAINT, jitter=False, size=3, alpha=0.6,
+        ax=ax, legend=False,
+    )  # fmt: skip
+    means = by_level(source, factor)
+    x = [order.index(level) + 0.25 for level in means["level"]]
+    mean = means["mean"].to_numpy()
+    error = [mean - means["low"].to_numpy(), means["high"].to_numpy() - mean]
+    ax.errorbar(x, mean, yerr=None if means["low"].isna().all() else error, linestyle="none",
+                marker="_", markersize=10, color=INK, linewidth=1.2)  # fmt: skip
+    ax.set_xlim(-0.5, len(order) - 0.3)

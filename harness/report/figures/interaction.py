@@ -1,0 +1,92 @@
+"""Interaction grid: the primary response over an ordered factor, one line a combination."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.plan import format_level
+from harness.report.canvas import reference, sheet
+from harness.report.facets import Panel, facets, ordered_factor, varying
+from harness.report.source import Source, seeds_in_words
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SECTION = "interaction"
+TITLE = "Every cell: what depends on what"
+DODGE = 0.08  # of the distance between levels
+
+
+def along(source: Source) -> str | None:
+    """The factor along the axis; None where there is only one, which has its own figure."""
+    names = varying(source.study)
+    if len(names) < 2:
+        return None
+    return ordered_factor(source.study) or names[-1]
+
+
+def caption(source: Source) -> str:
+    """What is drawn."""
+    over = along(source)
+    note = facets(source.study, over).note if over else ""
+    return (
+        f"{source.primary_label[0].upper()}{source.primary_label[1:]} of every cell, by {over}: "
+        "mean over seeds with its interval; small dots are the runs. Parallel lines mean that "
+        "parts add up; lines that cross or part, that what one is worth depends on another. "
+        "Losses are capped at that of guessing uniformly, diverged runs count as that. "
+        f"{seeds_in_words(source)}{source.losses_in_words}{note}"
+    )
+
+
+def alt(source: Source) -> str:
+    """What it shows, in words."""
+    means = source.means["mean"].dropna()
+    if means.empty:
+        return "No cell has the primary response."
+    best, worst = means.idxmin(), means.idxmax()
+    return (
+        f"{source.primary_label} of {len(means)} cells: lowest {means[best]:.3f} ({best}), highest "
+        f"{means[worst]:.3f} ({worst})."
+    )
+
+
+def draw(source: Source) -> Figure | None:
+    """One line a combination of colour and line style."""
+    over = along(source)
+    if over is None or source.values.empty:
+        return None
+    shape = facets(source.study, over)
+    levels = source.study.factors[over]
+    made = sheet(len(shape.panels), min(2, shape.per_row), height=2.3, key=shape.keys(),
+                 titled=any(panel.title for panel in shape.panels))  # fmt: skip
+    for ax, panel in zip(made.axes, shape.panels, strict=True):
+        ax.set_title(panel.title)
+        draw_panel(ax, source, panel, over)
+    made.axes[0].set_xticks(range(len(levels)), [format_level(level) for level in levels])
+    made.axes[0].set_xlim(-0.4, len(levels) - 0.6)
+    low, high = made.axes[0].get_ylim()
+    for name, value in source.losses.items():
+        if "[nats]" in source.primary_label and low < value < high:
+            for ax in made.axes:
+                reference(ax, value, name)
+    made.outer(over, source.primary_label)
+    return made.figure
+
+
+def draw_panel(ax: Axes, source: Source, panel: Panel, over: str) -> None:
+    """The lines of one plot, a little apart so that intervals do not hide each other."""
+    for i, (cell, look) in enumerate(panel.cells):
+        names = [source.label({**cell, over: level}) for level in source.study.factors[over]]
+        rows = source.means.reindex(names)
+        x = np.arange(len(names)) + DODGE * (i - (len(panel.cells) - 1) / 2)
+        mean = rows["mean"].to_numpy()
+        error = [mean - rows["low"].to_numpy(), rows["high"].to_numpy() - mean]
+        error = None if rows["low"].isna().all() else np.nan_to_num(error)
+        ax.errorbar(x, mean, yerr=error, color=look.colour, marker=look.marker,
+                    linestyle=look.line, linewidth=1.2)  # fmt: skip
+        for place, name in zip(x, names, strict=True):
+            runs = source.values.loc[source.values["variant"] == name, "value"]
+            ax.plot([place] * len(runs), runs, ".", color=look.colour, alpha=0.4, markersize=3)

@@ -1,0 +1,48 @@
+"""The size of gradients by layer: what its figures share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.report.facets import facets
+from harness.report.lines import profile
+from harness.report.source import Source, seeds_in_words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def describe(source: Source, measured: str) -> str:
+    """The caption."""
+    return (
+        "Standard deviation of the loss's gradient by each hidden layer's outputs, on "
+        f"{measured}, in training mode, on a logarithmic axis. Level lines pass gradients on "
+        "unchanged; a line that falls with the layer means gradients that grow on their way back, "
+        f"one that rises, gradients that fade. {seeds_in_words(source)}"
+        f"{facets(source.study).note}"
+    )
+
+
+def spoken(source: Source, when: str, words: str) -> str:
+    """The text alternative, with the extremes in numbers."""
+    layers = source.data.layers
+    shown = layers[(layers["quantity"] == "gradient_std") & (layers["when"] == when)]
+    if shown.empty:
+        return f"Gradients by layer {words}."
+    most, least = shown.loc[shown["mean"].idxmax()], shown.loc[shown["mean"].idxmin()]
+    return (
+        f"Gradients by layer {words}: standard deviations from {least['mean']:.2g} "
+        f"({least['variant']}, layer {least['layer']}) to {most['mean']:.2g} "
+        f"({most['variant']}, layer {most['layer']})."
+    )
+
+
+def draw_gradients(source: Source, when: str) -> Figure | None:
+    """Gradient size over the layers, one line a variant."""
+    drawn = profile(source, "gradient_std", when)
+    if drawn is None:
+        return None
+    sheet, _ = drawn
+    sheet.axes[0].set_yscale("log")
+    sheet.outer("layer", "std of gradient")
+    return sheet.figure

@@ -1,0 +1,55 @@
+"""Saturation by layer: what its figures share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.history import SATURATED
+from harness.report.canvas import reference
+from harness.report.facets import facets
+from harness.report.lines import profile
+from harness.report.source import Source, seeds_in_words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WANTED = 0.05  # share of saturated outputs under which a layer is said to be healthy
+
+
+def describe(source: Source, measured: str) -> str:
+    """The caption."""
+    return (
+        f"Share of hidden outputs with an absolute value above {SATURATED}, {measured}. The dotted "
+        f"line is the usual limit of {WANTED:.0%}. {seeds_in_words(source)}"
+        f"{facets(source.study).note}"
+    )
+
+
+def spoken(source: Source, when: str, words: str) -> str:
+    """The text alternative, with the extremes in numbers."""
+    layers = source.data.layers
+    shown = layers[(layers["quantity"] == "saturation") & (layers["when"] == when)]
+    if shown.empty:
+        return f"Saturation by layer {words}."
+    most, least = shown.loc[shown["mean"].idxmax()], shown.loc[shown["mean"].idxmin()]
+    return (
+        f"Saturation by layer {words}: from {least['mean']:.1%} ({least['variant']}, layer "
+        f"{least['layer']}) to {most['mean']:.1%} ({most['variant']}, layer {most['layer']})."
+    )
+
+
+def draw_saturation(source: Source, when: str) -> Figure | None:
+    """Saturation over the layers, one line a variant."""
+    drawn = profile(source, "saturation", when)
+    if drawn is None:
+        return None
+    from matplotlib.ticker import PercentFormatter
+
+    sheet, _ = drawn
+    for ax in sheet.axes:
+        reference(ax, WANTED, f"{WANTED:.0%}")
+    sheet.axes[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    top = max(ax.dataLim.ymax for ax in sheet.axes)
+    sheet.axes[0].set_ylim(-0.03 * max(top, 0.1), max(1.08 * top, 0.1))
+    sheet.outer("layer", f"share with |h| > {SATURATED}")
+    return sheet.figure

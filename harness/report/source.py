@@ -1,0 +1,127 @@
+"""What figures and text are made of: a study's tables and what follows from them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import log
+from pathlib import Path
+
+import pandas as pd
+
+from harness.analysis.effects import attribution_table, effects_table, seeds_table
+from harness.analysis.frames import StudyData
+from harness.analysis.grid import grid
+from harness.analysis.intervals import mean_intervals
+from harness.plan import variant_label
+from harness.report.facets import label
+from harness.responses import RESPONSES
+from harness.study import Levels, Study
+
+SHOWN_KINDS = ("main", "within")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A study's tables as read from its CSVs, and the tables that follow from them.
+
+    Attributes:
+        data: as `StudyData.load` read it.
+    """
+
+    data: StudyData
+
+    @classmethod
+    def load(cls, folder: Path) -> "Source":
+        """The source in a folder of CSVs."""
+        return cls(StudyData.load(folder))
+
+    @property
+    def study(self) -> Study:
+        """The study as resolved."""
+        return self.data.study
+
+    @property
+    def primary(self) -> str:
+        """The response that decides."""
+        return self.data.study.primary
+
+    @property
+    def primary_label(self) -> str:
+        """The primary response for axes."""
+        return RESPONSES[self.primary].label
+
+    @cached_property
+    def effects(self) -> pd.DataFrame:
+        """Main, simple and other effects on the primary response."""
+        return effects_table(self.data, self.primary)
+
+    @cached_property
+    def seeds(self) -> pd.DataFrame:
+        """The effects drawn, seed by seed."""
+        return seeds_table(self.data, self.primary, SHOWN_KINDS)
+
+    @cached_property
+    def attribution(self) -> pd.DataFrame:
+        """Shares of the way from bare to baseline in the primary response."""
+        return attribution_table(self.data, self.primary)
+
+    @cached_property
+    def values(self) -> pd.DataFrame:
+        """The primary response as it is analysed: variant, seed, value; losses capped."""
+        wide = grid(self.data, self.primary).values
+        rows = wide.reset_index(names="variant").melt("variant", var_name="seed")
+        return rows.dropna().reset_index(drop=True)
+
+    @cached_property
+    def means(self) -> pd.DataFrame:
+        """The primary response by variant: mean, low, high, n; indexed by variant."""
+        return mean_intervals(self.values, ["variant"]).set_index("variant")
+
+    @cached_property
+    def cells(self) -> dict[str, Levels]:
+        """Levels of each variant, by its label."""
+        return {variant_label(cell): cell for cell in self.study.cells()}
+
+    def label(self, cell: Levels) -> str:
+        """The label of the variant with these levels."""
+        return label(self.study, cell)
+
+    def number(self, fact: str) -> float | None:
+        """A fact that is a number, if it is known."""
+        return float(self.data.facts[fact]) if self.data.facts.get(fact) else None
+
+    @cached_property
+    def losses(self) -> dict[str, float]:
+        """The losses worth comparing with, nats, by name: entropies, and that of guessing."""
+        letters = self.number("vocabulary")
+        known = {
+            "floor": self.number("entropy/context"),
+            "unigrams": self.number("entropy/unigram"),
+            f"ln {letters:.0f}" if letters else "": log(letters) if letters else None,
+        }
+        return {name: value for name, value in known.items() if value is not None}
+
+    @cached_property
+    def losses_in_words(self) -> str:
+        """What the lines of reference in figures of losses mean."""
+        meanings = {
+            "floor": "the entropy of a character given its context on the train split, below which "
+            "no full-train loss can fall",
+            "unigrams": "the entropy of the characters' frequencies",
+        }
+        parts = [f"{name} = {value:.3f} ({meanings.get(name, 'guessing uniformly')})"
+                 for name, value in self.losses.items()]  # fmt: skip
+        return f" In nats: {'; '.join(parts)}." if parts else ""
+
+    def diverged(self, variant: str) -> pd.DataFrame:
+        """The diverged runs of a variant."""
+        runs = self.data.runs
+        return runs[(runs["variant"] == variant) & (runs["outcome"] == "diverged")]
+
+
+def seeds_in_words(source: Source) -> str:
+    """How an interval over these seeds is to be read."""
+    n = len(source.study.seeds)
+    if n == 1:
+        return "One seed: no intervals."
+    wide = ", wide by design with so few seeds" if n < 5 else ""
+    return f"Intervals are 95 % t intervals over {n} seeds{wide}."
