@@ -110,7 +110,8 @@ class Lines:
             self._console.print(
                 f"{now - self._began:5.0f} s  {self._ended}/{self._runs} runs ended; "
                 f"{title(task.cohort)}: step {event.step + 1:,} of {task.cohort.fields.steps:,}, "
-                f"loss {event.values['train/loss']:.3f}"
+                f"loss {event.values['train/loss']:.3f}",
+                soft_wrap=True,
             )
 
 

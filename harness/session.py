@@ -53,7 +53,7 @@ def run_session(
         )  # fmt: skip
     store = tracking_uri(uri)
     workspace = Workspace.of(study.name, store)
-    console.print(f"{study.name}: {study.question}", markup=False)
+    console.print(f"{study.name}: {study.question}", markup=False, soft_wrap=True)
     console.print(f"data: {corpus.name}, {len(corpus.words):,} items; store: {redacted(store)}",
                   markup=False)  # fmt: skip
     with workspace.locked(), stop_signals() as stopping:

@@ -24,9 +24,7 @@ CACHE_LINE = 64  # bytes
 kernel = numba.njit(cache=True, fastmath={"contract"}, error_model="numpy")
 
 # Sums along a row may be taken in vector lanes; the order then depends on the row's length alone.
-row_kernel = numba.njit(
-    cache=True, fastmath={"contract", "reassoc", "nsz"}, error_model="numpy"
-)
+row_kernel = numba.njit(cache=True, fastmath={"contract", "reassoc", "nsz"}, error_model="numpy")
 
 
 class Signal:

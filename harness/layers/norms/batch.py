@@ -56,7 +56,8 @@ class BatchNorm1d:
             self._follow(mean, variance)
         else:
             mean, variance = self.running_mean, self.running_var
-        self.out = self.gamma * (x - mean) / torch.sqrt(variance + self.eps) + self.beta
+        standardised = (x - mean) / torch.sqrt(variance + self.eps)
+        self.out = self.gamma * standardised + self.beta
         return self.out
 
     @torch.no_grad()

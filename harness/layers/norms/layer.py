@@ -29,7 +29,8 @@ class LayerNorm:
         """The normalised x (B, H)."""
         mean = x.mean(1, keepdim=True)  # (B, 1)
         variance = x.var(1, unbiased=False, keepdim=True)  # (B, 1)
-        self.out = self.gamma * (x - mean) / torch.sqrt(variance + self.eps) + self.beta
+        standardised = (x - mean) / torch.sqrt(variance + self.eps)
+        self.out = self.gamma * standardised + self.beta
         return self.out
 
     def parameters(self) -> list[Tensor]:

@@ -1,0 +1,217 @@
+"""The lecture's network, trained as the lecture trains it, held against the numbers it prints."""
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from harness.corpus import NAMES_DIGEST, Corpus
+from harness.corpus.split import Split
+from harness.errors import UserError
+from harness.history import SATURATED
+from harness.layers.activations.tanh import Tanh
+from harness.layers.embedding import Embedding
+from harness.layers.linear import Linear
+from harness.layers.norms.batch import BatchNorm1d
+
+SEED = 2147483647
+STEPS = 1001
+BATCH = 32
+CONTEXT = 3
+NAMES = 20
+LAST_DIGIT = 2  # units of its last place by which a gradient's std may be off on another processor
+
+
+@dataclass(frozen=True)
+class Row:
+    """One Tanh layer of the printed table, as text in the lecture's format.
+
+    Attributes:
+        layer: its place among the layers after the embedding.
+        mean, std: of its outputs.
+        saturated_percent: of the outputs beyond ±0.97.
+        gradient_std: of the loss's gradient by the outputs.
+    """
+
+    layer: int
+    mean: str
+    std: str
+    saturated_percent: str
+    gradient_std: str
+
+    def __str__(self) -> str:
+        """The row as the lecture prints it, with its gradient beside it."""
+        return (
+            f"layer {self.layer:2d} (Tanh): mean {self.mean}, std {self.std}, "
+            f"saturated: {self.saturated_percent}%, gradient std {self.gradient_std}"
+        )
+
+    def matches(self, published: "Row") -> bool:
+        """Whether every printed digit agrees, the gradient's last within its tolerance."""
+        digits, exponent = self.gradient_std.split("e")
+        others, same_exponent = published.gradient_std.split("e")
+        near = abs(round((float(digits) - float(others)) * 1e6)) <= LAST_DIGIT
+        return exponent == same_exponent and near and (
+            (self.layer, self.mean, self.std, self.saturated_percent)
+            == (published.layer, published.mean, published.std, published.saturated_percent)
+        )  # fmt: skip
+
+
+class Network:
+    """The lecture's deep BatchNorm MLP: five hidden layers of 100 tanh units, 47,024 parameters."""
+
+    def __init__(self, vocabulary: int, generator: torch.Generator) -> None:
+        self.embedding = Embedding(vocabulary, 10, generator)
+        self.layers: list[Any] = []
+        fan_in = CONTEXT * 10
+        for fan_out in (100, 100, 100, 100, 100, vocabulary):
+            self.layers += [
+                Linear(fan_in, fan_out, generator, bias=False),
+                BatchNorm1d(fan_out, unbiased=True),
+                Tanh(),
+            ]
+            fan_in = fan_out
+        self.layers.pop()  # no tanh behind the last norm
+        self.layers[-1].gamma *= 0.1  # a quiet last layer: nearly equal guesses at first
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """The logits (B, V) for contexts x (B, 3)."""
+        out = self.embedding(x)
+        for layer in self.layers:
+            out = layer(out)
+        return out
+
+    def parameters(self) -> list[Tensor]:
+        """Everything trained."""
+        return self.embedding.parameters() + [p for layer in self.layers for p in layer.parameters()]
+
+    def evaluation(self) -> "Network":
+        """This network, in eval mode."""
+        for layer in self.layers:
+            if isinstance(layer, BatchNorm1d):
+                layer.training = False
+        return self
+
+
+@dataclass(frozen=True)
+class Lecture:
+    """What the lecture's notebook comes to.
+
+    Attributes:
+        examples: of the three splits.
+        parameters: how many numbers are trained.
+        initial_loss: of the first minibatch, nats.
+        rows: one for each Tanh layer, of the last step's minibatch.
+        network: trained, in training mode.
+    """
+
+    examples: dict[str, int]
+    parameters: int
+    initial_loss: float
+    rows: list[Row]
+    network: Network
+
+
+def published() -> dict[str, Any]:
+    """The numbers that the lecture prints, from `lecture.toml`."""
+    return tomllib.loads(files("harness").joinpath("lecture.toml").read_text("utf-8"))
+
+
+def published_rows() -> list[Row]:
+    """The lecture's table."""
+    return [Row(**row) for row in published()["tanh"]]
+
+
+def reproduce(corpus: Corpus) -> Lecture:
+    """Train the lecture's network for 1,001 steps with the lecture's draws.
+
+    Raises:
+        UserError: the corpus is not names.txt.
+    """
+    if corpus.digest != NAMES_DIGEST:
+        raise UserError(
+            "the lecture's numbers are of names.txt", corpus.name,
+            "Give it with --data or ABLATE_DATA, or fetch it: ablate data --use names.txt",
+        )  # fmt: skip
+    torch.set_num_threads(1)
+    splits = corpus.splits(CONTEXT)
+    generator = torch.Generator().manual_seed(SEED)
+    network = Network(corpus.vocabulary, generator)
+    losses = list(train(network, splits.train, generator))
+    return Lecture(
+        examples={name: len(split.Y) for name, split in splits._asdict().items()},
+        parameters=sum(p.nelement() for p in network.parameters()),
+        initial_loss=losses[0],
+        rows=[row(number, layer) for number, layer in enumerate(network.layers)
+              if isinstance(layer, Tanh)],
+        network=network,
+    )  # fmt: skip
+
+
+def train(network: Network, split: Split, generator: torch.Generator) -> Iterator[float]:
+    """The lecture's loop: plain SGD at 0.1; yields each minibatch's loss.
+
+    The last step's outputs keep their gradients.
+    """
+    parameters = network.parameters()
+    for parameter in parameters:
+        parameter.requires_grad_()
+    for _ in range(STEPS):
+        rows = torch.randint(0, len(split.X), (BATCH,), generator=generator)
+        loss = cross_entropy(network(split.X[rows]), split.Y[rows])
+        for layer in network.layers:
+            layer.out.retain_grad()
+        for parameter in parameters:
+            parameter.grad = None
+        loss.backward()
+        for parameter in parameters:
+            parameter.data += -0.1 * parameter.grad
+        yield loss.item()
+
+
+def row(number: int, layer: Tanh) -> Row:
+    """A Tanh layer's line of the table, of the step just taken."""
+    out, gradient = layer.out.detach(), layer.out.grad
+    assert gradient is not None  # noqa: S101 - `train` retains it
+    saturated = (out.abs() > SATURATED).float().mean().item() * 100
+    return Row(
+        layer=number,
+        mean=f"{out.mean().item():+.2f}",
+        std=f"{out.std().item():.2f}",
+        saturated_percent=f"{saturated:.2f}",
+        gradient_std=f"{gradient.std().item():e}",
+    )
+
+
+@torch.no_grad()
+def losses(network: Network, corpus: Corpus) -> dict[str, float]:
+    """The loss over each split in eval mode, nats."""
+    network.evaluation()
+    return {
+        name: cross_entropy(network(split.X), split.Y).item()
+        for name, split in corpus.splits(CONTEXT)._asdict().items()
+    }
+
+
+@torch.no_grad()
+def names(network: Network, corpus: Corpus) -> list[str]:
+    """Twenty names as the lecture samples them: one draw a character."""
+    network.evaluation()
+    generator = torch.Generator().manual_seed(SEED + 10)
+    written = []
+    for _ in range(NAMES):
+        codes, context = [], [0] * CONTEXT
+        while True:
+            probabilities = network(torch.tensor([context])).softmax(1)  # (1, V)
+            code = int(torch.multinomial(probabilities, 1, generator=generator))
+            if code == 0:
+                break
+            codes.append(code)
+            context = [*context[1:], code]
+        written.append("".join(corpus.alphabet[code] for code in codes))
+    return written
