@@ -1,0 +1,202 @@
+"""Claims and their verdicts: tests of each claim and of its negation, with Holm over the study.
+
+p_for and p_against are one-sided t tests of the claim and of its negation (`halves` says how they
+are made of the cells' tests); p = 2 · min of the two. Holm over all claims of the study, also the
+untestable ones, which count as p = 1, gives the level each claim is judged and shown at:
+α / (m − rank + 1), where every claim after the first that fails keeps that one's. At that level
+the interval for the least favourable cell ends, towards the claim, at the largest of the cells'
+upper ends (tail α/2), and, against it, at the largest of their lower ends (tail α/2 over the
+number of halves); so it leaves the bound out exactly when there is a verdict.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from harness.analysis.frames import StudyData
+from harness.analysis.grid import Contrast, Grid, contrast, grid
+from harness.analysis.halves import Half, boundary, halves
+from harness.analysis.intervals import Array, spread, t_quantile
+from harness.claims import Claim, Equivalence
+from harness.study import Study
+
+ALPHA = 0.05  # chance that any claim of a study gets a wrong verdict
+MOST_SEEDS = 100  # above it the guess is ">100"
+POWER = 0.8  # of the guess
+
+SUPPORTED, REFUTED = "SUPPORTED", "REFUTED"
+INCONCLUSIVE, NOT_TESTABLE = "INCONCLUSIVE", "NOT TESTABLE"
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A claim's tests before correction.
+
+    Attributes:
+        claim: as written in the study.
+        halves: what must hold for it.
+        d: the halves' seed-wise values; the claim says that every column's mean is below 0 (n, k).
+        p_for, p_against: one-sided p of the claim and of its negation.
+        reason: why it cannot be tested; "" if it can.
+    """
+
+    claim: Claim
+    halves: list[Half]
+    d: Array
+    p_for: float
+    p_against: float
+    reason: str
+
+    @property
+    def p(self) -> float:
+        """Two-sided p; 1 where the claim cannot be tested."""
+        return 1.0 if self.reason else min(1.0, 2 * min(self.p_for, self.p_against))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the data say of a claim.
+
+    Attributes:
+        tested: the claim and its tests.
+        p_adjusted: Holm's, over the study's claims.
+        alpha: the level this claim is judged at; its interval's level is 1 − alpha.
+        estimate, low, high: of the least favourable cell, in the response's unit (of an
+            equivalence, of the absolute difference); NaN where not testable.
+        cell: the least favourable cell.
+        bound: what the claim says the value stays below, or above.
+        verdict: SUPPORTED, REFUTED, INCONCLUSIVE or NOT TESTABLE.
+        seeds_needed: a guess at the seeds a verdict would take; "" unless inconclusive.
+    """
+
+    tested: Tested
+    p_adjusted: float
+    alpha: float
+    estimate: float
+    low: float
+    high: float
+    cell: str
+    bound: float
+    verdict: str
+    seeds_needed: str
+
+
+def verdicts(data: StudyData) -> list[Verdict]:
+    """The verdict on every claim of the study, in the order of the file."""
+    grids = {claim.response: grid(data, claim.response) for claim in data.study.claims}
+    tested = [put_to_test(data.study, c, grids[c.response]) for c in data.study.claims]
+    adjusted, alphas = holm(np.array([one.p for one in tested]))
+    return [
+        judge(one, float(p), float(alpha))
+        for one, p, alpha in zip(tested, adjusted, alphas, strict=True)
+    ]
+
+
+def put_to_test(study: Study, claim: Claim, measured: Grid) -> Tested:
+    """Test a claim and its negation."""
+    parts = halves(study, claim)
+    needed = {variant: 1.0 for half in parts for variant, w in half.weights.items() if w}
+    reason = untestable(contrast(measured, needed))
+    if reason:
+        return Tested(claim, parts, np.empty((0, len(parts))), float("nan"), float("nan"), reason)
+    d = np.column_stack([h.sign * contrast(measured, h.weights).values - h.bound for h in parts])
+    return Tested(claim, parts, d, *p_values(d), reason)
+
+
+def untestable(needed: Contrast) -> str:
+    """Why a claim that needs these runs cannot be tested, in words; "" if it can."""
+    return needed.reason or ("one seed" if len(needed.seeds) < 2 else "")
+
+
+def p_values(d: Array) -> tuple[float, float]:
+    """One-sided p of "every column's mean is below 0", and of its negation.
+
+    Args:
+        d: seeds × halves, at least two seeds.
+    """
+    p = np.array([one_sided_p(column) for column in d.T])
+    opposite = np.array([one_sided_p(-column) for column in d.T])
+    return float(p.max()), min(1.0, float(opposite.min()) * len(opposite))
+
+
+def one_sided_p(values: Array) -> float:
+    """p of the t test that the mean is below 0; 0 or 1 where the seeds do not differ at all."""
+    mean, se = float(np.mean(values)), spread(values) / len(values) ** 0.5
+    if se == 0:
+        return 0.0 if mean < 0 else 1.0
+    return float(stats.t.cdf(mean / se, len(values) - 1))
+
+
+def holm(p: Array) -> tuple[Array, Array]:
+    """Holm's adjusted p of each claim, and the level at which each is judged (m,)."""
+    m = len(p)
+    order = np.argsort(p, kind="stable")
+    steps = m - np.arange(m)  # what each p, in rising order, is multiplied by
+    rising = np.minimum(1.0, np.maximum.accumulate(steps * p[order])) if m else p
+    first_failure = int(np.argmax(rising > ALPHA)) if (rising > ALPHA).any() else m - 1
+    adjusted, alphas = np.empty(m), np.empty(m)
+    adjusted[order] = rising
+    alphas[order] = ALPHA / steps[np.minimum(np.arange(m), first_failure)]
+    return adjusted, alphas
+
+
+def judge(tested: Tested, p_adjusted: float, alpha: float) -> Verdict:
+    """The verdict at the level Holm leaves for this claim, and the interval that goes with it."""
+    sign, bound = boundary(tested.claim)
+    if tested.reason:
+        nan = float("nan")
+        return Verdict(tested, 1.0, alpha, nan, nan, nan, "", sign * bound, NOT_TESTABLE, "")
+    low, high = worst_interval(tested.d, alpha)
+    means = tested.d.mean(axis=0)
+    cell = tested.halves[int(means.argmax())].cell
+    ends = [sign * (bound + end) for end in (low, float(means.max()), high)]
+    low, estimate, high = ends if sign > 0 else ends[::-1]
+    if isinstance(tested.claim, Equivalence):
+        low = max(0.0, low)
+    verdict = direction(tested) if p_adjusted <= ALPHA else INCONCLUSIVE
+    needed = seeds_needed(tested.d, alpha) if verdict == INCONCLUSIVE else ""
+    return Verdict(
+        tested, p_adjusted, alpha, estimate, low, high, cell, sign * bound, verdict, needed
+    )
+
+
+def direction(tested: Tested) -> str:
+    """Which way a claim is decided that is decided."""
+    return SUPPORTED if tested.p_for < tested.p_against else REFUTED
+
+
+def worst_interval(d: Array, alpha: float) -> tuple[float, float]:
+    """Interval for the largest of the columns' means, at least 1 − alpha sure to cover it."""
+    n, k = d.shape
+    means, errors = d.mean(axis=0), np.array([spread(column) for column in d.T]) / n**0.5
+    below = means - t_quantile(1 - alpha / (2 * k), n - 1) * errors
+    above = means + t_quantile(1 - alpha / 2, n - 1) * errors
+    return float(below.max()), float(above.max())
+
+
+def seeds_needed(d: Array, alpha: float) -> str:
+    """A guess at how many seeds would decide it, if means and spread stay as they are.
+
+    For a verdict four times out of five: towards the claim every half must come out, against it
+    one is enough.
+    """
+    k = d.shape[1]
+    means, spreads = d.mean(axis=0), np.array([spread(column) for column in d.T])
+    if means.max() < 0:
+        counts = [_seeds(-m, s, alpha / 2) for m, s in zip(means, spreads, strict=True)]
+        needed = max(counts)
+    else:
+        counts = [_seeds(m, s, alpha / (2 * k)) for m, s in zip(means, spreads, strict=True)]
+        needed = min(counts)
+    return f">{MOST_SEEDS}" if needed > MOST_SEEDS else str(needed)
+
+
+def _seeds(mean: float, sd: float, tail: float) -> int:
+    """Seeds at which a t test of this tail finds this mean with the usual power."""
+    if mean <= 0:
+        return MOST_SEEDS + 1
+    for n in range(2, MOST_SEEDS + 1):
+        if mean * n**0.5 >= sd * (t_quantile(1 - tail, n - 1) + t_quantile(POWER, n - 1)):
+            return n
+    return MOST_SEEDS + 1
