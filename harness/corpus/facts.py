@@ -18,6 +18,7 @@ def corpus_facts(corpus: Corpus, context: int) -> dict[str, str | float]:
         "digest": corpus.digest,
         "items": len(corpus.words),
         "vocabulary": corpus.vocabulary,
+        "alphabet": corpus.alphabet,
         **sizes,
         "entropy/unigram": splits.train.unigram_entropy(),
         "entropy/context": splits.train.context_entropy(),

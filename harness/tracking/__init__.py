@@ -9,12 +9,12 @@ The data model, exactly:
   `--steps 300` stands beside the full study and does not mix with it, while more seeds or another
   level join it. It holds `study.json` (the study as resolved, seeds of all sessions, facts of the
   data), `report/`, and tags: `progress`, `session` (who writes it now), `claims_digest` and
-  `seeds_at_first` (as they were when it was made). RUNNING means: a session is at work.
+  `seeds_at_first_look` (as they were when it was made). RUNNING means: a session is at work.
 - One **child run** per run. Its identity is the tag `run_key`; what lacks `ablate.schema` is not
   ours and never counts. Params: every field and the seed. Tags: `variant`, `outcome` (running,
   interrupted, failed, finished, diverged), `data`, `data_digest`, `minibatches`, `trainer`,
-  `device`, `versions`, `seconds`, `session`, and of a diverged one `diverged_step` and
-  `diverged_cause`. A diverged run is FINISHED, because it is a complete observation that is never
+  `claims_digest`, `device`, `versions`, `seconds`, `session`, and of a diverged one `diverged_step`
+  and `diverged_cause`. A diverged run is FINISHED, because it is a complete observation that is never
   trained again; MLflow's red FAILED means here that a run crashed and is to be tried again.
   KILLED means: to be continued.
 - Metrics: the curves of `harness.tables.CURVES`, and the responses at step 0. A point's time is the
@@ -27,8 +27,9 @@ duplicates (two machines, one server) the oldest counts.
 """
 
 from harness.tracking import environment as environment  # before any import of MLflow
+from harness.tracking.reading import ended_runs, read_study
 from harness.tracking.store import Unreachable
 from harness.tracking.tracker import Tracker
 from harness.tracking.uri import redacted, tracking_uri
 
-__all__ = ["Tracker", "Unreachable", "redacted", "tracking_uri"]
+__all__ = ["Tracker", "Unreachable", "ended_runs", "read_study", "redacted", "tracking_uri"]

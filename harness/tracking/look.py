@@ -82,8 +82,9 @@ def study_note(study: Study, corpus: str) -> str:
     return (
         f"**{plain(study.question)}**\n\n{cells} variants × {len(study.seeds)} seeds, "
         f"{steps_text(study)} steps each, on {plain(corpus)}. The runs are this run's children; "
-        f"the tag `progress` says how far they are.\n\nUnder *Artifacts*: `{DEFINITION}`, the study as "
-        f"resolved, and `report/` with the report, once made (`ablate report {plain(study.name)}`)."
+        f"the tag `progress` says how far they are.\n\nUnder *Artifacts*: `{DEFINITION}`, the "
+        "study as resolved, and `report/` with the report, once made "
+        f"(`ablate report {plain(study.name)}`)."
     )
 
 

@@ -9,7 +9,14 @@ from typing import Literal
 from harness.study import Study
 from harness.tracking import look
 from harness.tracking.ledger import Entry, Ledger, run_tags
-from harness.tracking.schema import DEFINITION, IS_KIND, IS_SCHEMA, SCHEMA, environment_tags
+from harness.tracking.schema import (
+    DEFINITION,
+    IS_KIND,
+    IS_SCHEMA,
+    LONGEST_TAG,
+    SCHEMA,
+    environment_tags,
+)
 from harness.tracking.session import HELD, Session, holder, require_free
 from harness.tracking.store import Store
 
@@ -106,19 +113,8 @@ def identity_tags(study: Study, corpus: Facts) -> dict[str, str]:
         "data": str(corpus["corpus"]),
         "data_digest": str(corpus["digest"]),
         "claims_digest": study.claims_digest(),
-        "seeds_at_first": seeds_text(study.seeds),
+        "seeds_at_first_look": ",".join(map(str, study.seeds))[:LONGEST_TAG],
     }
-
-
-def seeds_text(seeds: tuple[int, ...]) -> str:
-    """Seeds in few words: "1-5" for a range, else a list, cut where it is very long.
-
-    >>> seeds_text((1, 2, 3)), seeds_text((1, 3))
-    ('1-3', '1,3')
-    """
-    if len(seeds) > 1 and seeds == tuple(range(seeds[0], seeds[-1] + 1)):
-        return f"{seeds[0]}-{seeds[-1]}"
-    return ",".join(map(str, seeds))[:1000]
 
 
 def mend(ledger: Ledger) -> None:

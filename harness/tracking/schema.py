@@ -16,12 +16,14 @@ from harness.history import History
 from harness.plan import TRAINER, Run
 from harness.records import Record, Result
 from harness.responses import responses
+from harness.study import Study
 from harness.tables import records, trace
 
 SCHEMA = "1"  # of tags and artifacts; raise it when their meaning changes
 IS_SCHEMA = "ablate.schema"  # tag that only the harness sets: what lacks it is not ours
 IS_KIND = "ablate.kind"  # "study" for a parent run, "run" for a child
 DEFINITION = "study.json"  # artifact of a parent run: the resolved study, and facts of the data
+TRACE = "trace.parquet"  # artifact of a child: all that was measured
 LONGEST_TAG = 5000  # characters; PostgreSQL holds 8,000 bytes
 LONGEST_NAME = 250  # characters of a run's name; PostgreSQL enforces it
 CITED = ("torch", "numpy", "numba", "mlflow")  # packages whose versions are kept with a run
@@ -41,16 +43,17 @@ def text(value: object) -> str:
     return str(int(value)) if isinstance(value, bool) else str(value)
 
 
-def identity_tags(planned: Run, study: str, digest: str) -> dict[str, str]:
+def identity_tags(planned: Run, study: Study, digest: str) -> dict[str, str]:
     """What marks an MLflow run as that run of that study."""
     return {
         IS_SCHEMA: SCHEMA,
         IS_KIND: "run",
         "run_key": planned.key,
-        "study": study,
+        "study": study.name,
         "variant": planned.variant,
         "data_digest": digest,
         "trainer": str(TRAINER),
+        "claims_digest": study.claims_digest(),
     }
 
 
@@ -90,7 +93,7 @@ def write_artifacts(
 ) -> None:
     """Write what is kept of a run beside its metrics: trace, weights with config, samples."""
     table = pa.Table.from_pandas(trace(result.history), preserve_index=False)
-    pq.write_table(table.replace_schema_metadata(None), folder / "trace.parquet")
+    pq.write_table(table.replace_schema_metadata(None), folder / TRACE)
     model = folder / "model"
     model.mkdir()
     (model / "weights.safetensors").write_bytes(save(result.weights))

@@ -48,15 +48,24 @@ class Session:
         return self.pid != os.getpid() and process_exists(self.pid)
 
 
-def holder(parent: Run) -> Session | None:
-    """The other process that is writing under a parent run, if there is one."""
-    if parent.info.status != "RUNNING":
-        return None
+def renewed(parent: Run) -> float:
+    """When a parent run was last written to, seconds since 1970; 0 where it does not say."""
+    session = session_of(parent)
+    return session.renewed if session else 0.0
+
+
+def session_of(parent: Run) -> Session | None:
+    """The process that last wrote under a parent run, as far as its tag can be read."""
     try:
-        session = Session(**json.loads(parent.data.tags.get(HELD, "")))
+        return Session(**json.loads(parent.data.tags.get(HELD, "")))
     except (ValueError, TypeError):
         return None
-    return session if session.lives() else None
+
+
+def holder(parent: Run) -> Session | None:
+    """The other process that is writing under a parent run, if there is one."""
+    session = session_of(parent) if parent.info.status == "RUNNING" else None
+    return session if session and session.lives() else None
 
 
 def require_free(parent: Run, study: str) -> None:

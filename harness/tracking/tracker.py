@@ -44,7 +44,7 @@ class Tracker:
         self._store = ledger.store
         self._ledger = ledger
         self._parent = parent
-        self._study = study.name
+        self._study = study
         self._corpus = corpus
         self._runs = {run.key: run for run in runs}
         colours = dict(zip(map(str, study.cells()), look.colours(study), strict=True))
@@ -207,7 +207,7 @@ class Tracker:
                 "mlflow.parentRunId": self.parent_id,
                 "mlflow.runColor": self._colours[key],
                 "mlflow.note.content": look.run_note(run, "in training"),
-                **schema.environment_tags(f"ablate run {self._study}"),
+                **schema.environment_tags(f"ablate run {self._study.name}"),
             }
             self._open[key] = self._ledger.take(key, look.run_name(run), tags)
         return self._open[key]

@@ -1,0 +1,217 @@
+"""A study read back from the store: all that reports, exports and plans are made of."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from mlflow.entities import Run as StoredRun
+
+from harness.analysis.frames import StudyData
+from harness.analysis.gather import gather
+from harness.errors import UserError
+from harness.history import ACTIVATION_COLUMNS
+from harness.plan import expand, format_level
+from harness.records import Outcome
+from harness.responses import RESPONSES
+from harness.study import Level, Study
+from harness.tables import CURVES, FINAL_COLUMNS
+from harness.tracking.ledger import Ledger, outcome_of
+from harness.tracking.parent import Facts, read_definition
+from harness.tracking.schema import TRACE, text
+from harness.tracking.session import renewed
+from harness.tracking.store import Store
+from harness.tracking.uri import redacted, sqlite_path, tracking_uri
+
+TAGS = ("variant", "minibatches", "data_digest", "device", "versions", "trainer", "seconds",
+        "diverged_step", "diverged_cause", "claims_digest", "session")  # fmt: skip
+PARAMS = ("seed", "batch", "train_words", "steps")
+KEPT = ("study", "claims_digest", "seeds_at_first_look", "progress")  # tags of a parent
+
+
+def read_study(
+    uri: str | None, name: str, *, steps: int | None = None,
+    seeds: tuple[int, ...] | None = None, data_digest: str | None = None,
+) -> StudyData:  # fmt: skip
+    """A study and its runs, as the store holds them.
+
+    Runs that do not belong to the study's grid as it was last resolved, or that the harness did
+    not log, are left out; of duplicates the oldest complete one counts.
+
+    Args:
+        uri: tracking URI as given by the user.
+        name: of the study.
+        steps, data_digest: which making of the study; the latest where they are not given.
+        seeds: which blocks; all where they are not given.
+
+    Raises:
+        UserError: there is no such study in the store.
+        Unreachable: the store does not answer.
+    """
+    store, ledger = _existing(uri, name)
+    parent = _parent(ledger, name, steps, data_digest)
+    definition = read_definition(store, parent.info.run_id)
+    if definition is None:
+        raise _nothing(name, f"no definition of it in {redacted(store.uri)}")
+    study, corpus = definition
+    study = study.override(seeds=seeds)
+    planned = {run.key: run for run in expand(study, str(corpus["digest"]))}
+    runs = [run for run in _chosen(ledger) if run.data.tags["run_key"] in planned]
+    return gather(
+        study=study, facts=_facts(ledger, parent, corpus, len(runs)),
+        runs=pd.DataFrame([_row(run, study) for run in runs]), **_tables(store, runs),
+    )  # fmt: skip
+
+
+def ended_runs(uri: str | None, name: str) -> dict[str, Outcome]:
+    """Outcome by key of every complete run of a study; creates nothing where there is none.
+
+    Raises:
+        UserError: the store cannot be used.
+        Unreachable: the store does not answer.
+    """
+    resolved = tracking_uri(uri)
+    path = sqlite_path(resolved)
+    if path is not None and not path.exists():
+        return {}
+    store = Store(resolved)
+    experiment = store.experiment(name)
+    return Ledger(store, experiment.experiment_id).ended() if experiment else {}
+
+
+def _existing(uri: str | None, name: str) -> tuple[Store, Ledger]:
+    resolved = tracking_uri(uri)
+    path = sqlite_path(resolved)
+    if path is not None and not path.exists():
+        raise _nothing(name, f"no store at {path}")
+    store = Store(resolved)
+    experiment = store.experiment(name)
+    if experiment is None:
+        raise _nothing(name, f"no experiment '{name}' in {redacted(resolved)}")
+    return store, Ledger(store, experiment.experiment_id)
+
+
+def _parent(ledger: Ledger, name: str, steps: int | None, digest: str | None) -> StoredRun:
+    """The parent run of the making asked for: of several, the one written to last."""
+    wanted = {"steps": steps and str(steps), "data_digest": digest}
+    parents = [
+        run
+        for run in ledger.runs("study")
+        if all(value is None or run.data.tags.get(tag) == value for tag, value in wanted.items())
+    ]
+    if not parents:
+        which = ", ".join(f"{tag} {value}" for tag, value in wanted.items() if value)
+        raise _nothing(name, f"no runs with {which}" if which else "no runs of it")
+    return max(parents, key=renewed)
+
+
+def _chosen(ledger: Ledger) -> list[StoredRun]:
+    """One run a key: the oldest complete one, else the youngest."""
+    chosen: dict[str, StoredRun] = {}
+    for run in ledger.runs("run"):
+        key = run.data.tags["run_key"]
+        if key not in chosen or not outcome_of(chosen[key]):
+            chosen[key] = run
+    return list(chosen.values())
+
+
+def _facts(ledger: Ledger, parent: StoredRun, corpus: Facts, count: int) -> dict[str, str]:
+    kept = {tag: parent.data.tags.get(tag, "") for tag in KEPT}
+    return {name: str(value) for name, value in corpus.items()} | kept | {
+        "experiment_id": ledger.experiment_id,
+        "parent_run_id": parent.info.run_id,
+        "tracking_uri": redacted(ledger.store.uri),
+        "commit": parent.data.tags.get("mlflow.source.git.commit", ""),
+        "duplicates": str(len(ledger.runs("run")) - len(_chosen(ledger))),
+        "runs": str(count),
+    }  # fmt: skip
+
+
+def _row(run: StoredRun, study: Study) -> dict[str, Any]:
+    """A run's labels as they were logged, never as they ought to be: the audit compares the two."""
+    tags, params = run.data.tags, run.data.params
+    levels = {
+        factor: level_text(params.get(factor, ""), known) for factor, known in study.factors.items()
+    }
+    unfinished = "failed" if tags.get("outcome") == "failed" else "running"
+    return {
+        "run_key": tags["run_key"],
+        "run_id": run.info.run_id,
+        "run_name": run.info.run_name,
+        "outcome": outcome_of(run) or unfinished,
+        "commit": tags.get("mlflow.source.git.commit", ""),
+        **{tag: tags.get(tag) for tag in TAGS},
+        **{name: params.get(name) for name in PARAMS},
+        **levels,
+        **{name: run.data.metrics.get(name, float("nan")) for name in RESPONSES},
+    }
+
+
+def level_text(logged: str, known: tuple[Level, ...]) -> str:
+    """A logged param as the level it stands for is written in tables.
+
+    >>> level_text("1", (False, True)), level_text("0.10", (1.0, 0.1))
+    ('yes', '0.10')
+    """
+    return {text(level): format_level(level) for level in known}.get(logged, logged)
+
+
+def _tables(store: Store, runs: list[StoredRun]) -> dict[str, pd.DataFrame]:
+    """Curves, layers, updates and histograms of all runs, as `gather` takes them."""
+    traces = pd.concat([_trace(store, run) for run in runs if outcome_of(run)] or [_no_trace()])
+    series = traces["series"]
+    return {
+        "curves": pd.DataFrame(
+            _curves(store, runs), columns=["run_key", "metric", "step", "value"]
+        ),
+        "layers": _layers(traces),
+        "updates": traces[series == "update_data"].rename(columns={"layer": "weight"}),
+        "histograms": _histograms(traces[series.str.endswith("_histogram")]),
+    }
+
+
+def _curves(store: Store, runs: list[StoredRun]) -> Iterator[tuple[str, str, int, float]]:
+    for run in runs:
+        for metric in CURVES.keys() & run.data.metrics.keys():
+            with store.reach():
+                history = store.client.get_metric_history(run.info.run_id, metric)
+            for point in history:
+                yield run.data.tags["run_key"], metric, point.step, point.value
+
+
+def _trace(store: Store, run: StoredRun) -> pd.DataFrame:
+    with store.reach(), tempfile.TemporaryDirectory(prefix="ablate-") as folder:
+        path = Path(store.client.download_artifacts(run.info.run_id, TRACE, folder))
+        return pd.read_parquet(path).assign(run_key=run.data.tags["run_key"])
+
+
+def _no_trace() -> pd.DataFrame:
+    columns = ("run_key", "series", "step", "layer", "left", "right", "value")
+    return pd.DataFrame({name: pd.Series(dtype="object") for name in columns})
+
+
+def _layers(traces: pd.DataFrame) -> pd.DataFrame:
+    """What the hidden layers were like at init, at the last step measured, and in the end."""
+    final = traces[traces["series"].isin([f"final_{name}" for name in FINAL_COLUMNS])]
+    probed = traces[traces["series"].isin(ACTIVATION_COLUMNS)]
+    last = probed.groupby("run_key")["step"].transform("max")
+    parts = [
+        probed[probed["step"] == 0].assign(when="init"),
+        probed[probed["step"] == last].assign(when="last"),
+        final.assign(when="final", series=final["series"].str.removeprefix("final_")),
+    ]
+    return pd.concat(parts).rename(columns={"series": "quantity"})
+
+
+def _histograms(rows: pd.DataFrame) -> pd.DataFrame:
+    when = rows["step"].map(lambda step: "last" if step else "init")
+    kind = rows["series"].str.removesuffix("_histogram")
+    return rows.assign(kind=kind, when=when).rename(columns={"value": "count"})
+
+
+def _nothing(name: str, received: str) -> UserError:
+    return UserError(
+        "the study must have runs in the store", received,
+        f"Run it first (ablate run {name}), or name its store with --tracking-uri.",
+    )  # fmt: skip
