@@ -70,10 +70,6 @@ class Corpus:
         """V, the number of symbols, the boundary included."""
         return len(self.alphabet)
 
-    def decode(self, codes: Iterable[int]) -> str:
-        """The text of these symbols, each a place in the alphabet."""
-        return "".join(self.alphabet[code] for code in codes)
-
     def splits(self, context: int = 3, train_words: int | Literal["all"] = "all") -> "Splits":
         """The examples of the three splits, made once and kept.
 
