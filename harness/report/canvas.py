@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 LEFT, RIGHT, BOTTOM = 0.72, 0.15, 0.52  # inches round the plots
@@ -140,6 +141,21 @@ def reference(ax: Axes, value: float, text: str, *, vertical: bool = False) -> N
             textcoords="offset points", ha="right", va="bottom", fontsize=7, color=INK,
             bbox={"facecolor": "none", "edgecolor": "none", "pad": 0.5},
         )  # fmt: skip
+
+
+def log_ticks(axis: Axis, *, thousands: bool = False) -> None:
+    """A logarithmic axis with a label at each power of ten, in plain text."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    def small(value: float, _: int) -> str:
+        return f"{value:.0e}".replace("e-0", "e-").replace("-", "−").replace("e+0", "e")
+
+    def large(value: float, _: int) -> str:
+        return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"
+
+    axis.set_major_locator(LogLocator(numticks=6))
+    axis.set_major_formatter(FuncFormatter(large if thousands else small))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def mark_missing(ax: Axes, text: str) -> None:

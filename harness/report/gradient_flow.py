@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.report.canvas import log_ticks
 from harness.report.facets import facets
 from harness.report.lines import profile
 from harness.report.source import Source, seeds_in_words
@@ -44,5 +45,6 @@ def draw_gradients(source: Source, when: str) -> Figure | None:
         return None
     sheet, _ = drawn
     sheet.axes[0].set_yscale("log")
+    log_ticks(sheet.axes[0].yaxis)
     sheet.outer("layer", "std of gradient")
     return sheet.figure

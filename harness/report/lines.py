@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.report.canvas import Sheet, reference, sheet
+from harness.report.canvas import Sheet, log_ticks, reference, sheet
 from harness.report.facets import Facets, facets
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def loss_curves(source: Source, metric: str, y: str, *, log_steps: bool) -> Figu
         return None
     groups = by_variant(table)
     shape, made = panels(source)
-    low, high = loss_limits(source, table["mean"].to_numpy())
+    low, high = loss_limits(source, table["mean"].to_numpy(), known_top=log_steps)
     for ax, panel in zip(made.axes, shape.panels, strict=True):
         for cell, look in panel.cells:
             name = source.label(cell)
@@ -67,23 +67,33 @@ def loss_curves(source: Source, metric: str, y: str, *, log_steps: bool) -> Figu
                 ax.plot([step + int(log_steps)], [high], "x", color=look.colour, clip_on=False,
                         markersize=5, markeredgewidth=1.5)  # fmt: skip
         for text, value in source.losses.items():
-            reference(ax, value, text)
+            if value < high:
+                reference(ax, value, text)
     made.axes[0].set_ylim(low, high)
     if log_steps:
         made.axes[0].set_xscale("log")
+        log_ticks(made.axes[0].xaxis, thousands=True)
     else:
         tick_thousands(made.axes[0])
     made.outer("step + 1" if log_steps else "step", y)
     return made.figure
 
 
-def loss_limits(source: Source, values: np.ndarray[Any, Any]) -> tuple[float, float]:
-    """The range of losses drawn: from the floor to a little above guessing uniformly."""
-    finite = values[np.isfinite(values)]
+def loss_limits(
+    source: Source, values: np.ndarray[Any, Any], *, known_top: bool
+) -> tuple[float, float]:
+    """The range of losses drawn: from the floor to a little above guessing uniformly, at most.
+
+    Args:
+        source: knows the losses worth comparing with.
+        values: the losses, nats.
+        known_top: whether to go up to guessing uniformly even if no line does.
+    """
     known = list(source.losses.values())
-    low = min([float(finite.min()), *known]) - 0.04
-    top = max(known) + HEADROOM if known else float(finite.max())
-    return low, top
+    low = min([float(np.nanmin(values)), *known]) - 0.04
+    highest = float(np.nanmax(values)) + 0.05
+    guessing = max(known) + HEADROOM if known else highest
+    return low, guessing if known_top else min(highest, guessing)
 
 
 def tick_thousands(ax: Axes) -> None:

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from harness.analysis.claims_table import claim_cells_table, claims_table
 from harness.analysis.effects import attribution_table, effects_table, seeds_table
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import grid
+from harness.analysis.integrity import audit, findings_table
 from harness.analysis.intervals import mean_intervals
-from harness.plan import variant_label
+from harness.analysis.literature_check import literature_table
+from harness.analysis.verdicts import Verdict, verdicts
+from harness.plan import format_level, variant_label
 from harness.report.facets import label
 from harness.responses import RESPONSES
 from harness.study import Levels, Study
@@ -65,6 +69,53 @@ class Source:
         return attribution_table(self.data, self.primary)
 
     @cached_property
+    def verdicts(self) -> list[Verdict]:
+        """The verdict on every claim."""
+        return verdicts(self.data)
+
+    @cached_property
+    def claims(self) -> pd.DataFrame:
+        """The claims with their verdicts."""
+        return claims_table(self.data, self.verdicts)
+
+    @cached_property
+    def claim_cells(self) -> pd.DataFrame:
+        """Every cell that a claim is about."""
+        return claim_cells_table(self.verdicts)
+
+    @cached_property
+    def literature(self) -> pd.DataFrame:
+        """Predictions beside what was observed; none where runs cannot be compared."""
+        return pd.DataFrame() if self.refused else literature_table(self.data)
+
+    @cached_property
+    def integrity(self) -> pd.DataFrame:
+        """What the audit of the runs found."""
+        return findings_table(audit(self.data))
+
+    @cached_property
+    def bottom_line(self) -> list[str]:
+        """The answer in a few sentences."""
+        from harness.analysis.bottom_line import bottom_line
+
+        return bottom_line(self.data)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the audit refuses to compare these runs."""
+        return bool((self.integrity["severity"] == "refuse").any())
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The tables that follow from the study's own, by the name of their file."""
+        found = {"integrity": self.integrity}
+        if not self.refused:
+            found |= {"effects": self.effects, "effect_seeds": self.seeds,
+                      "attribution": self.attribution, "claims": self.claims,
+                      "claim_cells": self.claim_cells, "literature": self.literature,
+                      "means": self.means.reset_index()}  # fmt: skip
+        return found
+
+    @cached_property
     def values(self) -> pd.DataFrame:
         """The primary response as it is analysed: variant, seed, value; losses capped."""
         wide = grid(self.data, self.primary).values
@@ -84,6 +135,11 @@ class Source:
     def label(self, cell: Levels) -> str:
         """The label of the variant with these levels."""
         return label(self.study, cell)
+
+    @staticmethod
+    def levels(cell: Levels) -> dict[str, str]:
+        """Levels as text, by factor."""
+        return {factor: format_level(level) for factor, level in cell.items()}
 
     def number(self, fact: str) -> float | None:
         """A fact that is a number, if it is known."""

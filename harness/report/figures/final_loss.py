@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from harness.analysis.intervals import mean_intervals
-from harness.plan import format_level
+from harness.study import format_level
 from harness.report.canvas import reference, sheet
 from harness.report.facets import ordered_factor, varying
 from harness.report.source import Source, seeds_in_words

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.plan import format_level
+from harness.study import format_level
 from harness.report.canvas import reference, sheet
 from harness.report.facets import Panel, facets, ordered_factor, varying
 from harness.report.source import Source, seeds_in_words

@@ -1,0 +1,143 @@
+"""The report as data: sections made of a few kinds of block, which HTML and Markdown both render."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Link:
+    """A text that leads somewhere.
+
+    Attributes:
+        text: shown.
+        href: http(s) address, or a path relative to the report.
+    """
+
+    text: str
+    href: str
+
+
+@dataclass(frozen=True)
+class Strong:
+    """A text that stands out."""
+
+    text: str
+
+
+Inline = str | Link | Strong
+Words = Inline | tuple[Inline, ...]
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """Running text."""
+
+    words: Words
+    kind: str = "paragraph"
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """A list."""
+
+    items: tuple[Words, ...]
+    kind: str = "bullets"
+
+
+@dataclass(frozen=True)
+class Callout:
+    """A remark that must not be overlooked.
+
+    Attributes:
+        tone: "good", "warning" or "stop".
+        title: a word or two.
+        words: the remark.
+    """
+
+    tone: str
+    title: str
+    words: Words
+    kind: str = "callout"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Attributes:
+        title: what it shows.
+        head: names of the columns.
+        rows: cells, as many as there are names.
+        numeric: columns, counted from 0, that hold numbers.
+        folded: whether HTML shows it only when asked.
+    """
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[Words, ...], ...]
+    numeric: frozenset[int] = frozenset()
+    folded: bool = False
+    kind: str = "table"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure.
+
+    Attributes:
+        name: of its files.
+        title, caption, alt: what it shows: in short, in full, and for those who cannot see it.
+        files: formats it was written in.
+        svg: the drawing as part of an HTML page; "" where there is none.
+    """
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    files: tuple[str, ...]
+    svg: str
+    kind: str = "picture"
+
+
+@dataclass(frozen=True)
+class Code:
+    """Text in fixed pitch, such as commands."""
+
+    text: str
+    kind: str = "code"
+
+
+Block = Paragraph | Bullets | Callout | Table | Picture | Code
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report under its own heading.
+
+    Attributes:
+        id: its anchor.
+        title: its heading.
+        blocks: its content.
+    """
+
+    id: str
+    title: str
+    blocks: Sequence[Block]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A whole report.
+
+    Attributes:
+        title: the study's name.
+        question: what it asks.
+        facts: a line below: runs, data, steps.
+        sections: in order; empty ones are left out.
+    """
+
+    title: str
+    question: str
+    facts: str
+    sections: tuple[Section, ...] = field(default_factory=tuple)

@@ -1,0 +1,56 @@
+"""Whether a report is already what it would become: a stamp of what went in and what came out."""
+
+import json
+from collections.abc import Iterable
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+
+STAMP = "stamp.json"
+DRAWN_WITH = ("matplotlib", "seaborn", "jinja2", "pandas", "numpy", "scipy", "pillow")
+
+
+def digest(parts: Iterable[tuple[str, bytes]]) -> str:
+    """A hash of named contents."""
+    whole = sha256()
+    for name, content in sorted(parts):
+        whole.update(f"{name}\0{len(content)}\0".encode())
+        whole.update(content)
+    return whole.hexdigest()
+
+
+def inputs(data: Path, formats: Iterable[str]) -> str:
+    """A hash of all that a report depends on: its tables, formats, code, and packages."""
+    packages = {name: version(name) for name in DRAWN_WITH}
+    made_with = json.dumps([sorted(formats), packages], sort_keys=True).encode()
+    root = Path(__file__).parents[1]
+    code = [(str(path.relative_to(root)), path.read_bytes()) for path in root.rglob("*")
+            if path.suffix in (".py", ".jinja")]  # fmt: skip
+    tables = [(f"data/{path.name}", path.read_bytes()) for path in data.iterdir()]
+    return digest([("made with", made_with), *code, *tables])
+
+
+def outputs(folder: Path, files: Iterable[str]) -> dict[str, str]:
+    """A hash of each file that was made, by its path within the report; those lost have none."""
+    return {
+        name: sha256((folder / name).read_bytes()).hexdigest()
+        for name in sorted(files)
+        if (folder / name).is_file()
+    }
+
+
+def is_current(folder: Path, expected: str) -> bool:
+    """Whether the report in the folder was made from these inputs, and nobody has touched it."""
+    try:
+        stamp = json.loads((folder / STAMP).read_text(encoding="utf-8"))
+        made = dict(stamp["outputs"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return stamp["inputs"] == expected and outputs(folder, made) == made
+
+
+def write_stamp(folder: Path, expected: str, files: Iterable[str]) -> None:
+    """Stamp a report that is complete."""
+    stamp = {"inputs": expected, "outputs": outputs(folder, files)}
+    text = json.dumps(stamp, indent=1, sort_keys=True)
+    (folder / STAMP).write_text(text + "\n", encoding="utf-8")
