@@ -30,6 +30,10 @@ class Delivery:
         self.waiting.add(result.key)
         self.attempt()
 
+    def has(self, key: str) -> bool:
+        """Whether a run has ended, be its result in the store or on its way there."""
+        return key in self._tracker.ended or key in self.waiting
+
     def attempt(self) -> None:
         """Deliver what waits, unless the store could not be reached a moment ago."""
         if time.monotonic() < self._again:

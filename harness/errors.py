@@ -20,6 +20,7 @@ class UserError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
+        """The whole message."""
         return f"{self.rule}; received {self.received}. {self.remedy}"
 
 

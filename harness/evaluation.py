@@ -10,7 +10,7 @@ import numpy as np
 
 from harness import layers
 from harness.corpus.split import Split
-from harness.layers.kernels import Array, Signal, kernel
+from harness.layers.kernels import Array, kernel
 from harness.layers.loss import cross_entropy_counts
 from harness.stack import Stack
 
@@ -52,7 +52,7 @@ def split_loss(stack: Stack, contexts: Contexts) -> Array:
 
 
 def split_layers(stack: Stack, contexts: Contexts) -> Array:
-    """Of each hidden layer's outputs over a split in eval mode, as `diagnostics.describe` (K, L, 4)."""
+    """Hidden layers' outputs over a split in eval mode, as `diagnostics.describe` (K, L, 4)."""
     activation = layers.activation(stack.fields.activation).Textbook
     depth, width = len(stack.hidden), stack.fields.width
     sums = np.zeros((depth, stack.count, 3))  # of value, square, and whether beyond the slope
@@ -60,19 +60,13 @@ def split_layers(stack: Stack, contexts: Contexts) -> Array:
     for block, counts in zip(contexts.blocks, contexts.counts, strict=True):
         weights = counts.sum(axis=1)  # (ROWS,)
         for number, out in zip(range(depth), stack.evaluate(block), strict=False):
-            _add(out, weights, activation.sloped, sums[number], alive[number])
+            weighted_moments(out.array, weights, *activation.sloped, sums[number], alive[number])
     mean, square, beyond = np.moveaxis(sums, 2, 0) / (contexts.counts.sum() * width)  # (L, K) each
     if not activation.saturates:
         beyond = np.full_like(beyond, np.nan)
     spread = np.sqrt(np.maximum(square - mean**2, 0))
     table = np.stack([mean, spread, beyond, 1 - alive.mean(axis=2)], axis=2)  # (L, K, 4)
     return table.swapaxes(0, 1)
-
-
-def _add(
-    out: Signal, weights: Array, sloped: tuple[float, float], sums: Array, alive: Array
-) -> None:
-    weighted_moments(out.array, weights, *sloped, sums, alive)
 
 
 @kernel

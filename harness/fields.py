@@ -107,7 +107,7 @@ class Fields(BaseModel):
 
     @property
     def shape(self) -> tuple[object, ...]:
-        """What two runs must share to be trained in one stack: all fields that are not stackable."""
+        """What two runs must share to be trained in one stack: all that is not stackable."""
         return tuple(getattr(self, name) for name in STACK_SHARED)
 
     @property

@@ -7,7 +7,7 @@ has trainers (`trainer.py`) train them; what these yield (`records.py`) goes to 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from harness.corpus import Corpus
@@ -38,12 +38,14 @@ class Tally:
         failed: runs that could not be trained, each with the reason.
         undelivered: runs whose results wait on disk for the store.
         interrupted: whether it was stopped.
+        seconds: of worker time that the trained runs took.
     """
 
-    trained: int
+    trained: tuple[Run, ...]
     failed: dict[str, str]
     undelivered: int
     interrupted: bool
+    seconds: float
 
 
 def run_study(
@@ -64,21 +66,25 @@ def run_study(
     """
     delivery = Delivery(tracker, workspace)
     delivery.attempt()
-    missing = [r for r in runs if r.key not in tracker.ended and r.key not in delivery.waiting]
+    missing = [run for run in runs if not delivery.has(run.key)]
     tasks = begun(missing, workspace) if missing else []
     fresh = {run.key for run in missing} - {run.key for t in tasks for run in t.cohort.runs}
     for cohort in stack([run for run in missing if run.key in fresh], workers):
         tasks.append(Task(cohort_name(cohort.runs), cohort))
     watch.plan(tasks)
     failed: dict[str, str] = {}
-    trained = 0
+    trained: dict[str, float] = {}
     for task, event in engine(tasks, corpus, stopping) if tasks else ():
-        trained += isinstance(event, Result)
+        if isinstance(event, Result):
+            trained[event.key] = float(event.facts["seconds"])
         failed |= track((task, event), tracker, workspace, delivery)
         watch.follow(task, event)
     if not stopping():
         delivery.insist(stopping)
-    return Tally(trained, failed, len(delivery.waiting), stopping())
+    return Tally(
+        tuple(run for run in missing if run.key in trained), failed, len(delivery.waiting),
+        stopping(), sum(trained.values()),
+    )  # fmt: skip
 
 
 def track(
@@ -97,7 +103,7 @@ def track(
         case Ended(failure=None):
             workspace.drop_checkpoint(task.name)
         case Ended(failure=str(why)):
-            lost = [r for r in task.cohort.runs if r.key not in tracker.ended | delivery.waiting]
+            lost = [run for run in task.cohort.runs if not delivery.has(run.key)]
             for run in lost:
                 delivery.give_up(run, why)
             return {run.key: why for run in lost}
@@ -105,11 +111,11 @@ def track(
 
 
 def begun(missing: Sequence[Run], workspace: Workspace) -> list[Task]:
-    """Tasks for the missing runs that an earlier session left a checkpoint of, the furthest first."""
+    """Tasks for missing runs that an earlier session left a checkpoint of, the furthest first."""
     tasks = []
     wanted = {run.key: run for run in missing}
     for name, checkpoint in sorted(workspace.checkpoints(), key=lambda item: -item[1].step):
         runs = [wanted.pop(key) for key in checkpoint.keys if key in wanted]
         if runs:
-            tasks.append(Task(name, Cohort(tuple(runs)), replace(checkpoint)))
+            tasks.append(Task(name, Cohort(tuple(runs)), checkpoint))
     return tasks

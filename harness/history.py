@@ -59,7 +59,7 @@ class History:
         layers: per probe, of each hidden layer in training mode, mean, std, saturation, share of
             dead units, and std of the loss's gradient by its outputs (probes, L, 5).
         update_data: per probe, of each weight, log10(std(lr × grad) / std(param)) (probes, M).
-        activation_histogram, gradient_histogram: counts at the first and the last step (2, L, BINS).
+        activation_histogram, gradient_histogram: counts at first and last step (2, L, BINS).
         gradient_range: half-width of the bins of the gradients' histograms (2, L).
         final_loss: train, dev, test loss in eval mode over the whole splits, nats (3,).
         final_layers: of each hidden layer over the dev split in eval mode, mean, std, saturation,

@@ -88,7 +88,8 @@ class Network:
 
     def parameters(self) -> list[Tensor]:
         """Everything trained."""
-        return self.embedding.parameters() + [p for layer in self.layers for p in layer.parameters()]
+        layers = [self.embedding, *self.layers]
+        return [p for layer in layers for p in layer.parameters()]
 
     def evaluation(self) -> "Network":
         """This network, in eval mode."""
@@ -168,8 +169,9 @@ def train(network: Network, split: Split, generator: torch.Generator) -> Iterato
             layer.out.retain_grad()
         for parameter in parameters:
             parameter.grad = None
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         for parameter in parameters:
+            assert parameter.grad is not None  # noqa: S101 - backward has just set it
             parameter.data += -0.1 * parameter.grad
         yield loss.item()
 

@@ -5,9 +5,10 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from harness.fields import Fields
-from harness.study import Level, Levels, Study
+from harness.study import Levels, Study, format_level
 
 TRAINER = 1  # raise when the trainer's arithmetic changes: tests/test_golden.py says when
 CACHE = 8_000_000  # bytes of weights and activations a stack may hold; LOG.md has the figures
@@ -56,13 +57,6 @@ def variant_label(cell: Levels) -> str:
     )
 
 
-def format_level(level: Level) -> str:
-    """A level as text, the same wherever it is shown: yes and no, numbers without padding."""
-    if isinstance(level, bool):
-        return "yes" if level else "no"
-    return f"{level:g}" if isinstance(level, float) else str(level)
-
-
 def run_key(fields: Fields, seed: int, digest: str) -> str:
     """The identity of a run: equal for runs that must end bit-identical.
 
@@ -92,7 +86,7 @@ def parameters(fields: Fields, vocabulary: int) -> int:
     47024
     """
     widths = [fields.context * fields.embedding] + [fields.width] * fields.depth + [vocabulary]
-    weights = sum(a * b for a, b in zip(widths, widths[1:], strict=False))
+    weights = sum(a * b for a, b in pairwise(widths))
     hidden = fields.depth * fields.width * (1 if fields.norm == "none" else 2)
     last = vocabulary * (1 if fields.output_norm == "none" else 2)
     return vocabulary * fields.embedding + weights + hidden + last
@@ -139,7 +133,7 @@ def step_cost(fields: Fields) -> float:
     Elementwise work counts as 20 multiplications an element.
     """
     widths = [fields.context * fields.embedding] + [fields.width] * fields.depth + [27]
-    products = 3 * fields.batch * sum(a * b for a, b in zip(widths, widths[1:], strict=False))
+    products = 3 * fields.batch * sum(a * b for a, b in pairwise(widths))
     elementwise = 20 * fields.batch * sum(widths[1:])
     return (products + elementwise) / 1e6
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
@@ -19,6 +18,7 @@ from rich.progress import (
 from harness.engine import Ended, Task
 from harness.plan import Cohort, step_cost
 from harness.records import Record, Result
+from harness.speed import duration, expected_seconds
 
 EVERY = 10.0  # seconds between two plain lines
 
@@ -26,7 +26,8 @@ EVERY = 10.0  # seconds between two plain lines
 class Bars:
     """A bar for the whole study and one for each cohort in training, with its live loss."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, workers: int) -> None:
+        self._console, self._workers = console, workers
         self._progress = Progress(
             TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
             TextColumn("{task.fields[loss]}"), TimeElapsedColumn(), TimeRemainingColumn(),
@@ -39,14 +40,13 @@ class Bars:
         self._progress.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:  # fmt: skip
+    def __exit__(self, *_: object) -> None:
         """Stop drawing."""
         self._progress.stop()
 
     def plan(self, tasks: Sequence[Task]) -> None:
-        """Show the whole."""
+        """Show the whole, and how long it will take."""
+        self._console.print(*announce(tasks, self._workers))
         self._work = {task.name: cost(task) for task in tasks}
         self._done = dict.fromkeys(self._work, 0.0)
         runs = sum(len(task.cohort.runs) for task in tasks)
@@ -70,9 +70,10 @@ class Bars:
             self._bars[task.name] = self._progress.add_task(
                 title(task.cohort), total=steps, loss=""
             )
-        loss = record.values.get("train/loss")
-        shown = {} if loss is None else {"loss": f"loss {loss:.3f}"}
-        self._progress.update(self._bars[task.name], completed=record.step, **shown)
+        self._progress.update(self._bars[task.name], completed=record.step)
+        if "train/loss" in record.values:
+            shown = f"loss {record.values['train/loss']:.3f}"
+            self._progress.update(self._bars[task.name], loss=shown)
         begun = task.resume.step if task.resume else 0
         share = max(0.0, record.step - begun) / max(1, steps - begun)
         self._done[task.name] = share * self._work[task.name]
@@ -81,8 +82,8 @@ class Bars:
 class Lines:
     """A line at the start and every few seconds."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, workers: int) -> None:
+        self._console, self._workers = console, workers
         self._said = self._began = time.monotonic()
         self._ended = 0
 
@@ -90,16 +91,13 @@ class Lines:
         """Nothing to prepare."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:  # fmt: skip
+    def __exit__(self, *_: object) -> None:
         """Nothing to clean up."""
 
     def plan(self, tasks: Sequence[Task]) -> None:
-        """Say what will be done."""
+        """Say what will be done, and how long it will take."""
         self._runs = sum(len(task.cohort.runs) for task in tasks)
-        if tasks:
-            self._console.print(f"training {self._runs} runs in {len(tasks)} stacks")
+        self._console.print(*announce(tasks, self._workers))
 
     def follow(self, task: Task, event: object) -> None:
         """Say how far it is, now and then."""
@@ -113,6 +111,15 @@ class Lines:
                 f"loss {event.values['train/loss']:.3f}",
                 soft_wrap=True,
             )
+
+
+def announce(tasks: Sequence[Task], workers: int) -> list[str]:
+    """What will be trained, and the estimate of how long it takes; nothing for no tasks."""
+    if not tasks:
+        return []
+    runs = sum(len(task.cohort.runs) for task in tasks)
+    seconds, _ = expected_seconds([task.cohort for task in tasks], workers)
+    return [f"training {runs} runs in {len(tasks)} stacks, about {duration(seconds)}"]
 
 
 def title(cohort: Cohort) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.errors import suggest
-from harness.history import SPLITS, Array, History
+from harness.history import SATURATED, SPLITS, Array, History
 
 
 @dataclass(frozen=True)
@@ -54,41 +54,49 @@ def middle_update(update_data: Array) -> float:
     return float(np.median(update_data[1:]))
 
 
-def _final_loss(split: str) -> Callable[[History], float]:
-    return lambda run: float(run.final_loss[SPLITS.index(split)])
+def final_loss(run: History, split: str) -> float:
+    """The loss over a whole split after the last step, in eval mode, nats."""
+    return float(run.final_loss[SPLITS.index(split)])
 
+
+GROWS = "backwards, geometric mean of the ratios of std"
+MIDDLE = "median over hidden and last weights"
+BEYOND = f"share of |tanh| > {SATURATED}"
 
 RESPONSES: dict[str, Response] = {
     response.name: response
     for response in (
-        Response("final/dev_loss", "dev loss [nats]", "loss over the dev split", _final_loss("dev")),
-        Response("final/train_loss", "train loss [nats]", "loss over the train split", _final_loss("train")),
-        Response("final/test_loss", "test loss [nats]", "loss over the test split", _final_loss("test")),
+        Response("final/dev_loss", "dev loss [nats]", "over the dev split",
+                 lambda run: final_loss(run, "dev")),
+        Response("final/train_loss", "train loss [nats]", "over the train split",
+                 lambda run: final_loss(run, "train")),
+        Response("final/test_loss", "test loss [nats]", "over the test split",
+                 lambda run: final_loss(run, "test")),
         Response("final/gap", "dev − train loss [nats]", "what is lost on unseen words",
-                 lambda run: float(run.final_loss[1] - run.final_loss[0])),
-        Response("final/saturation_worst", "saturation, worst layer", "share of |tanh| > 0.97 over the dev split",
+                 lambda run: final_loss(run, "dev") - final_loss(run, "train")),
+        Response("final/saturation_worst", "saturation, worst layer", f"{BEYOND}, dev split",
                  lambda run: worst(run.final_layers[:, 2])),
-        Response("final/saturation_mean", "saturation, mean of layers", "share of |tanh| > 0.97 over the dev split",
+        Response("final/saturation_mean", "saturation, mean of layers", f"{BEYOND}, dev split",
                  lambda run: mean(run.final_layers[:, 2])),
-        Response("final/dead_units", "dead units", "share of hidden units with no slope on any dev context",
+        Response("final/dead_units", "dead units", "share without slope on any dev context",
                  lambda run: mean(run.final_layers[:, 3])),
-        Response("last/batch_loss", "minibatch loss [nats]", "mean loss of the last window of minibatches",
+        Response("last/batch_loss", "minibatch loss [nats]", "mean of the last minibatches",
                  lambda run: float(run.loss[-1])),
-        Response("last/saturation_worst", "saturation in training, worst layer", "share of |tanh| > 0.97",
+        Response("last/saturation_worst", "saturation in training, worst layer", BEYOND,
                  lambda run: worst(run.last(run.column("saturation")))),
-        Response("last/gradient_growth", "gradient growth per layer, backwards", "geometric mean of the ratios",
+        Response("last/gradient_growth", "gradient growth per layer", GROWS,
                  lambda run: growth(run.last(run.column("gradient_std"))), None),
-        Response("last/update_data", "log10 update:data", "median over hidden and last weights",
+        Response("last/update_data", "log10 update:data", MIDDLE,
                  lambda run: middle_update(run.last(run.update_data)), None),
-        Response("init/loss", "initial loss [nats]", "loss of the first minibatch",
+        Response("init/loss", "initial loss [nats]", "of the first minibatch",
                  lambda run: float(run.curve_loss[0])),
-        Response("init/saturation_worst", "saturation at init, worst layer", "share of |tanh| > 0.97",
+        Response("init/saturation_worst", "saturation at init, worst layer", BEYOND,
                  lambda run: worst(run.column("saturation")[0])),
-        Response("init/saturation_mean", "saturation at init, mean of layers", "share of |tanh| > 0.97",
+        Response("init/saturation_mean", "saturation at init, mean of layers", BEYOND,
                  lambda run: mean(run.column("saturation")[0])),
-        Response("init/gradient_growth", "gradient growth per layer at init, backwards", "geometric mean of the ratios",
+        Response("init/gradient_growth", "gradient growth per layer at init", GROWS,
                  lambda run: growth(run.column("gradient_std")[0]), None),
-        Response("init/update_data", "log10 update:data at init", "median over hidden and last weights",
+        Response("init/update_data", "log10 update:data at init", MIDDLE,
                  lambda run: middle_update(run.update_data[0]), None),
     )
 }  # fmt: skip

@@ -15,6 +15,7 @@ from harness.errors import UserError
 from harness.flow import Tally, run_study
 from harness.plan import Run, expand
 from harness.progress import Bars, Lines
+from harness.speed import remember
 from harness.study import LARGEST_GRID, Study, load_study
 from harness.tracking import Tracker, Unreachable, redacted, tracking_uri
 from harness.workspace import Workspace
@@ -65,12 +66,14 @@ def run_session(
                 "the tracking server must answer before a study begins", str(error),
                 "Start it, or leave --tracking-uri out to use a local store.",
             ) from None  # fmt: skip
-        with tracker, (Bars if console.is_terminal else Lines)(console) as watch:
+        with tracker, (Bars if console.is_terminal else Lines)(console, workers) as watch:
             tally = run_study(
                 runs, corpus, tracker, workspace, LocalEngine(workers), workers, watch, stopping
             )
             tracker.close("interrupted" if tally.interrupted else
                           "failed" if tally.failed else "finished")  # fmt: skip
+    if tally.trained:
+        remember(tally.seconds, tally.trained)
     return conclude(tally, len(runs), console)
 
 
@@ -90,7 +93,7 @@ def conclude(tally: Tally, runs: int, console: Console) -> int:
     if tally.failed or tally.undelivered:
         return FAILED
     console.print(
-        f"all {runs} runs have ended" + (f", {tally.trained} of them now." if tally.trained
+        f"all {runs} runs have ended" + (f", {len(tally.trained)} of them now." if tally.trained
         else " already; nothing to train.")
     )  # fmt: skip
     return DONE

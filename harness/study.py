@@ -15,12 +15,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from harness.claims import Claim, contrast_levels
 from harness.errors import UserError, suggest
 from harness.fields import Fields
-from harness.responses import RESPONSES, require_response
+from harness.responses import require_response
 
 Level = bool | int | float | str
 Levels = dict[str, Level]
 
 LARGEST_GRID = 20_000  # runs; above it a typing error is likelier than a plan
+
+
+def format_level(level: Level) -> str:
+    """A level as text, the same wherever it is shown: yes and no, numbers without padding."""
+    if isinstance(level, bool):
+        return "yes" if level else "no"
+    return f"{level:g}" if isinstance(level, float) else str(level)
 
 
 class Study(BaseModel):
@@ -148,11 +155,12 @@ class Study(BaseModel):
         if steps is not None:
             if "steps" in self.factors:
                 raise UserError(
-                    "--steps sets a fixed field", f"a study in which 'steps' is a factor: '{self.name}'",
-                    "Leave --steps out.",
+                    "--steps needs a study whose steps do not vary",
+                    f"'{self.name}', in which they are a factor", "Leave --steps out.",
                 )  # fmt: skip
             data["fixed"] = {**self.fixed, "steps": steps}
-        return validated(type(self), data, f"study '{self.name}'")
+        changed: Self = validated(type(self), data, f"study '{self.name}'")
+        return changed
 
 
 def validated(model: Any, data: Any, where: str) -> Any:
@@ -227,3 +235,27 @@ def parse_study(text: bytes, name: str) -> Study:
     for cell in islice(study.cells(), LARGEST_GRID):
         study.fields(cell)
     return study
+
+
+def parse_levels(text: str, factors: dict[str, tuple[Level, ...]]) -> Levels:
+    """Levels written as "factor=level,factor=level", each level as in tables.
+
+    Raises:
+        UserError: a factor or level is not among those given.
+    """
+    levels: Levels = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        factor, _, written = (word.strip() for word in part.partition("="))
+        if factor not in factors:
+            raise UserError(
+                "a variant is written as factor=level,factor=level", repr(part),
+                suggest(factor, factors, "factors"),
+            )  # fmt: skip
+        known = {format_level(level): level for level in factors[factor]}
+        if written not in known:
+            raise UserError(
+                f"'{factor}' must have one of the study's levels", repr(written),
+                suggest(written, known, "levels"),
+            )  # fmt: skip
+        levels[factor] = known[written]
+    return levels

@@ -1,4 +1,4 @@
-"""A run's history as long tables: the curves that MLflow draws, and the fine trace kept as Parquet."""
+"""A run's history as long tables: curves for MLflow to draw, and a fine trace kept as Parquet."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -87,7 +87,8 @@ def trace(run: History) -> pd.DataFrame:
     bin, and `FINAL_COLUMNS` with "final_" before them.
     """
     table = pd.concat(list(_pieces(run)), ignore_index=True)
-    return table[np.isfinite(table["value"])].reset_index(drop=True)
+    measured: pd.DataFrame = table[np.isfinite(table["value"])]
+    return measured.reset_index(drop=True)
 
 
 def _pieces(run: History) -> Iterator[pd.DataFrame]:

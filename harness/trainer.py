@@ -3,7 +3,8 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields as dataclass_fields
+from dataclasses import dataclass
+from dataclasses import fields as dataclass_fields
 from typing import Any
 
 import numpy as np
@@ -177,7 +178,7 @@ class Training:
         facts = [{"diverged_step": self.step,
                   "diverged_cause": "gradient" if np.isfinite(loss) else "loss"}
                  for loss in self.stack.loss]  # fmt: skip
-        for k in np.flatnonzero(~sound):
+        for k in np.flatnonzero(np.logical_not(sound)):
             yield self._result(int(k), "diverged", [], facts[k])
         kept = [int(k) for k in np.flatnonzero(sound)]
         self.assemble([self.members[k] for k in kept], [self._network(k) for k in kept])

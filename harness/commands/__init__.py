@@ -9,8 +9,8 @@ import click
 from harness.errors import UserError
 
 COMMANDS = sorted(
-    path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in ("__init__", "options")
-)  # fmt: skip
+    {path.stem for path in Path(__file__).parent.glob("*.py")} - {"__init__", "options"}
+)
 
 
 class Commands(click.Group):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--data", metavar="FILE", envvar="ABLATE_DATA", help="names.txt, if it lies elsewhere.")
+@click.option("--data", metavar="FILE", envvar="ABLATE_DATA", help="Path of names.txt.")
 def command(data: str | None) -> None:
     """Reproduce the numbers that the lecture prints for its deep BatchNorm network.
 

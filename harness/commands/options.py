@@ -1,42 +1,53 @@
 """Options that several commands take alike."""
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
+MOST_SEEDS = 10_000
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class SeedList(click.ParamType):
+class SeedList(click.ParamType[tuple[int, ...]]):
     """A number of seeds ("5" means 1 to 5), or a list of seeds and ranges ("2,4-6")."""
 
     name = "seeds"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The seeds as a tuple of distinct numbers."""
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """The seeds, distinct, in the order given."""
         if isinstance(value, tuple):
             return value
-        try:
-            if value.isdecimal():
-                seeds = range(1, int(value) + 1)
-            else:
-                ends = [part.split("-") for part in value.split(",")]
-                seeds = [s for end in ends for s in range(int(end[0]), int(end[-1]) + 1)]
-        except ValueError:
-            seeds = []
-        if not seeds or len(seeds) > 10_000:
+        seeds = _seeds(str(value))
+        if not 0 < len(seeds) <= MOST_SEEDS:
             self.fail(
                 f"{value!r} is neither a number of seeds nor a list such as 2,4-6", param, ctx
             )
-        return tuple(dict.fromkeys(seeds))
+        return seeds
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    """The seeds that a text names; none if it is not in the form, or names far too many."""
+    if re.fullmatch(r"\d{1,5}", text):
+        return tuple(range(1, int(text) + 1))
+    if not re.fullmatch(r"\d{1,9}(-\d{1,9})?(,\d{1,9}(-\d{1,9})?)*,?", text):
+        return ()
+    seeds: dict[int, None] = {}
+    for part in filter(None, text.split(",")):
+        first, last = int(part.split("-")[0]), int(part.split("-")[-1])
+        seeds |= dict.fromkeys(range(first, min(last, first + MOST_SEEDS) + 1))
+    return tuple(seeds)
 
 
 def study_options(command: Command) -> Command:
     """STUDY, --steps, --seeds and --data."""
     for option in (
-        click.option("--data", metavar="FILE", envvar="ABLATE_DATA", help="Text file, one item a line."),
-        click.option("--seeds", type=SeedList(), metavar="N|LIST", help="Number of seeds, or a list."),
+        click.option("--data", metavar="FILE", envvar="ABLATE_DATA", help="Text, one item a line."),
+        click.option("--seeds", type=SeedList(), metavar="N|LIST", help="How many, or which."),
         click.option("--steps", type=click.IntRange(1), help="Training steps of each run."),
         click.argument("study"),
     ):  # fmt: skip

@@ -16,7 +16,7 @@ from harness.commands.options import study_options
 )
 @click.option("--yes", is_flag=True, help="Train a very large grid without asking.")
 @click.pass_obj
-def command(uri: str | None, study: str, workers: int | None, yes: bool, **chosen: Any) -> None:
+def command(uri: str | None, /, study: str, workers: int | None, yes: bool, **chosen: Any) -> None:
     """Train what is missing of STUDY, and log every run to MLflow.
 
     A run that has ended is never trained again; an interrupted command goes on where it stopped.

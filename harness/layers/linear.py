@@ -90,7 +90,8 @@ class StackedLinear:
 
     def gradients(self) -> dict[str, Array]:
         """What the coming update subtracts, by attribute."""
-        weight = Signal(*self.weight.shape, dtype=self.weight.dtype).tensor
+        count, fan_in, fan_out = self.weight.shape
+        weight = Signal(count, fan_in, fan_out, self.weight.dtype).tensor
         torch.bmm(self.x.tensor.transpose(1, 2), self.d_out.tensor, out=weight)
         if self.bias is None:
             return {"weight": weight.numpy()}
