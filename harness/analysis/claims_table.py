@@ -12,7 +12,7 @@ from harness.analysis.halves import Half
 from harness.analysis.intervals import NOTHING, estimate, spread
 from harness.analysis.verdicts import Tested, Verdict, one_sided_p
 from harness.claims import Claim, Equivalence, Threshold
-from harness.plan import format_level
+from harness.study import format_level
 from harness.study import Level
 
 CLAIM_COLUMNS = (

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 
 from harness.analysis.grid import Weights, combinations_of, combine, mean_of, place_label
-from harness.plan import format_level
+from harness.study import format_level
 from harness.study import Level, Levels, Study
 
 AVERAGED = "averaged over the rest"

@@ -140,7 +140,7 @@ def _missing(data: StudyData) -> Iterator[Finding]:
     lost = [place for place in planned if place not in there]
     if lost:
         names = tuple(f"{variant}, seed {seed}" for variant, seed in lost)
-        message = f"{len(lost)} of {len(planned)} planned runs have not ended; no claim on them is tested."
+        message = f"{len(lost)} of {len(planned)} planned runs have not ended: not testable."
         yield Finding("missing", "banner", message, names)
 
 

@@ -1,0 +1,141 @@
+"""What follows from a study in a few sentences that a busy person can act on.
+
+Every sentence is made from the tables; what was tested is told apart from what was only looked at.
+"""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from harness.analysis.claims_table import stamps
+from harness.analysis.frames import StudyData
+from harness.analysis.grid import grid
+from harness.analysis.integrity import ENDED, Finding
+from harness.analysis.verdicts import ALPHA, INCONCLUSIVE, NOT_TESTABLE, REFUTED, SUPPORTED
+from harness.responses import RESPONSES
+
+ORDER = (SUPPORTED, REFUTED, INCONCLUSIVE, NOT_TESTABLE)
+
+
+def bottom_line(
+    data: StudyData, findings: list[Finding], claims: pd.DataFrame, effects: pd.DataFrame
+) -> list[str]:
+    """The sentences, the most important first.
+
+    Args:
+        data: the study's.
+        findings: of the audit; where one is refused, nothing else is said.
+        claims: `claims_table`.
+        effects: `effects_table` of the primary response.
+    """
+    refused = [finding.message for finding in findings if finding.severity == "refuse"]
+    if refused:
+        return ["These runs do not allow a conclusion.", *refused]
+    return [
+        *_accounting(data), *_claims(claims), *_stamps(data), *_effects(data, effects), *_best(data),
+    ]  # fmt: skip
+
+
+def caveats(data: StudyData) -> list[str]:
+    """What the design itself cannot tell, whatever the runs say."""
+    study = data.study
+    found = [
+        "The split of the data is fixed: intervals and verdicts are about seeds, not about data."
+    ]
+    if "lr" not in study.factors and {"norm", "init", "gain"} & set(study.factors):
+        found.append(
+            "One learning rate for all confounds normalisation and init: under BatchNorm the forward"
+            " pass ignores the weights' scale, so naive init there is Kaiming init with its learning"
+            " rate divided by fan_in."
+        )
+    if 2 <= len(study.seeds) < 5:
+        found.append(f"With {len(study.seeds)} seeds intervals are wide by design.")
+    return found
+
+
+def _accounting(data: StudyData) -> Iterator[str]:
+    study, runs = data.study, data.runs[data.runs["outcome"].isin(ENDED)]
+    ended = runs.drop_duplicates(["variant", "seed"])
+    diverged = ended[ended["outcome"] == "diverged"]
+    seeds = f"{len(study.seeds)} seeds" if len(study.seeds) > 1 else "one seed"
+    yield f"{len(ended)} of {study.size()} runs ended: {len(data.variants())} variants, {seeds}."
+    if len(diverged):
+        where = ", ".join(
+            f"{v} ({n})" for v, n in diverged["variant"].value_counts().head(3).items()
+        )
+        yield (
+            f"{len(diverged)} of them diverged, most often in: {where}; their final losses count as"
+            " those of predicting uniformly."
+        )
+    if len(study.seeds) == 1:
+        yield "With one seed nothing can be told from chance; differences are only described."
+
+
+def _claims(claims: pd.DataFrame) -> Iterator[str]:
+    if claims.empty:
+        yield "The study states no claims: everything here is exploratory."
+        return
+    counts = claims["verdict"].value_counts()
+    numbers = ", ".join(f"{counts[v]} {v.lower()}" for v in ORDER if v in counts)
+    yield (
+        f"Of {len(claims)} claims: {numbers} (t tests over seeds, Holm over all {len(claims)}:"
+        f" at most {ALPHA:.0%} chance of any wrong verdict)."
+    )
+    for verdict in (SUPPORTED, REFUTED):
+        said = claims[claims["verdict"] == verdict]["says"]
+        if len(said):
+            yield f"{verdict.capitalize()}: {'; '.join(f'“{text}”' for text in said)}."
+
+
+def _stamps(data: StudyData) -> Iterator[str]:
+    stamped = stamps(data)
+    if stamped:
+        yield f"Read the verdicts with care: {'; '.join(stamped)}."
+
+
+def _effects(data: StudyData, effects: pd.DataFrame) -> Iterator[str]:
+    main = effects[(effects["kind"] == "main") & effects["estimate"].notna()]
+    if main.empty:
+        yield f"No main effect on {_name(data)} can be estimated from these runs."
+        return
+    row = main.loc[main["estimate"].abs().idxmax()]
+    yield (
+        f"The largest change on average (exploratory): {row['factor']} {row['level']} instead of"
+        f" {row['versus']} changes {_name(data)} by {_signed(data, row)}, averaged over the rest."
+    )
+    for _, other in main[main["conditional"] != ""].iterrows():
+        yield (
+            f"CONDITIONAL: whether {other['factor']} {other['level']} or {other['versus']} is lower"
+            " depends on the other factors: its effect changes sign between their combinations,"
+            " so the average does not speak for each."
+        )
+
+
+def _best(data: StudyData) -> Iterator[str]:
+    response = RESPONSES[data.study.primary]
+    means = grid(data, response.name).values.mean(axis=1, skipna=False).dropna()
+    if response.lower_is_better is None or means.empty:
+        return
+    best = means.idxmin() if response.lower_is_better else means.idxmax()
+    way = "Lowest" if response.lower_is_better else "Highest"
+    yield (
+        f"{way} mean {_name(data)} of {len(means)} variants: {means[best]:.4g}{_unit(data)} ({best});"
+        " picked as the best of many, so a little flattered."
+    )
+
+
+def _name(data: StudyData) -> str:
+    return RESPONSES[data.study.primary].label.split(" [")[0]
+
+
+def _unit(data: StudyData) -> str:
+    label = RESPONSES[data.study.primary].label
+    return " " + label.split("[")[1].rstrip("]") if "[" in label else ""
+
+
+def _signed(data: StudyData, row: pd.Series) -> str:
+    """An estimate with its unit and interval: "+0.030 nats (95 % interval 0.021 to 0.039)"."""
+    value = f"{row['estimate']:+.3g}{_unit(data)}"
+    if pd.isna(row["low"]):
+        return f"{value} (one seed, no interval)"
+    return f"{value} (95 % interval {row['low']:+.3g} to {row['high']:+.3g}, not corrected)"
