@@ -48,12 +48,9 @@ def answer(data: StudyData) -> Answers:
     tables = {"integrity": findings_table(findings)} | _tables(data)
     if any(finding.severity == "refuse" for finding in findings):
         tables = {n: t if n == "integrity" else t[:0] for n, t in tables.items()}
-    sentences = bottom_line(data, findings, tables["claims"], _primary(tables["effects"], data))
+    effects = tables["effects"][tables["effects"]["response"] == data.study.primary]
+    sentences = bottom_line(data, findings, tables["claims"], effects, tables["attribution"])
     return Answers(findings, sentences, caveats(data), tables)
-
-
-def _primary(effects: pd.DataFrame, data: StudyData) -> pd.DataFrame:
-    return effects[effects["response"] == data.study.primary]
 
 
 def _tables(data: StudyData) -> dict[str, pd.DataFrame]:

@@ -14,11 +14,16 @@ from harness.analysis.integrity import ENDED, Finding
 from harness.analysis.verdicts import ALPHA, INCONCLUSIVE, NOT_TESTABLE, REFUTED, SUPPORTED
 from harness.responses import RESPONSES
 
+STRATA_TOLD = 6  # of the attribution; more are left to its table
 ORDER = (SUPPORTED, REFUTED, INCONCLUSIVE, NOT_TESTABLE)
 
 
 def bottom_line(
-    data: StudyData, findings: list[Finding], claims: pd.DataFrame, effects: pd.DataFrame
+    data: StudyData,
+    findings: list[Finding],
+    claims: pd.DataFrame,
+    effects: pd.DataFrame,
+    attribution: pd.DataFrame,
 ) -> list[str]:
     """The sentences, the most important first.
 
@@ -26,14 +31,19 @@ def bottom_line(
         data: the study's.
         findings: of the audit; where one is refused, nothing else is said.
         claims: `claims_table`.
-        effects: `effects_table` of the primary response.
+        effects, attribution: `effects_table`, `attribution_table` of the primary response.
     """
     refused = [finding.message for finding in findings if finding.severity == "refuse"]
     if refused:
         return ["These runs do not allow a conclusion.", *refused]
     return [
-        *_accounting(data), *_claims(claims), *_stamps(data), *_effects(data, effects), *_best(data),
-    ]  # fmt: skip
+        *_accounting(data),
+        *_claims(claims),
+        *_stamps(data),
+        *_effects(data, effects),
+        *_attribution(data, attribution),
+        *_best(data),
+    ]
 
 
 def caveats(data: StudyData) -> list[str]:
@@ -44,9 +54,9 @@ def caveats(data: StudyData) -> list[str]:
     ]
     if "lr" not in study.factors and {"norm", "init", "gain"} & set(study.factors):
         found.append(
-            "One learning rate for all confounds normalisation and init: under BatchNorm the forward"
-            " pass ignores the weights' scale, so naive init there is Kaiming init with its learning"
-            " rate divided by fan_in."
+            "One learning rate for all confounds normalisation and init: under BatchNorm the"
+            " forward pass ignores the weights' scale, so naive init there is Kaiming init with its"
+            " learning rate divided by fan_in."
         )
     if 2 <= len(study.seeds) < 5:
         found.append(f"With {len(study.seeds)} seeds intervals are wide by design.")
@@ -98,10 +108,12 @@ def _effects(data: StudyData, effects: pd.DataFrame) -> Iterator[str]:
     if main.empty:
         yield f"No main effect on {_name(data)} can be estimated from these runs."
         return
-    row = main.loc[main["estimate"].abs().idxmax()]
+    row = main.iloc[int(main["estimate"].abs().to_numpy().argmax())]
+    chance = "; it may be chance" if not (row["low"] > 0 or row["high"] < 0) else ""
     yield (
         f"The largest change on average (exploratory): {row['factor']} {row['level']} instead of"
-        f" {row['versus']} changes {_name(data)} by {_signed(data, row)}, averaged over the rest."
+        f" {row['versus']} changes {_name(data)} by {_signed(data, row)}, averaged over the rest"
+        f"{chance}."
     )
     for _, other in main[main["conditional"] != ""].iterrows():
         yield (
@@ -111,16 +123,43 @@ def _effects(data: StudyData, effects: pd.DataFrame) -> Iterator[str]:
         )
 
 
+def _attribution(data: StudyData, attribution: pd.DataFrame) -> Iterator[str]:
+    """Which part does most of the way from bare to baseline, where that depends on the stratum."""
+    shares = attribution[(attribution["method"] == "shapley") & attribution["estimate"].notna()]
+    if shares["factor"].nunique() < 2:
+        return
+    most = shares.loc[shares.groupby("stratum", sort=False)["estimate"].apply(_largest)]
+    told = [
+        f"{row['factor']} {row['estimate']:+.3g}{_unit(data)}{_at(row['stratum'])}"
+        for _, row in most.head(STRATA_TOLD).iterrows()
+    ]
+    left = len(most) - len(told)
+    more = f"; {left} more in the table" if left else ""
+    yield (
+        "On the way from bare to baseline the largest share of the change in"
+        f" {_name(data)} (Shapley, exploratory): {'; '.join(told)}{more}."
+    )
+
+
+def _largest(shares: pd.Series) -> object:
+    return shares.abs().idxmax()
+
+
+def _at(stratum: str) -> str:
+    return f" at {stratum}" if stratum else ""
+
+
 def _best(data: StudyData) -> Iterator[str]:
     response = RESPONSES[data.study.primary]
     means = grid(data, response.name).values.mean(axis=1, skipna=False).dropna()
     if response.lower_is_better is None or means.empty:
         return
-    best = means.idxmin() if response.lower_is_better else means.idxmax()
+    values = means.to_numpy()
+    best = int(values.argmin() if response.lower_is_better else values.argmax())
     way = "Lowest" if response.lower_is_better else "Highest"
     yield (
-        f"{way} mean {_name(data)} of {len(means)} variants: {means[best]:.4g}{_unit(data)} ({best});"
-        " picked as the best of many, so a little flattered."
+        f"{way} mean {_name(data)} of {len(means)} variants: {values[best]:.4g}{_unit(data)}"
+        f" ({means.index[best]}); picked as the best of many, so a little flattered."
     )
 
 

@@ -12,8 +12,7 @@ from harness.analysis.halves import Half
 from harness.analysis.intervals import NOTHING, estimate, spread
 from harness.analysis.verdicts import Tested, Verdict, one_sided_p
 from harness.claims import Claim, Equivalence, Threshold
-from harness.study import format_level
-from harness.study import Level
+from harness.study import Level, format_level
 
 CLAIM_COLUMNS = (
     "id", "says", "verdict", "kind", "response", "factor", "level", "versus", "by", "at", "where",

@@ -7,8 +7,7 @@ from itertools import combinations
 import numpy as np
 
 from harness.analysis.grid import Weights, combinations_of, combine, mean_of, place_label
-from harness.study import format_level
-from harness.study import Level, Levels, Study
+from harness.study import Level, Levels, Study, format_level
 
 AVERAGED = "averaged over the rest"
 STEPS_THAT_MAKE_DOUBLINGS = 4  # levels that span at least this ratio are compared by doubling

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.plan import format_level, variant_label
+from harness.plan import variant_label
 from harness.responses import RESPONSES
-from harness.study import Levels, Study
+from harness.study import Levels, Study, format_level
 
 TEXT_OF_A_RUN = (
     "run_key", "run_id", "run_name", "variant", "outcome", "minibatches", "data_digest", "device",

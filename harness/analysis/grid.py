@@ -14,8 +14,8 @@ import pandas as pd
 
 from harness.analysis.frames import StudyData
 from harness.analysis.intervals import Array
-from harness.plan import format_level, variant_label
-from harness.study import Level, Levels, Study
+from harness.plan import variant_label
+from harness.study import Level, Levels, Study, format_level
 
 CAPPED = ("final/dev_loss", "final/train_loss", "final/test_loss")
 Weights = dict[str, float]  # of variants, by name

@@ -10,8 +10,8 @@ from typing import Literal
 import pandas as pd
 
 from harness.analysis.frames import StudyData, level_texts
-from harness.plan import TRAINER, Run, expand, format_level, variant_label
-from harness.study import Study
+from harness.plan import TRAINER, Run, expand, variant_label
+from harness.study import Study, format_level
 
 Severity = Literal["refuse", "banner"]
 BUDGET = ("steps", "batch", "train_words")

@@ -133,7 +133,8 @@ def _saturation_without_norm() -> Iterator[Prediction]:
         LECTURE, "init", naive, "saturation of layer 1", 0.70, 0.03,
     )  # fmt: skip
     yield Prediction(
-        "saturation-naive-deeper", "naive init, no norm: 83 % saturated at fan-in 100 (layers 2 up)",
+        "saturation-naive-deeper",
+        "naive init, no norm: 83 % saturated at fan-in 100 (layers 2 and up)",
         LECTURE, "init", lambda f: naive(f) and f.depth >= 2, "saturation of layers 2 and up",
         0.83, 0.03,
     )  # fmt: skip
@@ -141,7 +142,7 @@ def _saturation_without_norm() -> Iterator[Prediction]:
 
 def _gradients() -> Iterator[Prediction]:
     yield Prediction(
-        "growth-norm", "under BatchNorm and tanh gradients grow ×1.085 a layer, backwards", YANG,
+        "growth-norm", "with BatchNorm and tanh gradients grow ×1.085 a layer, backwards", YANG,
         "init", lambda f: with_norm(f) and f.depth >= 5, "init/gradient_growth", 1.085, 0.03,
     )  # fmt: skip
     cells = without_norm("kaiming", 5 / 3)
