@@ -14,8 +14,8 @@ The data model, exactly:
   ours and never counts. Params: every field and the seed. Tags: `variant`, `outcome` (running,
   interrupted, failed, finished, diverged), `data`, `data_digest`, `minibatches`, `trainer`,
   `claims_digest`, `device`, `versions`, `seconds`, `session`, and of a diverged one `diverged_step`
-  and `diverged_cause`. A diverged run is FINISHED, because it is a complete observation that is never
-  trained again; MLflow's red FAILED means here that a run crashed and is to be tried again.
+  and `diverged_cause`. A diverged run is FINISHED, because it is a complete observation that is
+  never trained again; MLflow's red FAILED means here that a run crashed and is to be tried again.
   KILLED means: to be continued.
 - Metrics: the curves of `harness.tables.CURVES`, and the responses at step 0. A point's time is the
   run's start + its step in ms, so that logging it again adds nothing.

@@ -95,10 +95,15 @@ class Ledger:
             self.store.client.delete_run(entry.run_id)
         self.forget(key)
 
-    def stop(self, run_id: str) -> None:
-        """End a run that no process is writing, to be gone on with later."""
+    def interrupt(self, run_id: str) -> None:
+        """End a child that no process is writing, to be gone on with later."""
         with self.store.reach():
             self.store.client.set_tag(run_id, "outcome", INTERRUPTED)
+        self.kill(run_id)
+
+    def kill(self, run_id: str) -> None:
+        """End a run that no process is writing."""
+        with self.store.reach():
             self.store.client.set_terminated(run_id, "KILLED")
 
     def _resume(self, run: Run) -> Entry:

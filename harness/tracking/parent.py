@@ -124,10 +124,12 @@ def mend(ledger: Ledger) -> None:
         Unreachable: some are left; the next session mends them.
     """
     held = {run.info.run_id for run in ledger.runs("study") if holder(run)}
-    for run in [*ledger.runs("run"), *ledger.runs("study")]:
-        parent = run.data.tags.get("mlflow.parentRunId", run.info.run_id)
-        if run.info.status == "RUNNING" and parent not in held:
-            ledger.stop(run.info.run_id)
+    for run in ledger.runs("run"):
+        if run.info.status == "RUNNING" and run.data.tags.get("mlflow.parentRunId") not in held:
+            ledger.interrupt(run.info.run_id)
+    for run in ledger.runs("study"):
+        if run.info.status == "RUNNING" and run.info.run_id not in held:
+            ledger.kill(run.info.run_id)
 
 
 def read_definition(store: Store, run_id: str) -> tuple[Study, Facts] | None:

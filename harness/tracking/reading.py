@@ -19,7 +19,7 @@ from harness.study import Level, Study
 from harness.tables import CURVES, FINAL_COLUMNS
 from harness.tracking.ledger import Ledger, outcome_of
 from harness.tracking.parent import Facts, read_definition
-from harness.tracking.schema import TRACE, text
+from harness.tracking.schema import TRACE, VERIFICATION, text
 from harness.tracking.session import renewed
 from harness.tracking.store import Store
 from harness.tracking.uri import redacted, sqlite_path, tracking_uri
@@ -27,7 +27,9 @@ from harness.tracking.uri import redacted, sqlite_path, tracking_uri
 TAGS = ("variant", "minibatches", "data_digest", "device", "versions", "trainer", "seconds",
         "diverged_step", "diverged_cause", "claims_digest", "session")  # fmt: skip
 PARAMS = ("seed", "batch", "train_words", "steps")
-KEPT = ("study", "claims_digest", "seeds_at_first_look", "progress")  # tags of a parent
+KEPT = (  # tags of a parent
+    "study", "claims_digest", "seeds_at_first_look", "progress", VERIFICATION,
+)  # fmt: skip
 
 
 def read_study(

@@ -24,6 +24,7 @@ IS_SCHEMA = "ablate.schema"  # tag that only the harness sets: what lacks it is 
 IS_KIND = "ablate.kind"  # "study" for a parent run, "run" for a child
 DEFINITION = "study.json"  # artifact of a parent run: the resolved study, and facts of the data
 TRACE = "trace.parquet"  # artifact of a child: all that was measured
+VERIFICATION = "verification"  # tag of a parent: what `ablate verify` found
 LONGEST_TAG = 5000  # characters; PostgreSQL holds 8,000 bytes
 LONGEST_NAME = 250  # characters of a run's name; PostgreSQL enforces it
 CITED = ("torch", "numpy", "numba", "mlflow")  # packages whose versions are kept with a run

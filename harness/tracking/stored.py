@@ -19,7 +19,7 @@ from harness.study import Levels
 from harness.tracking.ledger import OURS, outcome_of
 from harness.tracking.schema import IS_KIND, TRACE, text
 from harness.tracking.store import Store
-from harness.tracking.uri import redacted, tracking_uri
+from harness.tracking.uri import redacted, sqlite_path, tracking_uri
 
 CHILDREN = f"{OURS} AND tags.`{IS_KIND}` = 'run'"
 SHORTEST = 4  # characters of a run id or key that may stand for the whole
@@ -113,6 +113,24 @@ def find_variant(uri: str | None, study: str, levels: Levels, seed: int | None) 
             f"Run it first (ablate run {study}), or name another with --variant.",
         )
     return _load(store, min(fitting, key=lambda run: int(run.data.params["seed"])))
+
+
+def find_key(uri: str | None, study: str, key: str) -> StoredRun | None:
+    """The ended run of a study with this key; None where the store has none.
+
+    Raises:
+        Unreachable: the store does not answer.
+    """
+    resolved = tracking_uri(uri)
+    path = sqlite_path(resolved)
+    if path is not None and not path.exists():
+        return None
+    store = Store(resolved)
+    experiment = store.experiment(study)
+    query = f"{CHILDREN} AND tags.run_key = '{key}'"
+    runs = store.runs(experiment.experiment_id, query) if experiment else []
+    ended = [run for run in runs if outcome_of(run)]
+    return _load(store, ended[0]) if ended else None
 
 
 def _load(store: Store, run: MlflowRun) -> StoredRun:

@@ -156,7 +156,7 @@ class Tracker:
         with suppress(Unreachable, UserError):
             self._flush(LAST_FLUSH)
             for entry in self._open.values():
-                self._ledger.stop(entry.run_id)
+                self._ledger.interrupt(entry.run_id)
             self._parent.end(self._progress(), status)
 
     def __enter__(self) -> "Tracker":

@@ -55,7 +55,10 @@ def is_server(uri: str) -> bool:
 
 def redacted(uri: str) -> str:
     """The URI without user and password: what may be shown and written down."""
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return "an address that cannot be read"
     if "@" not in parts.netloc:
         return uri
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
