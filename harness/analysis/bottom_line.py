@@ -7,41 +7,37 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from harness.analysis.claims_table import stamps
+from harness.analysis.claims_table import claims_table, stamps
+from harness.analysis.effects import attribution_table, effects_table
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import grid
-from harness.analysis.integrity import ENDED, Finding
-from harness.analysis.verdicts import ALPHA, INCONCLUSIVE, NOT_TESTABLE, REFUTED, SUPPORTED
+from harness.analysis.integrity import ENDED, audit
+from harness.analysis.verdicts import (
+    ALPHA,
+    INCONCLUSIVE,
+    NOT_TESTABLE,
+    REFUTED,
+    SUPPORTED,
+    verdicts,
+)
 from harness.responses import RESPONSES
 
 STRATA_TOLD = 6  # of the attribution; more are left to its table
 ORDER = (SUPPORTED, REFUTED, INCONCLUSIVE, NOT_TESTABLE)
 
 
-def bottom_line(
-    data: StudyData,
-    findings: list[Finding],
-    claims: pd.DataFrame,
-    effects: pd.DataFrame,
-    attribution: pd.DataFrame,
-) -> list[str]:
-    """The sentences, the most important first.
-
-    Args:
-        data: the study's.
-        findings: of the audit; where one is refused, nothing else is said.
-        claims: `claims_table`.
-        effects, attribution: `effects_table`, `attribution_table` of the primary response.
-    """
-    refused = [finding.message for finding in findings if finding.severity == "refuse"]
+def bottom_line(data: StudyData) -> list[str]:
+    """The sentences, the most important first; where the audit refuses the runs, only why."""
+    refused = [finding.message for finding in audit(data) if finding.severity == "refuse"]
     if refused:
         return ["These runs do not allow a conclusion.", *refused]
+    primary = data.study.primary
     return [
         *_accounting(data),
-        *_claims(claims),
+        *_claims(claims_table(data, verdicts(data))),
         *_stamps(data),
-        *_effects(data, effects),
-        *_attribution(data, attribution),
+        *_effects(data, effects_table(data, primary, ("main",))),
+        *_attribution(data, attribution_table(data, primary)),
         *_best(data),
     ]
 
@@ -104,7 +100,7 @@ def _stamps(data: StudyData) -> Iterator[str]:
 
 
 def _effects(data: StudyData, effects: pd.DataFrame) -> Iterator[str]:
-    main = effects[(effects["kind"] == "main") & effects["estimate"].notna()]
+    main = effects[effects["estimate"].notna()]
     if main.empty:
         yield f"No main effect on {_name(data)} can be estimated from these runs."
         return
