@@ -5,7 +5,7 @@ matters: all they produce flows back as events.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from harness.corpus import Corpus
@@ -29,6 +29,11 @@ class Task:
     name: str
     cohort: Cohort
     resume: Checkpoint | None = None
+
+    def after(self, checkpoint: Checkpoint) -> "Task":
+        """What is left of the task: members that diverged before the checkpoint have ended."""
+        left = tuple(run for run in self.cohort.runs if run.key in checkpoint.keys)
+        return replace(self, cohort=Cohort(left), resume=checkpoint)
 
 
 @dataclass(frozen=True)
