@@ -11,6 +11,7 @@ from harness.errors import UserError, suggest
 from harness.report import stamp
 from harness.report.document import Picture
 from harness.report.figures import NAMES
+from harness.report.share import shareable
 from harness.report.source import Source
 
 FORMATS = ("png", "svg", "pdf")
@@ -51,10 +52,10 @@ def build(
     """
     check(data, formats, only_figure)
     if only_figure is not None:
-        return build_figure(Source(data), folder, formats, only_figure)
+        return build_figure(Source(shareable(data)), folder, formats, only_figure)
     with TemporaryDirectory() as temporary:
         tables = Path(temporary)
-        data.write(tables)
+        shareable(data).write(tables)
         expected = stamp.inputs(tables, formats)
         page = folder / "index.html"
         if stamp.is_current(folder, expected):
@@ -74,12 +75,19 @@ def check(data: StudyData, formats: Sequence[str], only_figure: str | None) -> N
     """
     name = data.study.name
     if data.runs.empty:
-        raise UserError("a report needs runs", f"none of study '{name}'", f"Run `ablate run {name}`.")  # fmt: skip
+        raise UserError(
+            "a report needs runs", f"none of study '{name}'", f"Run `ablate run {name}`."
+        )
     for form in formats:
         if form not in FORMATS:
-            raise UserError("--format takes formats of figures", repr(form), suggest(form, FORMATS, "formats"))  # fmt: skip
+            raise UserError(
+                "--format takes formats of figures", repr(form), suggest(form, FORMATS, "formats")
+            )
     if only_figure is not None and only_figure not in NAMES:
-        raise UserError("--figure names a figure of the report", repr(only_figure), suggest(only_figure, NAMES, "figures"))  # fmt: skip
+        raise UserError(
+            "--figure names a figure of the report", repr(only_figure),
+            suggest(only_figure, NAMES, "figures"),
+        )  # fmt: skip
 
 
 def clear(folder: Path) -> None:
@@ -133,7 +141,7 @@ def draw(source: Source, name: str, folder: Path, formats: Sequence[str]) -> Pic
         (folder / "figures" / f"{name}.{form}").write_bytes(files[form])
     alt = module.alt(source)
     return Picture(name, module.TITLE, module.caption(source), alt, tuple(formats),
-                   inline(files["svg"], name, alt))  # fmt: skip
+                   inline(files["svg"], alt))  # fmt: skip
 
 
 def build_figure(source: Source, folder: Path, formats: Sequence[str], name: str) -> Built:
@@ -144,7 +152,8 @@ def build_figure(source: Source, folder: Path, formats: Sequence[str], name: str
     """
     if source.refused or draw(source, name, folder, formats) is None:
         raise UserError(
-            "a figure needs something to show", f"nothing in study '{source.study.name}' for '{name}'",
+            "a figure needs something to show",
+            f"nothing in study '{source.study.name}' for '{name}'",
             "Leave --figure out to see what can be reported.",
         )  # fmt: skip
     return Built(folder, folder / "figures" / f"{name}.{formats[0]}", remade=True)

@@ -38,7 +38,7 @@ class Sheet:
             ax.tick_params(labelleft=first or not _shared(ax), labelbottom=True)
 
     def key(self, entries: Sequence[tuple[str, Look | None]]) -> None:
-        """Put the legend above the plots: factors' names as plain words, levels with their marks."""
+        """Put the legend above the plots: factors in plain words, levels with their marks."""
         from matplotlib.lines import Line2D
 
         handles = [
@@ -76,7 +76,7 @@ def settings() -> Iterator[None]:
     """Matplotlib's settings for as long as a figure is drawn and saved."""
     import matplotlib as mpl
 
-    with mpl.rc_context({**mpl.rcParamsDefault, **SETTINGS, "backend": "agg"}):
+    with mpl.rc_context(dict(mpl.rcParamsDefault) | SETTINGS | {"backend": "agg"}):
         yield
 
 
@@ -145,7 +145,7 @@ def reference(ax: Axes, value: float, text: str, *, vertical: bool = False) -> N
 
 def log_ticks(axis: Axis, *, thousands: bool = False) -> None:
     """A logarithmic axis with a label at each power of ten, in plain text."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     def small(value: float, _: int) -> str:
         return f"{value:.0e}".replace("e-0", "e-").replace("-", "−").replace("e+0", "e")
@@ -155,7 +155,7 @@ def log_ticks(axis: Axis, *, thousands: bool = False) -> None:
 
     axis.set_major_locator(LogLocator(numticks=6))
     axis.set_major_formatter(FuncFormatter(large if thousands else small))
-    axis.set_minor_formatter(NullFormatter())
+    axis.set_minor_locator(NullLocator())
 
 
 def mark_missing(ax: Axes, text: str) -> None:

@@ -1,7 +1,7 @@
-"""The report as data: sections made of a few kinds of block, which HTML and Markdown both render."""
+"""The report as data: sections of a few kinds of block, rendered as HTML and as Markdown."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,17 @@ class Table:
     numeric: frozenset[int] = frozenset()
     folded: bool = False
     kind: str = "table"
+
+
+def compact(table: Table) -> Table:
+    """The table without columns that have nothing in any row."""
+    kept = [i for i in range(len(table.head)) if any(row[i] not in ("", "–") for row in table.rows)]
+    return replace(
+        table,
+        head=tuple(table.head[i] for i in kept),
+        rows=tuple(tuple(row[i] for i in kept) for row in table.rows),
+        numeric=frozenset(place for place, i in enumerate(kept) if i in table.numeric),
+    )
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
-from harness.plan import format_level, variant_label
+from harness.plan import variant_label
 from harness.report.style import Look
-from harness.study import Level, Levels, Study
+from harness.study import Level, Levels, Study, format_level
 
 LARGEST_GRID = 12  # panels in one figure
 WIDEST_ROW = 4

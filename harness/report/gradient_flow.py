@@ -30,7 +30,8 @@ def spoken(source: Source, when: str, words: str) -> str:
     shown = layers[(layers["quantity"] == "gradient_std") & (layers["when"] == when)]
     if shown.empty:
         return f"Gradients by layer {words}."
-    most, least = shown.loc[shown["mean"].idxmax()], shown.loc[shown["mean"].idxmin()]
+    ordered = shown.sort_values("mean", kind="stable")
+    least, most = ordered.iloc[0], ordered.iloc[-1]
     return (
         f"Gradients by layer {words}: standard deviations from {least['mean']:.2g} "
         f"({least['variant']}, layer {least['layer']}) to {most['mean']:.2g} "

@@ -60,7 +60,7 @@ def draw_histograms(source: Source, kind: str, x: str) -> Figure | None:
         for which, colour in zip(("first", "middle", "last"), colours, strict=True)
     ]
     made = sheet(2 * len(people), 2, height=1.15, key=key, share_y=False, share_x=False,
-                 bottom=0.34, gap=0.5)  # fmt: skip
+                 bottom=0.4, gap=0.5)  # fmt: skip
     for row, (name, who) in enumerate(people.items()):
         for column, (when, words) in enumerate(MOMENTS.items()):
             ax = made.axes[2 * row + column]

@@ -93,7 +93,10 @@ def loss_limits(
     low = min([float(np.nanmin(values)), *known]) - 0.04
     highest = float(np.nanmax(values)) + 0.05
     guessing = max(known) + HEADROOM if known else highest
-    return low, guessing if known_top else min(highest, guessing)
+    top = guessing if known_top else min(highest, guessing)
+    room = 0.15 * (top - low)  # for the words above a line of reference
+    crowded = [value + room for value in known if top - room < value < top]
+    return low, max([top, *crowded])
 
 
 def tick_thousands(ax: Axes) -> None:

@@ -31,7 +31,8 @@ def spoken(source: Source, when: str, words: str) -> str:
     shown = layers[(layers["quantity"] == "saturation") & (layers["when"] == when)]
     if shown.empty:
         return f"Saturation by layer {words}."
-    most, least = shown.loc[shown["mean"].idxmax()], shown.loc[shown["mean"].idxmin()]
+    ordered = shown.sort_values("mean", kind="stable")
+    least, most = ordered.iloc[0], ordered.iloc[-1]
     return (
         f"Saturation by layer {words}: from {least['mean']:.1%} ({least['variant']}, layer "
         f"{least['layer']}) to {most['mean']:.1%} ({most['variant']}, layer {most['layer']})."

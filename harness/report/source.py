@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from harness.analysis.bottom_line import bottom_line
 from harness.analysis.claims_table import claim_cells_table, claims_table
 from harness.analysis.effects import attribution_table, effects_table, seeds_table
 from harness.analysis.frames import StudyData
@@ -15,10 +16,10 @@ from harness.analysis.integrity import audit, findings_table
 from harness.analysis.intervals import mean_intervals
 from harness.analysis.literature_check import literature_table
 from harness.analysis.verdicts import Verdict, verdicts
-from harness.plan import format_level, variant_label
+from harness.plan import variant_label
 from harness.report.facets import label
 from harness.responses import RESPONSES
-from harness.study import Levels, Study
+from harness.study import Levels, Study, format_level
 
 SHOWN_KINDS = ("main", "within")
 
@@ -54,13 +55,28 @@ class Source:
         return RESPONSES[self.primary].label
 
     @cached_property
+    def sentences(self) -> list[str]:
+        """The bottom line."""
+        return bottom_line(self.data)
+
+    @cached_property
+    def integrity(self) -> pd.DataFrame:
+        """What the audit of the runs found."""
+        return findings_table(audit(self.data))
+
+    @property
+    def refused(self) -> bool:
+        """Whether the audit refuses to compare these runs."""
+        return bool((self.integrity["severity"] == "refuse").any())
+
+    @cached_property
     def effects(self) -> pd.DataFrame:
         """Main, simple and other effects on the primary response."""
         return effects_table(self.data, self.primary)
 
     @cached_property
     def seeds(self) -> pd.DataFrame:
-        """The effects drawn, seed by seed."""
+        """The effects that are drawn, seed by seed."""
         return seeds_table(self.data, self.primary, SHOWN_KINDS)
 
     @cached_property
@@ -85,35 +101,22 @@ class Source:
 
     @cached_property
     def literature(self) -> pd.DataFrame:
-        """Predictions beside what was observed; none where runs cannot be compared."""
-        return pd.DataFrame() if self.refused else literature_table(self.data)
-
-    @cached_property
-    def integrity(self) -> pd.DataFrame:
-        """What the audit of the runs found."""
-        return findings_table(audit(self.data))
-
-    @cached_property
-    def bottom_line(self) -> list[str]:
-        """The answer in a few sentences."""
-        from harness.analysis.bottom_line import bottom_line
-
-        return bottom_line(self.data)
-
-    @property
-    def refused(self) -> bool:
-        """Whether the audit refuses to compare these runs."""
-        return bool((self.integrity["severity"] == "refuse").any())
+        """Predictions beside what was observed."""
+        return literature_table(self.data)
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """The tables that follow from the study's own, by the name of their file."""
-        found = {"integrity": self.integrity}
-        if not self.refused:
-            found |= {"effects": self.effects, "effect_seeds": self.seeds,
-                      "attribution": self.attribution, "claims": self.claims,
-                      "claim_cells": self.claim_cells, "literature": self.literature,
-                      "means": self.means.reset_index()}  # fmt: skip
-        return found
+        """The tables that follow from the study's own, by the names of their files.
+
+        Of runs that cannot be compared, only what the audit found.
+        """
+        if self.refused:
+            return {"integrity": self.integrity}
+        return {
+            "integrity": self.integrity, "effects": self.effects, "effect_seeds": self.seeds,
+            "attribution": self.attribution, "claims": self.claims,
+            "claim_cells": self.claim_cells, "literature": self.literature,
+            "means": self.means.reset_index(),
+        }  # fmt: skip
 
     @cached_property
     def values(self) -> pd.DataFrame:

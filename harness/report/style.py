@@ -13,7 +13,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES: tuple[Any, ...] = ("-", (0, (4, 1.6)), (0, (1, 1.3)), (0, (6, 1.3, 1, 1.3)))
 
 WIDTH = 7.6  # inches, of every figure
-DPI = 150  # of the PNG files
+DPI = 130  # of the PNG files
 
 SETTINGS: dict[str, Any] = {
     "axes.edgecolor": INK,
@@ -69,7 +69,9 @@ class Look:
     @classmethod
     def of(cls, colour: int, line: int) -> "Look":
         """The look at these places of the palette and of the line styles, repeating if need be."""
-        return cls(COLOURS[colour % len(COLOURS)], MARKERS[colour % len(MARKERS)], LINES[line % len(LINES)])  # fmt: skip
+        return cls(
+            COLOURS[colour % len(COLOURS)], MARKERS[colour % len(MARKERS)], LINES[line % len(LINES)]
+        )
 
 
 def ramp(count: int) -> list[str]:

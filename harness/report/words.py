@@ -8,12 +8,11 @@ NOTHING = "–"
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A number to so many decimals, or to as many significant digits where it is tiny or large."""
+    """A number to so many decimals; a single digit of one that would vanish then."""
     if not isfinite(value):
         return NOTHING
-    if value != 0 and not 10**-digits <= abs(value) < 10**5:
-        return minus(f"{value:.{digits}g}")
-    return minus(f"{value:.{digits}f}")
+    vanishes = value != 0 and abs(value) < 0.5 * 10**-digits
+    return minus(f"{value:.1g}" if vanishes else f"{value:,.{digits}f}")
 
 
 def minus(text: str) -> str:
@@ -77,6 +76,11 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def capital(text: str) -> str:
+    """The text as it begins a sentence."""
+    return text[:1].upper() + text[1:]
 
 
 def label(response: str) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 from harness.report.canvas import sheet
 from harness.report.source import Source, seeds_in_words
 from harness.report.style import COLOURS, INK, MARKERS, Look
+from harness.report.words import signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,8 +36,10 @@ def alt(source: Source) -> str:
     """What it shows, in words."""
     table = source.attribution
     table = table[table["method"] == "shapley"]
-    parts = [f"{row.factor}{' at ' + row.stratum if row.stratum else ''} {row.estimate:+.3f}"
-             for row in table.itertuples()]  # fmt: skip
+    parts = [
+        f"{row['factor']}{' at ' * bool(row['stratum'])}{row['stratum']} {signed(row['estimate'])}"
+        for _, row in table.iterrows()
+    ]
     return f"Shapley shares of the change in {source.primary_label}: {'; '.join(parts)}."
 
 
@@ -60,7 +63,11 @@ def draw(source: Source) -> Figure | None:
     made.axes[0].set_ylim(len(factors) - 0.45, -0.55)
     made.axes[0].locator_params(axis="x", nbins=4)
     made.outer("", "")
-    unit = "change " + source.primary_label[source.primary_label.find("[") :] if in_unit(source) else "change"
+    unit = (
+        "change " + source.primary_label[source.primary_label.find("[") :]
+        if in_unit(source)
+        else "change"
+    )
     for ax in made.axes[-made.per_row :]:
         ax.set_xlabel(unit)
     return made.figure

@@ -11,6 +11,7 @@ from harness.report.canvas import sheet
 from harness.report.facets import ordered_factor, varying
 from harness.report.source import SHOWN_KINDS, Source, seeds_in_words
 from harness.report.style import COLOURS, FAINT, INK
+from harness.report.words import interval, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,9 +44,9 @@ def alt(source: Source) -> str:
     """What it shows, in words."""
     main = source.effects[source.effects["kind"] == "main"]
     parts = [
-        f"{row.factor} {row.level} against {row.versus}: {row.estimate:+.3f} "
-        f"({row.low:+.3f} to {row.high:+.3f})"
-        for row in main.itertuples()
+        f"{row['factor']} {row['level']} against {row['versus']}: {signed(row['estimate'])} "
+        f"({interval(row['low'], row['high'])})"
+        for _, row in main.iterrows()
     ]
     return f"Forest plot. Main effects on {source.primary_label}: {'; '.join(parts)}."
 
@@ -99,8 +100,9 @@ def draw_row(ax: Axes, y: int, row: pd.Series, dots: pd.Series | None, colour: s
         [row["estimate"] - row["low"]], [row["high"] - row["estimate"]]
     ]  # fmt: skip
     main = row["kind"] == "main"
-    ax.errorbar(row["estimate"], y, xerr=error, color=colour, marker="D" if main else "o",
-                markersize=5.5 if main else 3.6, linewidth=1.6 if main else 1, zorder=3)  # fmt: skip
+    marker, size, width = ("D", 5.5, 1.6) if main else ("o", 3.6, 1.0)
+    ax.errorbar(row["estimate"], y, xerr=error, color=colour, marker=marker, markersize=size,
+                linewidth=width, zorder=3)  # fmt: skip
 
 
 def label_rows(ax: Axes, table: pd.DataFrame) -> None:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from harness.analysis.intervals import mean_intervals
-from harness.study import format_level
 from harness.report.canvas import reference, sheet
 from harness.report.facets import ordered_factor, varying
 from harness.report.source import Source, seeds_in_words
 from harness.report.style import FAINT, INK, Look, ramp
+from harness.report.words import capital, number
+from harness.study import format_level
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,18 +28,18 @@ def caption(source: Source) -> str:
     hue = hue_factor(source)
     coloured = f", coloured by {hue}" if hue else ""
     return (
-        f"{source.primary_label[0].upper()}{source.primary_label[1:]} of every run{coloured}; the "
-        "bar beside them is the mean over all cells with that level, with its interval. Losses "
-        f"are capped at that of guessing uniformly. {seeds_in_words(source)}{source.losses_in_words}"
+        f"{capital(source.primary_label)} of every run{coloured}; the bar beside them is the mean "
+        "over all cells with that level, with its interval. Losses are capped at that of guessing "
+        f"uniformly. {seeds_in_words(source)}{source.losses_in_words}"
     )
 
 
 def alt(source: Source) -> str:
     """What it shows, in words."""
     parts = [
-        f"{factor} {row.level}: {row.mean:.3f}"
+        f"{factor} {row['level']}: {number(row['mean'])}"
         for factor in varying(source.study)
-        for row in by_level(source, factor).itertuples()
+        for _, row in by_level(source, factor).iterrows()
     ]
     return f"Mean {source.primary_label} by level: {'; '.join(parts)}."
 
@@ -60,7 +61,7 @@ def levelled(source: Source) -> pd.DataFrame:
 def by_level(source: Source, factor: str) -> pd.DataFrame:
     """Mean over cells with a level within each seed; then mean over seeds and its interval."""
     table = levelled(source).rename(columns={factor: "level"})
-    blocks = table.groupby(["level", "seed"], as_index=False)["value"].mean()
+    blocks = table.groupby(["level", "seed"])["value"].mean().reset_index()
     order = {format_level(level): i for i, level in enumerate(source.study.factors[factor])}
     rows = mean_intervals(blocks, ["level"])
     return rows.sort_values("level", key=lambda column: column.map(order)).reset_index(drop=True)

@@ -14,7 +14,7 @@ def caption(source: Source) -> str:
     """What is drawn."""
     return describe(
         source, "the loss's gradient by the hidden layers' outputs",
-        "Lines of like width mean gradients of like size across layers; each row has its own scale.",
+        "Curves of like width mean gradients of like size in all layers; scales differ by plot.",
     )  # fmt: skip
 
 

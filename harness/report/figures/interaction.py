@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.study import format_level
 from harness.report.canvas import reference, sheet
 from harness.report.facets import Panel, facets, ordered_factor, varying
 from harness.report.source import Source, seeds_in_words
+from harness.report.words import capital, number
+from harness.study import format_level
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +34,7 @@ def caption(source: Source) -> str:
     over = along(source)
     note = facets(source.study, over).note if over else ""
     return (
-        f"{source.primary_label[0].upper()}{source.primary_label[1:]} of every cell, by {over}: "
+        f"{capital(source.primary_label)} of every cell, by {over}: "
         "mean over seeds with its interval; small dots are the runs. Parallel lines mean that "
         "parts add up; lines that cross or part, that what one is worth depends on another. "
         "Losses are capped at that of guessing uniformly, diverged runs count as that. "
@@ -43,13 +44,13 @@ def caption(source: Source) -> str:
 
 def alt(source: Source) -> str:
     """What it shows, in words."""
-    means = source.means["mean"].dropna()
+    means = source.means["mean"].dropna().sort_values(kind="stable")
     if means.empty:
         return "No cell has the primary response."
-    best, worst = means.idxmin(), means.idxmax()
+    best, worst = means.index[0], means.index[-1]
     return (
-        f"{source.primary_label} of {len(means)} cells: lowest {means[best]:.3f} ({best}), highest "
-        f"{means[worst]:.3f} ({worst})."
+        f"{capital(source.primary_label)} of {len(means)} cells: lowest {number(means[best])} "
+        f"({best}), highest {number(means[worst])} ({worst})."
     )
 
 
@@ -83,9 +84,8 @@ def draw_panel(ax: Axes, source: Source, panel: Panel, over: str) -> None:
         rows = source.means.reindex(names)
         x = np.arange(len(names)) + DODGE * (i - (len(panel.cells) - 1) / 2)
         mean = rows["mean"].to_numpy()
-        error = [mean - rows["low"].to_numpy(), rows["high"].to_numpy() - mean]
-        error = None if rows["low"].isna().all() else np.nan_to_num(error)
-        ax.errorbar(x, mean, yerr=error, color=look.colour, marker=look.marker,
+        error = np.nan_to_num([mean - rows["low"].to_numpy(), rows["high"].to_numpy() - mean])
+        ax.errorbar(x, mean, yerr=error if rows["low"].notna().any() else None, color=look.colour, marker=look.marker,
                     linestyle=look.line, linewidth=1.2)  # fmt: skip
         for place, name in zip(x, names, strict=True):
             runs = source.values.loc[source.values["variant"] == name, "value"]

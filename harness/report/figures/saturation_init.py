@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from harness.report.saturation import describe, spoken, draw_saturation
+from harness.report.saturation import describe, draw_saturation, spoken
 from harness.report.source import Source
 
 SECTION = "saturation"

@@ -11,16 +11,17 @@ from harness.report.style import COLOURS, Look, ramp
 SECTION = "updates"
 TITLE = "Update:data ratio of each weight"
 WANTED = -3.0
+DASHED = (0, (4, 1.6))
 
 
 def caption(source: Source) -> str:
     """What is drawn."""
+    shown = "; ".join(cast(source.study).values())
     return (
         "log10 of std(learning rate × gradient) over std(weight), mean over seeds, of the "
         "embedding (dashed) and of each weight matrix from the first (dark) to the last (light); "
         "of deep networks some matrices only. Near −3 (dotted) is healthy; far above, weights are "
-        "thrown about; far below, they hardly learn. Shown are the baseline, each single change "
-        "from it, and the bare variant."
+        f"thrown about; far below, they hardly learn. A few telling variants: {shown}."
     )
 
 
@@ -37,8 +38,9 @@ def draw(source: Source) -> Figure | None:
     shown = {name: who for name, who in cast(source.study).items() if name in groups}
     if not shown:
         return None
-    key = [("embedding", Look(COLOURS[1], "", (0, (4, 1.6)))), ("first matrix", Look(ramp(2)[0], "", "-")),
-           ("last matrix", Look(ramp(2)[1], "", "-"))]  # fmt: skip
+    first, last = ramp(2)
+    key = [("embedding", Look(COLOURS[1], "", DASHED)), ("first matrix", Look(first, "", "-")),
+           ("last matrix", Look(last, "", "-"))]  # fmt: skip
     made = sheet(len(shown), min(3, len(shown)), key=key)
     for ax, (name, who) in zip(made.axes, shown.items(), strict=True):
         weights = groups[name].groupby("weight")
@@ -47,7 +49,7 @@ def draw(source: Source) -> Figure | None:
             embedding = weight == 0
             ax.plot(rows["step"].to_numpy(), rows["mean"].to_numpy(), linewidth=1.1,
                     color=COLOURS[1] if embedding else colours[i - 1],
-                    linestyle=(0, (4, 1.6)) if embedding else "-")  # fmt: skip
+                    linestyle=DASHED if embedding else "-")  # fmt: skip
         ax.set_title(who, fontsize=8)
         reference(ax, WANTED, "")
     tick_thousands(made.axes[0])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from harness.report.document import Block, Paragraph, Section, Strong, Table
+from harness.report.document import Block, Paragraph, Section, Strong, Table, compact
 from harness.report.source import Source
 from harness.report.words import interval, measured, number, p_value, signed
 
@@ -18,7 +18,9 @@ def sections(source: Source, pictures: "Pictures") -> Iterator[Section]:
     yield claims(source)
     yield Section("effects", "Effects", [*pictures.get("effects", []), *effect_tables(source)])
     yield attribution(source, pictures)
-    yield Section("interaction", "Interactions", [*pictures.get("interaction", []), *interactions(source)])
+    yield Section(
+        "interaction", "Interactions", [*pictures.get("interaction", []), *interactions(source)]
+    )
 
 
 def claims(source: Source) -> Section:
@@ -28,7 +30,7 @@ def claims(source: Source) -> Section:
         words = "This study declares no claims: everything below is exploratory."
         return Section("claims", "Claims and verdicts", [Paragraph(words)])
     rows = tuple(claim_row(row) for _, row in table.iterrows())
-    head = ("claim", "verdict", "response", "estimate", "interval", "says", "p (Holm)",
+    head = ("claim", "verdict", "response", "estimate", "interval (level)", "claimed", "p (Holm)",
             "seeds", "least favourable cell, remarks")  # fmt: skip
     blocks: list[Block] = [
         Paragraph(
@@ -37,7 +39,7 @@ def claims(source: Source) -> Section:
             f"{len(table)} claim{'s' * (len(table) != 1)} leaves. "
             "claims.csv and runs.csv suffice to recompute every verdict."
         ),
-        Table("Claims and verdicts", head, rows, frozenset({3, 6, 7})),
+        compact(Table("Claims and verdicts", head, rows, frozenset({3, 6, 7}))),
         *cells_of_claims(source),
     ]
     return Section("claims", "Claims and verdicts", blocks)
@@ -47,13 +49,13 @@ def claim_row(row: pd.Series) -> tuple[str | Strong, ...]:
     """One claim."""
     response = row["response"] if row["kind"] == "threshold" else ""
     side = {"lower": "<", "higher": ">", "within": "within ±"}[row["direction"]]
-    at = f"{row['interval']:.1%}: {interval(row['low'], row['high'], response)}"
+    ends = f"{interval(row['low'], row['high'], response)} ({100 * row['interval']:.1f} %)"
     remarks = "; ".join(part for part in (row["cell"], row["reason"], row["stamps"]) if part)
     needed = f"{row['n']} (needs {row['seeds_needed']})" if row["seeds_needed"] else str(row["n"])
     show = measured(response, row["estimate"]) if response else signed(row["estimate"])
     return (
         row["says"], Strong(row["verdict"]), row["response"], show,
-        at if pd.notna(row["low"]) else "–", f"{side} {measured(response, row['bound'])}",
+        ends if pd.notna(row["low"]) else "–", f"{side} {measured(response, row['bound'])}",
         p_value(row["p_adjusted"]), needed, remarks,
     )  # fmt: skip
 
@@ -64,9 +66,9 @@ def cells_of_claims(source: Source) -> Iterator[Table]:
     if table.empty:
         return
     rows = tuple(
-        (row.id, row.cell, number(row.estimate, 4), number(row.se, 4), str(row.n),
-         p_value(row.p_for), p_value(row.p_against))
-        for row in table.itertuples()
+        (row["id"], row["cell"], number(row["estimate"], 4), number(row["se"], 4), str(row["n"]),
+         p_value(row["p_for"]), p_value(row["p_against"]))
+        for _, row in table.iterrows()
     )  # fmt: skip
     head = ("claim", "cell", "estimate", "standard error", "seeds", "p for", "p against")
     yield Table("Claims cell by cell", head, rows, frozenset({2, 3, 4, 5, 6}), folded=True)
@@ -92,7 +94,8 @@ def _effects(title: str, table: pd.DataFrame, *, folded: bool) -> Table:
     rows = tuple(
         (
             f"{row['factor']}: {row['level']}{' − ' if row['versus'] else ''}{row['versus']}",
-            row["where"], signed(row["estimate"]), interval(row["low"], row["high"]),
+            "" if row["kind"] == "main" else row["where"], signed(row["estimate"]),
+            interval(row["low"], row["high"]),
             number(row["effect_size"], 1), str(row["n"]), p_value(row["p_flip"]),
             signed(row["rank_estimate"]),
             "; ".join(part for part in (row["conditional"], row["note"]) if part),
@@ -101,7 +104,7 @@ def _effects(title: str, table: pd.DataFrame, *, folded: bool) -> Table:
     )  # fmt: skip
     head = ("effect", "where", "difference", "95 % interval", "effect size d", "seeds",
             "sign-flip p", "in ranks", "remarks")  # fmt: skip
-    return Table(title, head, rows, frozenset({2, 4, 5, 6, 7}), folded=folded)
+    return compact(Table(title, head, rows, frozenset({2, 4, 5, 6, 7}), folded=folded))
 
 
 def attribution(source: Source, pictures: "Pictures") -> Section:
@@ -115,7 +118,9 @@ def attribution(source: Source, pictures: "Pictures") -> Section:
         for _, row in table.iterrows()
     )  # fmt: skip
     head = ("stratum", "part", "counted as", "change", "95 % interval", "seeds", "remarks")
-    shown = Table("Attribution from bare to baseline", head, rows, frozenset({3, 5}), folded=True)
+    shown = compact(
+        Table("Attribution from bare to baseline", head, rows, frozenset({3, 5}), folded=True)
+    )
     return Section("attribution", "Attribution", [*pictures.get("attribution", []), shown])
 
 
@@ -132,4 +137,5 @@ def interactions(source: Source) -> Iterator[Table]:
         for _, row in table.iterrows()
     )  # fmt: skip
     head = ("difference in", "changes with", "by", "95 % interval", "seeds", "remarks")
-    yield Table("Two-way interactions: differences of differences", head, rows, frozenset({2, 4}))
+    title = "Two-way interactions: differences of differences"
+    yield compact(Table(title, head, rows, frozenset({2, 4})))

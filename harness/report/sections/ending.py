@@ -11,11 +11,13 @@ REFERENCES = (
      "diagnostics and most of what is tested here", "https://karpathy.ai/zero-to-hero.html"),
     ("Ioffe & Szegedy 2015, Batch Normalization", "https://arxiv.org/abs/1502.03167"),
     ("He, Zhang, Ren & Sun 2015, Delving Deep into Rectifiers", "https://arxiv.org/abs/1502.01852"),
-    ("Glorot & Bengio 2010, Understanding the difficulty of training deep feedforward neural networks",
+    ("Glorot & Bengio 2010, Understanding the difficulty of training deep feedforward neural "
+     "networks",
      "https://proceedings.mlr.press/v9/glorot10a.html"),
     ("Santurkar, Tsipras, Ilyas & Madry 2018, How Does Batch Normalization Help Optimization?",
      "https://arxiv.org/abs/1805.11604"),
-    ("Yang, Pennington, Rao, Sohl-Dickstein & Schoenholz 2019, A Mean Field Theory of Batch Normalization",
+    ("Yang, Pennington, Rao, Sohl-Dickstein & Schoenholz 2019, A Mean Field Theory of Batch "
+     "Normalization",
      "https://arxiv.org/abs/1902.08129"),
 )  # fmt: skip
 
@@ -23,7 +25,7 @@ REFERENCES = (
 def literature(source: Source) -> Iterator[Section]:
     """Predictions from theory and from the lectures beside what was observed."""
     table = source.literature
-    if table.empty:
+    if table.empty or source.refused:
         return
     rows = tuple(
         (row["says"], row["quantity"], row["mode"], str(row["cells"]),
@@ -35,7 +37,9 @@ def literature(source: Source) -> Iterator[Section]:
     head = ("prediction", "measured as", "mode", "cells", "predicted", "observed", "95 % interval",
             "outcome", "source")  # fmt: skip
     shown = Table("Literature check", head, rows, frozenset({3, 4, 5}))
-    words = "Numbers that theory or the lectures give for these networks, beside those measured here."
+    words = (
+        "Numbers that theory or the lectures give for these networks, beside those measured here."
+    )
     yield Section("literature", "Literature check", [Paragraph(words), shown])
 
 

@@ -1,19 +1,10 @@
 """What comes first: the answer, how to read it, what to be careful about, and the audit."""
 
+from harness.analysis.bottom_line import caveats as caveats_of
 from harness.history import SATURATED
 from harness.report.document import Block, Bullets, Callout, Paragraph, Section, Strong, Table
 from harness.report.source import Source, seeds_in_words
 
-CONFOUND = (
-    "The learning rate is the same for all variants, which confounds normalisation and init: under "
-    "BatchNorm the forward pass ignores the scale of the weights, and naive init is Kaiming init "
-    "with its learning rate divided by fan_in. Each part is judged at these learning rates, not at "
-    "its own best."
-)
-SPLIT = (
-    "The split into train, dev and test words is fixed. Intervals speak of other seeds (initial "
-    "weights and minibatches), not of other splits or data."
-)
 PILOT = (
     "An independent pilot came before these studies, so their authors knew roughly what to expect. "
     "Claims were written before these runs."
@@ -22,7 +13,7 @@ PILOT = (
 
 def bottom_line(source: Source) -> Section:
     """The answer in a few sentences."""
-    blocks: list[Block] = [Paragraph(sentence) for sentence in source.bottom_line]
+    blocks: list[Block] = [Paragraph(sentence) for sentence in source.sentences]
     return Section("bottom-line", "Bottom line", blocks)
 
 
@@ -33,7 +24,8 @@ def how_to_read(source: Source) -> Section:
     items: list[tuple[str | Strong, ...]] = [
         (Strong("Variant and seed."), " A variant is one combination of levels. Each seed runs "
          "through every variant with the same minibatches, so that differences are paired."),
-        (Strong("Baseline."), f" {baseline}. Effects are differences from it: level − baseline level."),
+        (Strong("Baseline."), f" {baseline}. Effects are differences from it: level − its "
+         "level."),
         (Strong("Intervals."), f" {seeds_in_words(source)} Those of claims are at the level that "
          "the correction for several claims (Holm) leaves, so that none contradicts its verdict. "
          "All other tables and figures are exploratory and not corrected."),
@@ -42,7 +34,8 @@ def how_to_read(source: Source) -> Section:
          "TESTABLE with one seed or with runs missing or diverged."),
         (Strong("CONDITIONAL."), " A main effect whose direction depends on the other factors: "
          "its average answers no question; look at where it holds."),
-        (Strong("Saturation."), f" Share of hidden outputs with an absolute value above {SATURATED}."),
+        (Strong("Saturation."), " Share of hidden outputs with an absolute value above "
+         f"{SATURATED}."),
         (Strong("Modes."), " init/ and last/ are measured in training mode on the first and the "
          "last minibatch, final/ in eval mode over whole splits after the last step."),
         (Strong("Divergence."), " A run whose loss or gradient stops being finite is frozen and "
@@ -54,14 +47,7 @@ def how_to_read(source: Source) -> Section:
 
 def caveats(source: Source) -> Section:
     """What the numbers do not say."""
-    confounded = {"lr", "norm", "init", "gain", "output_scale"} & source.study.factors.keys()
-    items = [CONFOUND] if confounded and "lr" not in source.study.factors else []
-    items += [SPLIT, PILOT]
-    n = len(source.study.seeds)
-    if n == 1:
-        items.append("With one seed nothing can be said about chance: no intervals, no verdicts.")
-    elif n < 5:
-        items.append(f"With {n} seeds intervals are wide by design.")
+    items = [*caveats_of(source.data), PILOT]
     if source.study.note:
         items.append(source.study.note)
     return Section("caveats", "Caveats", [Bullets(tuple(items))])
@@ -80,7 +66,9 @@ def integrity(source: Source) -> Section:
     if source.refused:
         words = "These runs cannot be compared. No contrast is made until this is mended."
         blocks.append(Callout("stop", "Refused", words))
-    rows = tuple((row.check, row.severity, row.message, row.runs) for row in found.itertuples())
+    rows = tuple(
+        (row["check"], row["severity"], row["message"], row["runs"]) for _, row in found.iterrows()
+    )
     if not source.refused:
         blocks.append(Callout("warning", "To be known", " ".join(found["message"])))
     blocks.append(Table("What the audit found", ("check", "severity", "what", "runs"), rows))

@@ -35,7 +35,8 @@ def accounting(source: Source) -> Section:
     ended = sum(int(counts.get(name, 0)) for name in OUTCOMES)
     missing = max(0, source.study.size() - ended)
     rows: list[tuple[Words, ...]] = [("expected", thousands(source.study.size()))]
-    rows += [(name, thousands(counts.get(name, 0))) for name in OUTCOMES]
+    rows += [(name, thousands(counts.get(name, 0))) for name in OUTCOMES[:2]]
+    rows += [(name, thousands(counts[name])) for name in OUTCOMES[2:] if name in counts]
     rows += [
         ("missing", thousands(missing)),
         ("training time, all runs", duration(float(runs["seconds"].sum()))),
@@ -89,7 +90,9 @@ def cells_table(source: Source) -> Table:
             for name in shown
         ]
         ended = int((mine["outcome"] == "finished").sum())
-        rows.append((compare_link(source.data.facts, variant, list(mine["run_id"])), str(ended), *texts))
+        rows.append(
+            (compare_link(source.data.facts, variant, list(mine["run_id"])), str(ended), *texts)
+        )
     head = ("variant (opens its runs)", "runs finished", *(label(name) for name in shown))
     title = "All cells: mean over the finished runs ± half the 95 % t interval"
     return Table(title, head, tuple(rows), frozenset(range(1, len(head))))
