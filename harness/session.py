@@ -1,10 +1,12 @@
 """One session of a study: from the words of the command line to an exit code."""
 
-import signal
+import os
+import shlex
+import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from types import FrameType
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -13,6 +15,7 @@ from harness.corpus.facts import corpus_facts
 from harness.engine.local import LocalEngine
 from harness.errors import UserError
 from harness.flow import Tally, run_study
+from harness.interrupt import GO_ON, INTERRUPTED, stop_signals
 from harness.plan import Run, expand
 from harness.progress import Bars, Lines
 from harness.speed import remember
@@ -20,25 +23,34 @@ from harness.study import LARGEST_GRID, Study, load_study
 from harness.tracking import Tracker, Unreachable, redacted, tracking_uri
 from harness.workspace import Workspace
 
-DONE, FAILED, INTERRUPTED = 0, 1, 130  # exit codes
+if TYPE_CHECKING:
+    from harness.engine.ray import RayEngine
+
+DONE, FAILED = 0, 1  # exit codes; `interrupt` has another
 
 
 def resolve(
-    study: str, steps: int | None, seeds: tuple[int, ...] | None, data: str | None
-) -> tuple[Study, Corpus, list[Run]]:
+    study: str, steps: int | None, seeds: tuple[int, ...] | None, data: str | None,
+    yes: bool = False,
+) -> tuple[Study, Corpus, list[Run]]:  # fmt: skip
     """The study with what the command line changes of it, its data, and its whole grid.
 
     Raises:
-        UserError: one of them cannot be used.
+        UserError: one of them cannot be used, or the grid is very large and not agreed to.
     """
     resolved = load_study(study).override(steps=steps, seeds=seeds)
+    if resolved.size() > LARGEST_GRID and not yes:
+        raise UserError(
+            f"a grid has at most {LARGEST_GRID:,} runs, unless `ablate run` is given --yes",
+            f"{resolved.size():,} runs", "Take out levels or seeds, or add --yes.",
+        )  # fmt: skip
     corpus = load_corpus(data)
     return resolved, corpus, expand(resolved, corpus.digest)
 
 
 def run_session(
-    uri: str | None, name: str, *, workers: int, yes: bool, steps: int | None,
-    seeds: tuple[int, ...] | None, data: str | None,
+    uri: str | None, name: str, *, workers: int | None, yes: bool, steps: int | None,
+    seeds: tuple[int, ...] | None, data: str | None, engine: str, address: str | None,
 ) -> int:  # fmt: skip
     """Train what is missing of a study; returns the exit code.
 
@@ -46,18 +58,18 @@ def run_session(
         UserError: a mistake that the user can mend; nothing was trained then.
     """
     console = Console(stderr=False, highlight=False)
-    study, corpus, runs = resolve(name, steps, seeds, data)
-    if len(runs) > LARGEST_GRID and not yes:
-        raise UserError(
-            f"a grid of more than {LARGEST_GRID:,} runs needs --yes", f"{len(runs):,} runs",
-            "Take out levels or seeds, or add --yes.",
-        )  # fmt: skip
     store = tracking_uri(uri)
+    study, corpus, runs = resolve(name, steps, seeds, data, yes)
+    for context, words in {(run.fields.context, run.fields.train_words) for run in runs}:
+        corpus.splits(context, words)  # refuses what the data are too few for
     workspace = Workspace.of(study.name, store)
     console.print(f"{study.name}: {study.question}", markup=False, soft_wrap=True)
     console.print(f"data: {corpus.name}, {len(corpus.words):,} items; store: {redacted(store)}",
                   markup=False)  # fmt: skip
-    with workspace.locked(), stop_signals() as stopping:
+    with (
+        workspace.locked(), stop_signals() as stopping,
+        engine_of(engine, address, workers, console) as team,
+    ):  # fmt: skip
         facts = corpus_facts(corpus, runs[0].fields.context)
         try:
             tracker = Tracker.open(uri, study, facts, runs=runs, session=uuid.uuid4().hex[:8])
@@ -66,15 +78,35 @@ def run_session(
                 "the tracking server must answer before a study begins", str(error),
                 "Start it, or leave --tracking-uri out to use a local store.",
             ) from None  # fmt: skip
-        with tracker, (Bars if console.is_terminal else Lines)(console, workers) as watch:
-            tally = run_study(
-                runs, corpus, tracker, workspace, LocalEngine(workers), workers, watch, stopping
-            )
+        with tracker, (Bars if console.is_terminal else Lines)(console, team.workers) as watch:
+            tally = run_study(runs, corpus, tracker, workspace, team, team.workers, watch, stopping)
             tracker.close("interrupted" if tally.interrupted else
                           "failed" if tally.failed else "finished")  # fmt: skip
-    if tally.trained:
+    if tally.trained and engine == "local":
         remember(tally.seconds, tally.trained)
     return conclude(tally, len(runs), console)
+
+
+@contextmanager
+def engine_of(
+    kind: str, address: str | None, workers: int | None, console: Console
+) -> Iterator["LocalEngine | RayEngine"]:
+    """The engine asked for: worker processes of this machine, or a Ray cluster.
+
+    Raises:
+        UserError: there is no such cluster.
+    """
+    if kind == "local":
+        if address:
+            raise UserError("--address names a Ray cluster", address, "Add --engine ray.")
+        yield LocalEngine(workers or os.cpu_count() or 1)
+        return
+    from harness.engine.ray import cluster
+
+    with cluster(address, workers) as engine:
+        console.print(f"Ray: {engine.cpus} CPUs, nodes: {engine.nodes}; its logs: {engine.logs}",
+                      markup=False, soft_wrap=True)  # fmt: skip
+        yield engine
 
 
 def conclude(tally: Tally, runs: int, console: Console) -> int:
@@ -84,11 +116,11 @@ def conclude(tally: Tally, runs: int, console: Console) -> int:
         console.print(f"{count} runs failed: {why.strip().splitlines()[-1]}", markup=False)
     if tally.undelivered:
         console.print(
-            f"{tally.undelivered} results wait on disk for the tracking server; "
-            "the same command delivers them."
-        )
+            f"{tally.undelivered} results wait on disk for the tracking server; when it is back, "
+            f"this delivers them: {again(sys.argv[1:])}", markup=False, soft_wrap=True,
+        )  # fmt: skip
     if tally.interrupted:
-        console.print("interrupted; all is saved, and the same command goes on from here.")
+        console.print(GO_ON)
         return INTERRUPTED
     if tally.failed or tally.undelivered:
         return FAILED
@@ -99,17 +131,6 @@ def conclude(tally: Tally, runs: int, console: Console) -> int:
     return DONE
 
 
-@contextmanager
-def stop_signals() -> Iterator[Callable[[], bool]]:
-    """While this is held, Ctrl-C and SIGTERM only set what the yielded function tells."""
-    stopped = []
-
-    def note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signals' form
-        stopped.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(stopped)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def again(arguments: Sequence[str]) -> str:
+    """The command that goes on where this one stopped, without credentials."""
+    return shlex.join(["ablate", *(redacted(a) if "://" in a else a for a in arguments)])

@@ -1,6 +1,5 @@
 """`ablate run`: train what is missing of a study."""
 
-import os
 import sys
 from typing import Any
 
@@ -14,13 +13,24 @@ from harness.commands.options import study_options
 @click.option(
     "--workers", type=click.IntRange(1), metavar="N", help="Worker processes; default: cores."
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    help="Train in processes of this machine, or on a Ray cluster.",
+)
+@click.option(
+    "--address",
+    metavar="HOST:PORT",
+    help="A running Ray cluster, or auto; default: RAY_ADDRESS, or one started for this command.",
+)
 @click.option("--yes", is_flag=True, help="Train a very large grid without asking.")
 @click.pass_obj
-def command(uri: str | None, /, study: str, workers: int | None, yes: bool, **chosen: Any) -> None:
+def command(uri: str | None, /, study: str, **chosen: Any) -> None:
     """Train what is missing of STUDY, and log every run to MLflow.
 
     A run that has ended is never trained again; an interrupted command goes on where it stopped.
     """
     from harness.session import run_session
 
-    sys.exit(run_session(uri, study, workers=workers or os.cpu_count() or 1, yes=yes, **chosen))
+    sys.exit(run_session(uri, study, **chosen))

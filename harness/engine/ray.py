@@ -1,0 +1,359 @@
+"""The Ray engine: one CPU a task, on whatever cluster there is; scheduling is left to Ray.
+
+A task runs as a Ray generator: its events come back in batches, as objects of Ray. A bell that is
+rung once tells all of them to stop. What was lost with a worker or a node is sent again, from the
+last checkpoint that came back. The data travel once to every node.
+
+This is the only place that imports Ray, and only when it is asked for.
+"""
+
+import hashlib
+import logging
+import os
+import platform
+import signal
+import time
+import traceback
+from asyncio import Event as Flag
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from harness.corpus import Corpus
+from harness.engine import CHECKPOINT_SECONDS, TRIES, Ended, Task, TaskEvent
+from harness.engine.local import LOOK, PATIENCE, THREADS
+from harness.errors import UserError
+from harness.plan import TRAINER
+from harness.records import Checkpoint, Event, Record
+
+AHEAD = 2  # tasks in Ray's hands for each CPU: work for nodes that join, demand for an autoscaler
+FEWEST = 16  # tasks in Ray's hands, however few CPUs there are yet
+HURRY = 0.2  # seconds for which records may wait to travel together
+LISTENERS = 1_000_000  # tasks that may wait for the bell at a time
+PINNED = ("torch", "numpy", "numba")  # packages whose versions decide what a run comes to
+TRAINING = ("*.py", "corpus/*.py", "engine/*.py", "layers/**/*.py")  # the code that workers use
+
+Versions = dict[str, str]
+
+
+@dataclass(eq=False)
+class Errand:
+    """A task in Ray's hands.
+
+    Attributes:
+        task: as the engine was given it.
+        left: what is left of it after its last checkpoint.
+        tries: how often it was sent since that checkpoint.
+        begun: whether a worker is known to have taken it up.
+    """
+
+    task: Task
+    left: Task
+    tries: int = 0
+    begun: bool = False
+
+
+class Bell:
+    """An actor that is asked whether to stop, and answers when it is."""
+
+    def __init__(self) -> None:
+        self._flag = Flag()
+
+    async def rung(self) -> None:
+        """Return when the bell is rung."""
+        await self._flag.wait()
+
+    async def ring(self) -> None:
+        """Tell all who wait."""
+        self._flag.set()
+
+
+class RayEngine:
+    """Trains tasks on a Ray cluster; `cluster` makes one.
+
+    Args:
+        ray: the library, connected to a cluster.
+        limit: of tasks in Ray's hands at a time; None follows the cluster's size.
+        logs: folder of Ray's own logs.
+        pause: seconds between two checkpoints of a task.
+    """
+
+    def __init__(
+        self, ray: Any, limit: int | None, logs: Path, pause: float = CHECKPOINT_SECONDS
+    ) -> None:
+        self._ray, self._limit, self._pause = ray, limit, pause
+        self.logs = logs
+        self._errands: dict[Any, Errand] = {}  # by the generator of their events
+        self._waiting: deque[Errand] = deque()
+
+    @property
+    def cpus(self) -> int:
+        """CPUs of the cluster as it is now."""
+        return int(self._ray.cluster_resources().get("CPU", 0))
+
+    @property
+    def nodes(self) -> int:
+        """Nodes of the cluster as it is now."""
+        return sum(node["Alive"] for node in self._ray.nodes())
+
+    @property
+    def workers(self) -> int:
+        """For how many workers to stack: two a CPU where slow nodes could be waited for."""
+        return self._limit or max(1, self.cpus * (1 if self.nodes == 1 else 2))
+
+    def __call__(
+        self, tasks: Sequence[Task], corpus: Corpus, stopping: Callable[[], bool]
+    ) -> Iterator[TaskEvent]:
+        """As `Engine` says."""
+        ray = self._ray
+        here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+            ray.get_runtime_context().get_node_id(), soft=False
+        )  # the bell must not be lost with another node
+        bell = ray.remote(num_cpus=0, max_concurrency=LISTENERS, scheduling_strategy=here)(
+            Bell
+        ).remote()
+        common = (ray.put(corpus), corpus.digest, bell, versions(), self._pause)
+        self._waiting = deque(Errand(task, task) for task in tasks)
+        try:
+            while (self._waiting or self._errands) and not stopping():
+                self._send(common)
+                yield from self._hear(LOOK)
+            yield from self._last_words(bell)
+        finally:
+            for stream in self._errands:
+                ray.cancel(stream, force=True)
+            self._errands.clear()
+            ray.kill(bell)
+
+    def _send(self, common: tuple[Any, ...]) -> None:
+        remote = self._ray.remote(num_cpus=1, num_returns="streaming", max_retries=0)(work)
+        room = (self._limit or max(FEWEST, AHEAD * self.cpus)) if self._waiting else 0
+        while self._waiting and len(self._errands) < room:
+            errand = self._waiting.popleft()
+            self._errands[remote.remote(errand.left, *common)] = errand
+
+    def _hear(self, seconds: float) -> Iterator[TaskEvent]:
+        """Pass on what has come; waits so long for it."""
+        streams = list(self._errands)
+        ready, _ = self._ray.wait(streams, timeout=seconds)
+        if ready and len(streams) > 1:
+            ready, _ = self._ray.wait(streams, num_returns=len(streams), timeout=0)
+        for stream in ready:
+            for event in self._next(stream):
+                yield from self._take(stream, event)
+
+    def _next(self, stream: Any) -> list[Event | Ended | UserError]:
+        exceptions = self._ray.exceptions
+        try:
+            events: list[Event | Ended | UserError] = self._ray.get(next(stream))
+            self._errands[stream].begun = True
+        except StopIteration:
+            del self._errands[stream]  # it stopped, as it was told
+            return []
+        except exceptions.RayTaskError as error:
+            raise UserError(
+                "every node of the cluster must have the harness and what it needs",
+                str(error).strip().splitlines()[-1],
+                f"Install there what is installed here: {_said(versions())}.",
+            ) from None
+        except exceptions.RayError as error:
+            return [Ended(f"its worker was lost: {str(error).strip().splitlines()[0]}")]
+        return events
+
+    def _take(self, stream: Any, event: Event | Ended | UserError) -> Iterator[TaskEvent]:
+        if isinstance(event, UserError):
+            raise event
+        errand = self._errands[stream]
+        if isinstance(event, Checkpoint):
+            errand.left, errand.tries = errand.task.after(event), 0
+        if isinstance(event, Ended):
+            del self._errands[stream]
+            if event.failure and errand.tries + 1 < TRIES:
+                self._waiting.appendleft(Errand(errand.task, errand.left, errand.tries + 1))
+                return
+        yield errand.task, event
+
+    def _last_words(self, bell: Any) -> Iterator[TaskEvent]:
+        """Have every task that was begun send a checkpoint, and pass on what it says until then."""
+        bell.ring.remote()
+        deadline = time.monotonic() + PATIENCE
+        for stream in [stream for stream, errand in self._errands.items() if not errand.begun]:
+            self._ray.cancel(stream)
+            del self._errands[stream]
+        while self._errands and (left := deadline - time.monotonic()) > 0:
+            yield from self._hear(left)
+
+
+@contextmanager
+def cluster(
+    address: str | None, workers: int | None, pause: float = CHECKPOINT_SECONDS
+) -> Iterator[RayEngine]:
+    """An engine on a running cluster, or on one of this machine that ends with the block.
+
+    Args:
+        address: "auto" or HOST:PORT of the cluster; None takes RAY_ADDRESS, or where that is not
+            set, starts one that only this machine reaches.
+        workers: CPUs of the cluster to start, or how many tasks to run at a time at most.
+        pause: seconds between two checkpoints of a task.
+
+    Raises:
+        UserError: there is no Ray, or no such cluster.
+    """
+    address = address or os.environ.get("RAY_ADDRESS")
+    ray = _load(local=address is None)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        context = _connect(ray, address, workers)
+        signal.signal(signal.SIGTERM, before)  # Ray's would end the program without a checkpoint
+        logs = Path(context.address_info["session_dir"]) / "logs"
+        yield RayEngine(ray, workers, logs, pause)
+    finally:
+        ray.shutdown()
+
+
+def _load(*, local: bool) -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if local:  # Ray reads it when it is imported; without it, Ray listens on all interfaces
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    try:
+        return import_module("ray")
+    except ImportError:
+        raise UserError(
+            "the Ray engine needs Ray", "an environment without it",
+            "Install it: pip install 'ablation-harness[ray]' (from a clone: pip install '.[ray]').",
+        ) from None  # fmt: skip
+
+
+def _connect(ray: Any, address: str | None, workers: int | None) -> Any:
+    quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
+    try:
+        if address is None:
+            return ray.init("local", num_cpus=workers, include_dashboard=False, **quiet)
+        if "://" in address:
+            raise ValueError("an address of the Ray client, which cannot follow a study")
+        return ray.init(address, **quiet)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UserError(
+            "a Ray cluster must answer", f"{address or 'local'}: {str(error).strip()}",
+            "Run this on a node of the cluster, with --address auto or HOST:PORT.",
+        ) from None  # fmt: skip
+
+
+def work(
+    task: Task, corpus: Corpus, digest: str, bell: Any, expected: Versions, pause: float
+) -> Iterator[list[Event | Ended | UserError]]:
+    """A worker's part, run by Ray: train a task, and yield its events in batches.
+
+    Args:
+        task: what to train.
+        corpus: as it arrived here.
+        digest: as the coordinator has it.
+        bell: tells when to stop.
+        expected: versions of the coordinator.
+        pause: seconds between two checkpoints.
+    """
+    yield []  # says that the task has been taken up
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    yield from batches(_events(task, corpus, digest, bell, expected, pause))
+
+
+def _events(
+    task: Task, corpus: Corpus, digest: str, bell: Any, expected: Versions, pause: float
+) -> Iterator[Event | Ended | UserError]:
+    try:
+        require(expected, versions())
+        if hashlib.sha256("\n".join(corpus.words).encode()).hexdigest() != digest:
+            raise ValueError("the data were damaged on their way to the worker")
+        from harness.trainer import train
+
+        listener = Listener(import_module("ray"), bell, pause)
+        for event in train(task.cohort, corpus, task.resume, listener.wanted):
+            yield event
+            if listener.stopping and isinstance(event, Checkpoint):
+                return
+        yield Ended()
+    except UserError as error:
+        yield error
+    except Exception:
+        if task.resume:  # whole, and yet of no use, as that of another version may be
+            yield from _events(replace(task, resume=None), corpus, digest, bell, expected, pause)
+        else:
+            yield Ended(traceback.format_exc())
+
+
+class Listener:
+    """Says when a checkpoint is wanted: now and then, and when the bell is rung.
+
+    Attributes:
+        stopping: whether the bell has been heard.
+    """
+
+    def __init__(self, ray: Any, bell: Any, pause: float) -> None:
+        self._ray, self._pause = ray, pause
+        self._rung = bell.rung.remote()
+        self._next = time.monotonic() + pause
+        self.stopping = False
+
+    def wanted(self) -> bool:
+        """Whether a checkpoint is due; no message is sent to find out."""
+        self.stopping = bool(self._ray.wait([self._rung], timeout=0)[0])
+        due = time.monotonic() >= self._next
+        if due:
+            self._next = time.monotonic() + self._pause
+        return self.stopping or due
+
+
+def batches(
+    events: Iterable[Event | Ended | UserError],
+) -> Iterator[list[Event | Ended | UserError]]:
+    """The events in the same order, records together with what follows them within a moment."""
+    batch, since = [], time.monotonic()
+    for event in events:
+        batch.append(event)
+        if not isinstance(event, Record) or time.monotonic() - since > HURRY:
+            yield batch
+            batch, since = [], time.monotonic()
+
+
+def require(expected: Versions, found: Versions) -> None:
+    """Check a worker's versions against the coordinator's.
+
+    Raises:
+        UserError: they differ; results could then differ as well.
+    """
+    differing = [name for name in expected if found.get(name) != expected[name]]
+    if differing:
+        raise UserError(
+            "every node must have the versions of the coordinator",
+            "; ".join(
+                f"{name} {found.get(name)} on node {platform.node()}, {expected[name]} "
+                "where the study is run from" for name in differing
+            ),
+            "Install the same on every node, or run from one that has what they have.",
+        )  # fmt: skip
+
+
+@cache
+def versions() -> Versions:
+    """What a run's numbers depend on, by name: of Python, the packages, and the harness's code."""
+    found = {"Python": platform.python_version(), "machine": platform.machine()}
+    for package in PINNED:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "missing"
+    root = Path(__file__).parents[1]
+    code = hashlib.sha256()
+    for path in sorted(path for part in TRAINING for path in root.glob(part)):
+        code.update(path.read_bytes())
+    return found | {"harness": f"trainer {TRAINER}, code {code.hexdigest()[:8]}"}
+
+
+def _said(found: Versions) -> str:
+    return ", ".join(f"{name} {what}" for name, what in found.items())
