@@ -12,10 +12,10 @@ from harness.analysis.frames import StudyData
 from harness.analysis.gather import gather
 from harness.errors import UserError
 from harness.history import ACTIVATION_COLUMNS
-from harness.plan import expand, format_level
+from harness.plan import expand
 from harness.records import Outcome
 from harness.responses import RESPONSES
-from harness.study import Level, Study
+from harness.study import Level, Study, format_level
 from harness.tables import CURVES, FINAL_COLUMNS
 from harness.tracking.ledger import Ledger, outcome_of
 from harness.tracking.parent import Facts, read_definition

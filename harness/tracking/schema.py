@@ -1,6 +1,7 @@
 """How a run of a study is written in MLflow's terms: its tags, params, metrics and artifacts."""
 
 import json
+from functools import cache
 from getpass import getuser
 from importlib.metadata import version
 from pathlib import Path
@@ -117,11 +118,13 @@ def config(planned: Run, corpus: dict[str, str | float]) -> dict[str, Any]:
     }
 
 
+@cache
 def versions() -> str:
     """Versions of the packages that a result depends on."""
     return ", ".join(f"{package} {version(package)}" for package in CITED)
 
 
+@cache
 def environment_tags(command: str) -> dict[str, str]:
     """Who ran which code."""
     tags = {

@@ -184,6 +184,7 @@ class Tracker:
         note = look.run_note(planned, look.ending(result))
         tags = schema.result_tags(result) | {
             "session": self._parent.session.id, "mlflow.note.content": note,
+            **schema.environment_tags(f"ablate run {self._study.name}"),
         }  # fmt: skip
         with self._store.reach(), tempfile.TemporaryDirectory(prefix="ablate-") as folder:
             schema.write_artifacts(Path(folder), planned, result, self._corpus)

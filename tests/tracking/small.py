@@ -1,0 +1,120 @@
+"""A small study with made-up results, and a picture of all that a store holds of it."""
+
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mlflow import MlflowClient
+
+from harness.plan import Run, expand
+from harness.records import Result
+from harness.study import Study
+from harness.tables import records
+from harness.tracking import Tracker
+from tests.report.made_up import history
+
+CORPUS: dict[str, str | float] = {
+    "corpus": "tiny",
+    "digest": "d" * 64,
+    "alphabet": ".abc",
+    "vocabulary": 4,
+    "entropy/unigram": 1.2,
+}
+STUDY = """
+question = "Is <b>this</b> any good?"
+seeds = 2
+[fixed]
+steps = 50
+depth = 2
+width = 8
+[factors]
+norm = ["none", "batch"]
+residual = [false, true]
+[baseline]
+norm = "batch"
+residual = false
+"""
+SESSION_TAGS = ("session", "mlflow.parentRunId", "seconds", "mlflow.source.git.commit")
+
+
+def study(**changes: Any) -> Study:
+    return Study.model_validate({**tomllib.loads(STUDY), "name": "small", **changes})
+
+
+def grid(asked: Study) -> list[Run]:
+    return expand(asked, str(CORPUS["digest"]))
+
+
+def result(run: Run, stop: float = 1.0) -> Result:
+    rng = np.random.default_rng(run.seed)
+    weights = {"output.linear.weight": rng.standard_normal((8, 4)).astype(np.float32)}
+    facts: dict[str, str | int | float] = {"minibatches": "abc", "seconds": 1.5}
+    if stop < 1:
+        facts |= {"diverged_step": 25, "diverged_cause": "loss"}
+    return Result(
+        key=run.key,
+        outcome="finished" if stop == 1 else "diverged",
+        history=history(run, stop),
+        weights=weights,
+        samples=["abba", "cab"] if stop == 1 else [],
+        facts=facts,
+    )
+
+
+def tracker(uri: str, asked: Study | None = None, session: str = "one") -> Tracker:
+    asked = asked or study()
+    return Tracker.open(uri, asked, CORPUS, runs=grid(asked), session=session)
+
+
+def write_live(tracked: Tracker, ended: Result, share: float = 1.0) -> None:
+    """Write the first records of a result, as they come while it trains."""
+    made = records(ended.key, ended.history)
+    for record in made[: round(share * len(made))]:
+        tracked.write(record)
+
+
+def children(uri: str, name: str = "small") -> list[Any]:
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name(name)
+    assert experiment is not None
+    return list(client.search_runs([experiment.experiment_id], "tags.`ablate.kind` = 'run'"))
+
+
+def picture(uri: str, name: str = "small") -> dict[str, Any]:
+    """Everything that the store holds of a study's runs, but ids, wall times and sessions."""
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name(name)
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    assert len({run.data.tags["run_key"] for run in runs}) == len(runs)
+    return {run.data.tags["run_key"]: _run_picture(client, run) for run in runs}
+
+
+def _run_picture(client: MlflowClient, run: Any) -> dict[str, Any]:
+    start = run.info.start_time
+    return {
+        "name": run.info.run_name,
+        "status": run.info.status,
+        "params": run.data.params,
+        "tags": {k: v for k, v in run.data.tags.items() if k not in SESSION_TAGS},
+        "metrics": {
+            metric: [
+                (point.timestamp - start, point.step, point.value)
+                for point in client.get_metric_history(run.info.run_id, metric)
+            ]
+            for metric in sorted(run.data.metrics)
+        },
+        "latest": run.data.metrics,
+        "data": [(d.dataset.name, d.dataset.digest) for d in run.inputs.dataset_inputs],
+        "artifacts": _digests(Path(run.info.artifact_uri.removeprefix("file://"))),
+    }
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
