@@ -1,27 +1,37 @@
 """Results on their way to the store: on disk until the store has them."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from harness.plan import Run
 from harness.records import Result
 from harness.tracking import Tracker, Unreachable
 from harness.workspace import Workspace
 
-PAUSE = 5.0  # seconds between two attempts while the store cannot be reached
+PAUSE = 5.0  # seconds between two attempts while the store cannot be reached, at least
+SHARE = 0.05  # of the time may go into attempts that fail
 INSISTENCE = 60.0  # seconds for which the last deliveries are tried again at the end
 
 
 class Delivery:
     """Delivers each result exactly once, whenever the store can be reached.
 
+    Args:
+        tracker: the study's side of the store.
+        workspace: where results wait.
+        runs: the study's grid; results of others, from earlier sessions, go on waiting.
+        stopping: says when to leave the rest for a later session.
+
     Attributes:
         waiting: keys of the results on disk that the store does not have yet.
     """
 
-    def __init__(self, tracker: Tracker, workspace: Workspace) -> None:
-        self._tracker, self._workspace = tracker, workspace
-        self.waiting = set(workspace.held())
+    def __init__(
+        self, tracker: Tracker, workspace: Workspace, runs: Sequence[Run],
+        stopping: Callable[[], bool],
+    ) -> None:  # fmt: skip
+        self._tracker, self._workspace, self._stopping = tracker, workspace, stopping
+        self.waiting = {run.key for run in runs} & set(workspace.held())
         self._again = 0.0
 
     def accept(self, result: Result) -> None:
@@ -38,26 +48,37 @@ class Delivery:
         """Deliver what waits, unless the store could not be reached a moment ago."""
         if time.monotonic() < self._again:
             return
-        try:
-            for key in sorted(self.waiting):
+        for key in sorted(self.waiting):
+            if self._stopping():
+                return
+            began = time.monotonic()
+            try:
                 self._deliver(key)
-        except Unreachable:
-            self._again = time.monotonic() + PAUSE
+            except Unreachable:
+                self._wait_since(began)
+                return
 
-    def insist(self, stopping: Callable[[], bool]) -> None:
+    def insist(self) -> None:
         """Deliver what waits, again and again for a while."""
         end = time.monotonic() + INSISTENCE
-        while self.waiting and time.monotonic() < end and not stopping():
+        self._again = 0.0
+        while self.waiting and time.monotonic() < end and not self._stopping():
             self.attempt()
+            self._again = min(self._again, time.monotonic() + PAUSE)
             if self.waiting:
                 time.sleep(0.2)
 
     def give_up(self, run: Run, why: str) -> None:
         """Mark a run as failed, if the store can be reached; a later session tries it again."""
+        began = time.monotonic()
         try:
             self._tracker.fail(run, why)
         except Unreachable:
-            self._again = time.monotonic() + PAUSE
+            self._wait_since(began)
+
+    def _wait_since(self, began: float) -> None:
+        now = time.monotonic()
+        self._again = now + max(PAUSE, (now - began) / SHARE)
 
     def _deliver(self, key: str) -> None:
         result = self._workspace.load_result(key)

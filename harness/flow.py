@@ -12,9 +12,9 @@ from typing import Protocol
 
 from harness.corpus import Corpus
 from harness.delivery import Delivery
-from harness.engine import Ended, Engine, Task, TaskEvent
+from harness.engine import Ended, Engine, Task
 from harness.plan import Cohort, Run, stack
-from harness.records import Checkpoint, Record, Result
+from harness.records import Checkpoint, Event, Record, Result
 from harness.tracking import Tracker
 from harness.workspace import Workspace, cohort_name
 
@@ -36,7 +36,7 @@ class Tally:
     Attributes:
         trained: runs that ended in this session, diverged ones among them.
         failed: runs that could not be trained, each with the reason.
-        undelivered: runs whose results wait on disk for the store.
+        undelivered: runs that have ended, but not yet in the store: their results wait on disk.
         interrupted: whether it was stopped.
         seconds: of worker time that the trained runs took.
     """
@@ -64,7 +64,12 @@ def run_study(
         watch: shows how it goes.
         stopping: asked again and again; when it says so, everything is saved and the work ends.
     """
-    delivery = Delivery(tracker, workspace)
+
+    def pulse() -> bool:
+        tracker.tick()  # however seldom there is news of the training
+        return stopping()
+
+    delivery = Delivery(tracker, workspace, runs, pulse)
     delivery.attempt()
     missing = [run for run in runs if not delivery.has(run.key)]
     tasks = begun(missing, workspace) if missing else []
@@ -74,13 +79,12 @@ def run_study(
     watch.plan(tasks)
     failed: dict[str, str] = {}
     trained: dict[str, float] = {}
-    for task, event in engine(tasks, corpus, stopping) if tasks else ():
+    for task, event in engine(tasks, corpus, pulse) if tasks else ():
         if isinstance(event, Result):
             trained[event.key] = float(event.facts["seconds"])
-        failed |= track((task, event), tracker, workspace, delivery)
+        failed |= track(task, event, tracker, workspace, delivery)
         watch.follow(task, event)
-    if not stopping():
-        delivery.insist(stopping)
+    delivery.insist()
     return Tally(
         tuple(run for run in missing if run.key in trained), failed, len(delivery.waiting),
         stopping(), sum(trained.values()),
@@ -88,11 +92,9 @@ def run_study(
 
 
 def track(
-    news: TaskEvent, tracker: Tracker, workspace: Workspace, delivery: Delivery
+    task: Task, event: Event | Ended, tracker: Tracker, workspace: Workspace, delivery: Delivery
 ) -> dict[str, str]:
     """Keep one event where it belongs; returns the runs that failed by it, with the reason."""
-    task, event = news
-    tracker.tick()
     match event:
         case Record():
             tracker.write(event)

@@ -3,13 +3,14 @@
 import logging
 import os
 import socket
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fcntl import LOCK_EX, LOCK_NB, flock
 from hashlib import sha256
 from pathlib import Path
+from typing import TextIO, TypeVar
 
 from harness.errors import UserError
 from harness.files import write_atomically
@@ -17,6 +18,7 @@ from harness.plan import Run
 from harness.records import Checkpoint, Result, unpack
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 CHECKSUM = 32  # bytes of SHA-256 before the payload of every file
 
@@ -50,25 +52,48 @@ class Workspace:
         Raises:
             UserError: another process holds it, or the folder cannot be written.
         """
+        with self._lock() as handle:
+            try:
+                with _usable(self.folder):
+                    self._sweep()
+                    since = datetime.now(UTC).isoformat(timespec="seconds")
+                    handle.truncate(0)
+                    handle.write(f"host {socket.gethostname()}, pid {os.getpid()}, since {since}\n")
+                    handle.flush()
+                yield
+            finally:
+                self._leave()
+
+    def _lock(self) -> TextIO:
         path = self.folder / "lock"
-        with _writable(self.folder):
+        with _usable(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             handle = path.open("a+")
-        with handle:
             try:
                 flock(handle, LOCK_EX | LOCK_NB)
             except BlockingIOError:
-                handle.seek(0)
-                raise UserError(
-                    "one coordinator at a time runs a study on a local store",
-                    f"one that is running: {handle.read().strip() or 'not yet named'}",
-                    "Wait for it, or stop it; nothing is lost then.",
-                ) from None
-            handle.truncate(0)
-            since = datetime.now(UTC).isoformat(timespec="seconds")
-            handle.write(f"host {socket.gethostname()}, pid {os.getpid()}, since {since}\n")
-            handle.flush()
-            yield
+                with handle:
+                    handle.seek(0)
+                    raise _taken(handle.read().strip()) from None
+        if _same(handle, path):
+            return handle
+        handle.close()  # whoever held it has just taken the file away
+        return self._lock()
+
+    def _sweep(self) -> None:
+        """Remove what killed sessions had half written."""
+        for partial in self.folder.glob("*/.*"):
+            partial.unlink()
+
+    def _leave(self) -> None:
+        """Remove the lock and the folders, unless there is something to go on with."""
+        with suppress(OSError):
+            for folder in [path for path in self.folder.iterdir() if path.is_dir()]:
+                folder.rmdir()
+            if os.listdir(self.folder) == ["lock"]:
+                (self.folder / "lock").unlink()
+                self.folder.rmdir()
+                self.folder.parent.rmdir()
 
     def save_checkpoint(self, name: str, checkpoint: Checkpoint) -> None:
         """Keep a task's checkpoint in the place of its one before."""
@@ -81,10 +106,9 @@ class Workspace:
     def checkpoints(self) -> Iterator[tuple[str, Checkpoint]]:
         """The readable checkpoints by their tasks' names; damaged ones are set aside."""
         for name in self._names("checkpoints"):
-            payload = self._payload("checkpoints", name)
-            if payload is not None:
-                _, rest = unpack(payload, "checkpoint")
-                yield name, Checkpoint(tuple(rest["keys"]), rest["step"], payload)
+            checkpoint = self._load("checkpoints", name, _checkpoint)
+            if checkpoint is not None:
+                yield name, checkpoint
 
     def hold(self, result: Result) -> None:
         """Keep a result until the store has it."""
@@ -96,8 +120,14 @@ class Workspace:
 
     def load_result(self, key: str) -> Result | None:
         """A result that waits; None if its file is damaged, which is then set aside."""
-        payload = self._payload("results", key)
-        return None if payload is None else Result.from_bytes(payload)
+
+        def read(payload: bytes) -> Result:
+            result = Result.from_bytes(payload)
+            if result.key != key:
+                raise ValueError(f"it is the result of another run, {result.key}")
+            return result
+
+        return self._load("results", key, read)
 
     def release(self, key: str) -> None:
         """Forget a result that the store has."""
@@ -109,18 +139,22 @@ class Workspace:
     def _names(self, kind: str) -> list[str]:
         return sorted(path.stem for path in (self.folder / kind).glob("[!.]*.safetensors"))
 
-    def _payload(self, kind: str, name: str) -> bytes | None:
-        """A file's payload; None if it is damaged or foreign, and the file is then set aside."""
+    def _load(self, kind: str, name: str, read: Callable[[bytes], T]) -> T | None:
+        """What a file holds; None if it is damaged or foreign, and the file is then set aside."""
         path = self._path(kind, name)
-        data = path.read_bytes()
-        if sha256(data[CHECKSUM:]).digest() == data[:CHECKSUM]:
-            return data[CHECKSUM:]
-        path.replace(path.with_suffix(".damaged"))
-        logger.warning("%s is damaged and set aside; its runs start anew", path)
-        return None
+        with _usable(self.folder):
+            data = path.read_bytes()
+        try:
+            if sha256(data[CHECKSUM:]).digest() != data[:CHECKSUM]:
+                raise ValueError("its checksum does not fit")
+            return read(data[CHECKSUM:])
+        except ValueError as error:
+            path.replace(path.with_suffix(".damaged"))
+            logger.warning("%s is damaged and set aside; its runs start anew: %s", path, error)
+            return None
 
     def _write(self, path: Path, payload: bytes) -> None:
-        with _writable(path.parent):
+        with _usable(self.folder):
             write_atomically(path, sha256(payload).digest() + payload)
 
 
@@ -129,12 +163,33 @@ def cohort_name(runs: Sequence[Run]) -> str:
     return sha256("".join(sorted(run.key for run in runs)).encode()).hexdigest()[:16]
 
 
+def _checkpoint(payload: bytes) -> Checkpoint:
+    _, rest = unpack(payload, "checkpoint")
+    return Checkpoint(tuple(rest["keys"]), rest["step"], payload)
+
+
+def _same(handle: TextIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
 @contextmanager
-def _writable(folder: Path) -> Iterator[None]:
+def _usable(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise UserError(
-            "a study needs to write its state", f"{error.strerror}: {folder}",
-            "Free space or permissions there; the same command goes on where it stopped.",
-        ) from None  # fmt: skip
+            "a study keeps its state where it is run, which needs room and permission",
+            f"{error.strerror}: {folder}",
+            "Mend that; then the same command goes on where it stopped.",
+        ) from None
+
+
+def _taken(holder: str) -> UserError:
+    return UserError(
+        "one coordinator at a time runs a study on a local store",
+        f"one that is running: {holder or 'not yet named'}",
+        "Wait for it, or stop it; nothing is lost then.",
+    )

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from harness.errors import UserError
+from harness.interrupt import leaving_at_once
 
 COMMANDS = sorted(
     {path.stem for path in Path(__file__).parent.glob("*.py")} - {"__init__", "options"}
@@ -43,7 +44,8 @@ def ablate(ctx: click.Context, tracking_uri: str | None) -> None:
 def main() -> None:
     """Run the command line; a user's mistake becomes one message and exit code 2."""
     try:
-        ablate()
+        with leaving_at_once():
+            ablate()
     except UserError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)

@@ -7,7 +7,9 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
@@ -27,7 +29,7 @@ class Worker:
 
     Attributes:
         asked: when its last checkpoint was asked for, in monotonic seconds.
-        tries: how often its task was begun.
+        tries: how often its task was begun since it last got further.
     """
 
     process: SpawnProcess
@@ -68,11 +70,8 @@ class LocalEngine:
     def _hire(self, corpus: Corpus) -> Worker:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=work, args=(theirs, corpus), daemon=True)
-        before = {name: os.environ.get(name) for name in THREADS}
-        os.environ.update(dict.fromkeys(THREADS, "1"))  # read when the worker imports its libraries
-        process.start()
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
+        with _inherited():
+            process.start()
         theirs.close()
         return Worker(process, ours)
 
@@ -81,7 +80,7 @@ class LocalEngine:
             if worker.task is None and waiting:
                 worker.task, worker.tries = waiting.popleft()
                 worker.asked = time.monotonic()
-                worker.pipe.send(worker.task)
+                _tell(worker, worker.task)
 
     def _ready(self, busy: list[Worker]) -> list[Worker]:
         """Workers that have something to say; asks for checkpoints that are due."""
@@ -106,7 +105,7 @@ class LocalEngine:
         if isinstance(event, UserError):
             raise event
         if isinstance(event, Checkpoint):
-            worker.task = replace(task, resume=event)
+            worker.task, worker.tries = replace(task, resume=event), 1
         if isinstance(event, Ended):
             worker.task = None
             if event.failure and worker.tries < TRIES:
@@ -134,21 +133,36 @@ class LocalEngine:
                 yield worker.task, event
 
 
-def _tell(worker: Worker, message: str) -> None:
+def _tell(worker: Worker, message: Task | str) -> None:
     try:
         worker.pipe.send(message)
     except OSError:
         return  # it died; the end of its pipe will say so
 
 
+@contextmanager
+def _inherited() -> Iterator[None]:
+    """While this is held, processes start single-threaded and deaf to Ctrl-C and SIGTERM.
+
+    A terminal sends Ctrl-C to all of them, and it is the coordinator that decides when to stop.
+    """
+    resource_tracker.ensure_running()  # its start would unblock the signals again
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))  # read when the worker imports its libraries
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
 def work(pipe: Connection, corpus: Corpus) -> None:
     """A worker's life: train the tasks that come through the pipe, until it is closed.
 
-    The coordinator decides when to stop; signals meant for it do not reach here, and when it is
-    gone the pipe is at its end.
+    When the coordinator is gone, the pipe is at its end.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         while True:
             task = pipe.recv()
@@ -180,4 +194,7 @@ def _train(pipe: Connection, task: Task, corpus: Corpus) -> None:
     except (EOFError, OSError):
         raise
     except Exception:
-        pipe.send(Ended(traceback.format_exc()))
+        if task.resume:  # whole, and yet of no use, as that of another version may be
+            _train(pipe, replace(task, resume=None), corpus)
+        else:
+            pipe.send(Ended(traceback.format_exc()))
