@@ -1,0 +1,41 @@
+"""Evaluation on distinct contexts equals evaluation on every example, one by one."""
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from harness.corpus import Corpus
+from harness.evaluation import Contexts, split_layers, split_loss
+from harness.fields import Fields
+from harness.layers import NORMS
+from harness.network import MLP
+from harness.stack import Stack
+
+
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("norm", NORMS)
+def test_losses_and_layers_over_a_split(embedded: Corpus, norm: str, residual: bool) -> None:
+    fields = Fields(norm=norm, residual=residual, depth=3, width=24, gain=2.0)
+    networks = [MLP.initial(fields, seed, embedded.vocabulary) for seed in (1, 2)]
+    split = embedded.splits().dev
+    with torch.no_grad():
+        stack = Stack(networks, fields)
+        losses = split_loss(stack, Contexts.of(split))
+        tables = split_layers(stack, Contexts.of(split))
+        for k, network in enumerate(networks):
+            logits = network.train(False)(split.X)
+            assert losses[k] == pytest.approx(cross_entropy(logits, split.Y).item(), abs=2e-6)
+            for number, block in enumerate(network.hidden):
+                out = block.layers["activation"].out
+                beyond = out.abs() > 0.97
+                assert tables[k, number] == pytest.approx(
+                    [out.mean().item(), out.std().item(), beyond.float().mean().item(),
+                     beyond.all(0).float().mean().item()], abs=2e-5,
+                )  # fmt: skip
+
+
+def test_a_loss_does_not_depend_on_how_contexts_fill_blocks(embedded: Corpus) -> None:
+    split = embedded.splits().test
+    contexts = Contexts.of(split)
+    assert contexts.counts.sum() == len(split.Y)
+    assert (contexts.counts.sum(2) > 0).sum() == len(split.contexts)

@@ -1,0 +1,29 @@
+"""Seeds are blocks: all variants of a seed see the same minibatches in the same order."""
+
+import numpy as np
+
+from harness.minibatches import CHUNK, Minibatches
+
+
+def test_equal_seeds_see_equal_minibatches_and_others_do_not() -> None:
+    minibatches = Minibatches([4, 7, 4], examples=1000, batch=8)
+    for step in range(CHUNK + 20):
+        first, other, same = minibatches.at(step)
+        assert np.array_equal(first, same)
+        assert not np.array_equal(first, other)
+    assert minibatches.digest(0) == minibatches.digest(2) != minibatches.digest(1)
+
+
+def test_a_seed_does_not_depend_on_its_company_or_on_where_one_begins() -> None:
+    alone, together = Minibatches([7], 1000, 8), Minibatches([3, 7], 1000, 8)
+    step = 2 * CHUNK + 3
+    for earlier in range(step):
+        together.at(earlier)
+    assert np.array_equal(alone.at(step)[0], together.at(step)[1])
+    assert alone.digest(0) == together.digest(1)
+
+
+def test_every_example_can_be_drawn() -> None:
+    minibatches = Minibatches([1], examples=5, batch=16)
+    drawn = np.concatenate([minibatches.at(step).ravel() for step in range(20)])
+    assert set(drawn) == {0, 1, 2, 3, 4}
