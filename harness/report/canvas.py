@@ -76,7 +76,10 @@ def settings() -> Iterator[None]:
     """Matplotlib's settings for as long as a figure is drawn and saved."""
     import matplotlib as mpl
 
-    with mpl.rc_context(dict(mpl.rcParamsDefault) | SETTINGS | {"backend": "agg"}):
+    with mpl.rc_context():
+        mpl.rcdefaults()  # so that nobody's own settings change a report
+        parameters: Any = mpl.rcParams  # its keys are typed one by one
+        parameters.update(SETTINGS)
         yield
 
 

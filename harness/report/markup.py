@@ -11,7 +11,10 @@ from markupsafe import Markup
 
 from harness.report.document import Document, Inline, Link, Strong, Words
 
-SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$>])")
+SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
+AT_THE_START = re.compile(
+    r"^(\s*)([-+=#>]|\d+[.)])(?=[\s=#>-]|$)"
+)  # what begins a list, a heading, a quotation
 SAFE_ADDRESS = re.compile(r"^(https?://|[A-Za-z0-9_./#-]+$)")
 
 
@@ -85,7 +88,12 @@ def markdown_text(text: Any) -> str:
     text = " ".join(str(text).split("\n"))
     text = text.replace("&", "&amp;").replace("<", "&lt;")
     text = SPECIAL.sub(r"\\\1", text)
-    return re.sub(r"^(\s*)([-=]|\d+\.)(?=\s)", r"\1\\\2", text)
+    return AT_THE_START.sub(start_of_text, text)
+
+
+def start_of_text(match: re.Match[str]) -> str:
+    """The start of a line so that it is read as text: "1." as "1\\."."""
+    return f"{match[1]}{match[2][:-1]}\\{match[2][-1]}"
 
 
 def fenced(text: str) -> str:

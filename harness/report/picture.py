@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from hashlib import sha256
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -63,15 +64,17 @@ def png(figure: Figure) -> bytes:
 def smaller(svg: str, name: str) -> str:
     """The SVG in half the characters, drawn alike to a tenth of a point.
 
-    Repeated styles become classes, identifiers short; both begin with the figure's name, so that
-    several figures can share a page.
+    Repeated styles become classes, identifiers short; both begin with a token of the figure's
+    own, so that several figures can share a page.
     """
+    token = f"f{sha256(name.encode()).hexdigest()[:3]}"
     svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = COORDINATES.sub(lambda match: short_path(match[0]), svg)
     svg = re.sub(r">\s+<", "><", svg)
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)
     svg = re.sub(r"<g>(<use [^>]*/>)</g>", r"\1", svg)
-    return with_classes(with_short_ids(svg, name), name)
+    svg = re.sub(r' transform="rotate\(-0 [^"]*"', "", svg)
+    return with_classes(with_short_ids(svg, token), token)
 
 
 def short_path(attribute: str) -> str:
@@ -81,10 +84,10 @@ def short_path(attribute: str) -> str:
     return re.sub(r"(?<=\d) L (?=[-\d])", " ", attribute)
 
 
-def with_short_ids(svg: str, name: str) -> str:
+def with_short_ids(svg: str, token: str) -> str:
     """The SVG with its identifiers numbered."""
     found = dict.fromkeys(re.findall(r'\sid="([^"]+)"', svg))
-    short = {old: f"{name}-{i}" for i, old in enumerate(found)}
+    short = {old: f"{token}-{i}" for i, old in enumerate(found)}
     return re.sub(
         r'(\sid="|href="#|url\(#)([^")]+)',
         lambda match: match[1] + short.get(match[2], match[2]),
@@ -92,11 +95,11 @@ def with_short_ids(svg: str, name: str) -> str:
     )
 
 
-def with_classes(svg: str, name: str) -> str:
+def with_classes(svg: str, token: str) -> str:
     """The SVG with the styles that it repeats put into classes."""
     counts = Counter(STYLE.findall(svg))
     classes = {
-        style: f"{name}-c{i}" for i, style in enumerate(s for s, n in counts.items() if n > 1)
+        style: f"{token}c{i}" for i, style in enumerate(s for s, n in counts.items() if n > 1)
     }
     rules = "".join(f".{short}{{{style}}}" for style, short in classes.items())
     svg = STYLE.sub(

@@ -32,9 +32,12 @@ def measured(response: str, value: float) -> str:
     return f"{100 * value:.2f} %" if is_share(response) else number(value)
 
 
-def signed(value: float) -> str:
-    """A difference, with its sign."""
-    return f"+{number(value)}" if isfinite(value) and value > 0 else number(value)
+def signed(value: float, response: str = "") -> str:
+    """A difference, with its sign; of shares in percentage points."""
+    text = (
+        number(100 * value, 2) + " pp" if is_share(response) and isfinite(value) else number(value)
+    )
+    return f"+{text}" if isfinite(value) and value > 0 else text
 
 
 def interval(low: float, high: float, response: str = "") -> str:

@@ -85,8 +85,10 @@ def draw_panel(ax: Axes, source: Source, panel: Panel, over: str) -> None:
         x = np.arange(len(names)) + DODGE * (i - (len(panel.cells) - 1) / 2)
         mean = rows["mean"].to_numpy()
         error = np.nan_to_num([mean - rows["low"].to_numpy(), rows["high"].to_numpy() - mean])
-        ax.errorbar(x, mean, yerr=error if rows["low"].notna().any() else None, color=look.colour, marker=look.marker,
-                    linestyle=look.line, linewidth=1.2)  # fmt: skip
+        ax.errorbar(
+            x, mean, yerr=error if rows["low"].notna().any() else None, color=look.colour,
+            marker=look.marker, linestyle=look.line, linewidth=1.2,
+        )  # fmt: skip
         for place, name in zip(x, names, strict=True):
             runs = source.values.loc[source.values["variant"] == name, "value"]
             ax.plot([place] * len(runs), runs, ".", color=look.colour, alpha=0.4, markersize=3)

@@ -94,8 +94,8 @@ def _effects(title: str, table: pd.DataFrame, *, folded: bool) -> Table:
     rows = tuple(
         (
             f"{row['factor']}: {row['level']}{' − ' if row['versus'] else ''}{row['versus']}",
-            "" if row["kind"] == "main" else row["where"], signed(row["estimate"]),
-            interval(row["low"], row["high"]),
+            "" if row["kind"] == "main" else row["where"], signed(row["estimate"], row["response"]),
+            interval(row["low"], row["high"], row["response"]),
             number(row["effect_size"], 1), str(row["n"]), p_value(row["p_flip"]),
             signed(row["rank_estimate"]),
             "; ".join(part for part in (row["conditional"], row["note"]) if part),
@@ -114,7 +114,8 @@ def attribution(source: Source, pictures: "Pictures") -> Section:
         return Section("attribution", "Attribution", [])
     rows = tuple(
         (row["stratum"] or "–", row["factor"] or "baseline − bare", row["method"],
-         signed(row["estimate"]), interval(row["low"], row["high"]), str(row["n"]), row["note"])
+         signed(row["estimate"], row["response"]),
+         interval(row["low"], row["high"], row["response"]), str(row["n"]), row["note"])
         for _, row in table.iterrows()
     )  # fmt: skip
     head = ("stratum", "part", "counted as", "change", "95 % interval", "seeds", "remarks")
@@ -133,7 +134,8 @@ def interactions(source: Source) -> Iterator[Table]:
     rows = tuple(
         (f"{row['factor']}: {row['level']} − {row['versus']}",
          f"{row['by']}: {row['by_level']} − {row['by_versus']}",
-         signed(row["estimate"]), interval(row["low"], row["high"]), str(row["n"]), row["note"])
+         signed(row["estimate"], row["response"]),
+         interval(row["low"], row["high"], row["response"]), str(row["n"]), row["note"])
         for _, row in table.iterrows()
     )  # fmt: skip
     head = ("difference in", "changes with", "by", "95 % interval", "seeds", "remarks")

@@ -24,8 +24,8 @@ def how_to_read(source: Source) -> Section:
     items: list[tuple[str | Strong, ...]] = [
         (Strong("Variant and seed."), " A variant is one combination of levels. Each seed runs "
          "through every variant with the same minibatches, so that differences are paired."),
-        (Strong("Baseline."), f" {baseline}. Effects are differences from it: level − its "
-         "level."),
+        (Strong("Baseline."), f" {baseline}. Effects are differences from it: a level "
+         "minus the baseline's."),
         (Strong("Intervals."), f" {seeds_in_words(source)} Those of claims are at the level that "
          "the correction for several claims (Holm) leaves, so that none contradicts its verdict. "
          "All other tables and figures are exploratory and not corrected."),
