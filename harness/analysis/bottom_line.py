@@ -84,8 +84,8 @@ def _claims(claims: pd.DataFrame) -> Iterator[str]:
     counts = claims["verdict"].value_counts()
     numbers = ", ".join(f"{counts[v]} {v.lower()}" for v in ORDER if v in counts)
     yield (
-        f"Of {len(claims)} claims: {numbers} (t tests over seeds, Holm over all {len(claims)}:"
-        f" at most {ALPHA:.0%} chance of any wrong verdict)."
+        f"Of {len(claims)} claim{'s' if len(claims) > 1 else ''}: {numbers} (t tests over seeds,"
+        f" Holm over the study's claims: at most {ALPHA:.0%} chance of any wrong verdict)."
     )
     for verdict in (SUPPORTED, REFUTED):
         said = claims[claims["verdict"] == verdict]["says"]

@@ -1,0 +1,102 @@
+"""The bottom line says what the tables say, in every case."""
+
+import numpy as np
+
+from harness.analysis.bottom_line import bottom_line, caveats
+from harness.study import Levels, load_study
+from tests.analysis import simulated
+
+LOWER = {
+    "id": "lower", "says": "BatchNorm helps", "kind": "difference", "factor": "norm",
+    "level": "batch", "versus": "none", "direction": "lower",
+}  # fmt: skip
+
+
+def truth(cell: Levels, seed: int) -> float:
+    return 2 + 0.1 * (cell["norm"] == "none") + 0.001 * seed * (cell["depth"] == 5)
+
+
+def test_a_clear_study_is_told_in_full() -> None:
+    data = simulated.data(simulated.study(claims=[LOWER]), truth)
+    assert bottom_line(data) == [
+        "120 of 120 runs ended: 24 variants, 5 seeds.",
+        "Of 1 claim: 1 supported (t tests over seeds, Holm over the study's claims: at most 5%"
+        " chance of any wrong verdict).",
+        "Supported: “BatchNorm helps”.",
+        "The largest change on average (exploratory): norm none instead of batch changes dev loss"
+        " by +0.1 nats (95 % interval +0.1 to +0.1, not corrected), averaged over the rest.",
+        "On the way from bare to baseline the largest share of the change in dev loss (Shapley,"
+        " exploratory): norm -0.1 nats at depth 1; norm -0.1 nats at depth 5; norm -0.1 nats at"
+        " depth 10.",
+        "Lowest mean dev loss of 24 variants: 2 nats (batch, naive, output_scale 1, depth 1);"
+        " picked as the best of many, so a little flattered.",
+    ]
+
+
+def test_noise_is_said_to_be_perhaps_chance() -> None:
+    data = simulated.data(simulated.study(), simulated.noise(11))
+    said = " ".join(bottom_line(data))
+    assert "it may be chance" in said
+    assert "The study states no claims: everything here is exploratory." in said
+
+
+def test_one_seed_is_described_and_not_tested() -> None:
+    data = simulated.data(simulated.study(claims=[LOWER], seeds=1), truth)
+    said = bottom_line(data)
+    assert "With one seed nothing can be told from chance; differences are only described." in said
+    assert any("1 not testable" in sentence for sentence in said)
+    assert any("(one seed, no interval)" in sentence for sentence in said)
+    assert not any(sentence.startswith(("Supported", "Refuted")) for sentence in said)
+
+
+def test_divergence_is_counted_and_explained() -> None:
+    asked = simulated.study(claims=[LOWER])
+    runs = simulated.runs_of(asked, truth)
+    out = (runs["norm"] == "none") & (runs["depth"] == "10") & (runs["seed"] == 1)
+    runs["outcome"] = np.where(out, "diverged", "finished")
+    said = bottom_line(simulated.data(asked, truth, runs=runs))[1]
+    assert said.startswith("4 of them diverged, most often in: none, ")
+    assert said.endswith("their final losses count as those of predicting uniformly.")
+
+
+def test_a_crossing_effect_is_called_conditional() -> None:
+    noise = simulated.noise(1, 0.001)
+    data = simulated.data(
+        simulated.study(),
+        lambda c, s: 2 + (0.1 if c["depth"] == 10 else -0.1) * (c["norm"] == "none") + noise(c, s),
+    )
+    assert any(s.startswith("CONDITIONAL: whether norm none or batch") for s in bottom_line(data))
+
+
+def test_stamps_are_told() -> None:
+    asked = simulated.study(claims=[LOWER])
+    data = simulated.data(asked, truth, facts=simulated.FACTS | {"seeds_at_first_look": "1,2"})
+    assert "Read the verdicts with care: seeds added after a look: 3, 4, 5." in bottom_line(data)
+
+
+def test_no_run_at_all_leaves_nothing_to_say() -> None:
+    asked = simulated.study(claims=[LOWER])
+    none = simulated.data(asked, truth, runs=simulated.runs_of(asked, truth)[:0])
+    said = bottom_line(none)
+    assert said[0] == "0 of 120 runs ended: 24 variants, 5 seeds."
+    assert said[-1] == "No main effect on dev loss can be estimated from these runs."
+
+
+def test_significance_is_never_claimed() -> None:
+    for name in ("core", "deep", "learning_rate", "regularization", "components", "final_loss"):
+        study = load_study(name)
+        for draw in (simulated.noise(), truth_of_any):
+            said = " ".join(bottom_line(simulated.data(study, draw, study.primary)))
+            assert "significant" not in said
+
+
+def truth_of_any(cell: Levels, seed: int) -> float:
+    return 2 + 0.1 * (cell["norm"] == "none") + 0.001 * seed
+
+
+def test_caveats_name_what_the_design_cannot_tell() -> None:
+    few = caveats(simulated.data(load_study("final_loss"), truth_of_any))
+    assert any("With 3 seeds" in text for text in few)
+    assert any("One learning rate" in text for text in few)
+    swept = caveats(simulated.data(load_study("learning_rate"), truth_of_any))
+    assert not any("One learning rate" in text for text in swept)

@@ -1,0 +1,46 @@
+"""Two variants are compared seed by seed, and found by what people would type."""
+
+import pytest
+
+from harness.analysis.compare import compare, find_variant, tidy
+from harness.errors import UserError
+from harness.responses import RESPONSES
+from harness.study import Levels
+from tests.analysis import simulated
+
+FIRST = "none, naive, output_scale 1, depth 1"
+SECOND = "batch, kaiming, output_scale 0.1, depth 5"
+
+
+def truth(cell: Levels, seed: int) -> float:
+    return 2 + 0.1 * (cell["norm"] == "none") + 0.01 * seed
+
+
+DATA = simulated.data(simulated.study(), truth)
+
+
+def test_the_difference_is_second_minus_first_paired_by_seed() -> None:
+    (row,) = compare(DATA, FIRST, SECOND).to_dict("records")
+    assert row["response"] == "final/dev_loss"
+    assert row["first"] == pytest.approx(2.13)
+    assert row["second"] == pytest.approx(2.03)
+    assert row["estimate"] == row["low"] == row["high"] == pytest.approx(-0.1)
+    assert row["n"] == 5
+
+
+def test_part_of_a_name_is_enough_while_it_fits_one_variant() -> None:
+    assert find_variant(DATA, "depth 5, kaiming, batch, output_scale 0.1") == SECOND
+    with pytest.raises(UserError, match="which fits 6"):
+        find_variant(DATA, "batch, kaiming")
+    with pytest.raises(UserError, match="Did you mean"):
+        find_variant(DATA, "batsch, kaiming, output_scale 0.1, depth 5")
+    with pytest.raises(UserError, match="Two different variants"):
+        compare(DATA, FIRST, FIRST)
+
+
+def test_the_tidy_frame_has_a_row_per_run_and_response() -> None:
+    frame = tidy(DATA)
+    assert len(frame) == 120 * len(RESPONSES)
+    measured = frame[frame["response"] == "final/dev_loss"]
+    assert list(measured["value"]) == list(DATA.runs["final/dev_loss"])
+    assert {"norm", "init", "output_scale", "depth", "seed", "outcome"} <= set(frame.columns)

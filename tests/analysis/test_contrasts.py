@@ -1,0 +1,199 @@
+"""Contrasts are what a factorial grid is asked for, against statsmodels and by hand."""
+
+import numpy as np
+import pytest
+import statsmodels.formula.api as smf
+from scipy import stats
+
+from harness.analysis.attribution import attribution, players
+from harness.analysis.contrasts import effects, scores
+from harness.analysis.effects import attribution_table, effects_table, seeds_table
+from harness.analysis.grid import contrast, grid
+from harness.analysis.intervals import estimate, sign_flip_p
+from harness.study import Levels
+from tests.analysis import simulated
+
+TWO = """
+question = "?"
+seeds = 6
+[factors]
+norm = ["none", "batch"]
+depth = [1, 2, 4]
+[baseline]
+norm = "batch"
+depth = 1
+[bare]
+norm = "none"
+"""
+
+
+def messy(cell: Levels, seed: int) -> float:
+    """Main effects, an interaction, a seed's own level, and noise."""
+    norm, depth = cell["norm"] == "batch", float(str(cell["depth"]))
+    draw = np.random.default_rng([seed, int(norm), int(depth)]).standard_normal()
+    return 2 - 0.1 * norm + 0.02 * depth - 0.03 * norm * depth + 0.2 * seed + 0.01 * draw
+
+
+def test_effects_equal_a_least_squares_fit_with_seeds_as_blocks() -> None:
+    data = simulated.data(simulated.study(TWO), messy)
+    frame = data.runs.rename(columns={"final/dev_loss": "y"})
+    model = "y ~ C(norm, Sum('none')) * C(depth, Sum('4')) + C(seed)"
+    fit = smf.ols(model.replace("Sum('none')", "Treatment('batch')").replace(
+        "Sum('4')", "Treatment('1')"), frame).fit()  # fmt: skip
+    table = effects_table(data, "final/dev_loss").set_index("id")["estimate"]
+    none, none4 = "C(norm, Treatment('batch'))[T.none]", "C(depth, Treatment('1'))[T.4]"
+    assert table["simple norm none−batch [depth 1]"] == pytest.approx(fit.params[none])
+    assert table["simple depth 4−1 [norm batch]"] == pytest.approx(fit.params[none4])
+    both = f"{none}:{none4}"
+    assert table["interaction norm none−batch depth 4−1"] == pytest.approx(fit.params[both])
+
+
+def test_an_interval_of_a_main_effect_is_the_paired_t_interval() -> None:
+    data = simulated.data(simulated.study(TWO), messy)
+    wide = data.runs.pivot_table(index="seed", columns="norm", values="final/dev_loss")
+    paired = stats.ttest_rel(wide["none"], wide["batch"])
+    row = effects_table(data, "final/dev_loss", ("main",)).iloc[0]
+    interval = paired.confidence_interval(0.95)
+    assert (row["low"], row["high"]) == pytest.approx((interval.low, interval.high))
+    assert row["estimate"] / row["se"] == pytest.approx(paired.statistic)
+    assert row["effect_size"] == pytest.approx(paired.statistic / 6**0.5)
+
+
+def test_a_slope_is_the_least_squares_slope_by_doubling() -> None:
+    data = simulated.data(
+        simulated.study(TWO), lambda c, s: 0.1 * s + 0.5 * np.log2(int(c["depth"]))
+    )
+    rows = effects_table(data, "final/dev_loss", ("slope",))
+    assert list(rows["level"].unique()) == ["per doubling"]
+    assert rows["estimate"].to_numpy() == pytest.approx(0.5)
+
+
+def test_levels_without_an_order_have_no_slope() -> None:
+    assert scores(("none", "batch", "layer")) is None
+    assert scores((1000, 4000, "all")) is None
+    assert scores((False, True)) is None
+    assert scores((1, 2)) is None
+    unit, weights = scores((1, 2, 3)) or ("", ())
+    assert unit == "per unit"
+    assert weights == pytest.approx((-0.5, 0, 0.5))
+
+
+def test_every_contrast_ignores_what_all_variants_of_a_seed_share() -> None:
+    asked = simulated.study()
+    measured = grid(simulated.data(asked, lambda _, seed: 0.1 * seed), "final/dev_loss")
+    for effect in effects(asked):
+        assert contrast(measured, effect.weights).values == pytest.approx(0, abs=1e-12)
+
+
+def test_shapley_shares_sum_to_baseline_minus_bare_in_every_stratum_and_seed() -> None:
+    data = simulated.data(simulated.study(), simulated.noise(3))
+    measured = grid(data, "final/dev_loss")
+    shares = list(attribution(data.study))
+    strata = {share.stratum for share in shares}
+    assert strata == {"depth 1", "depth 5", "depth 10"}
+    for stratum in strata:
+        here = [share for share in shares if share.stratum == stratum]
+        total = next(share for share in here if share.method == "total")
+        parts = [contrast(measured, s.weights).values for s in here if s.method == "shapley"]
+        assert np.sum(parts, axis=0) == pytest.approx(contrast(measured, total.weights).values)
+
+
+def test_shapley_of_two_parts_is_the_mean_of_both_orders() -> None:
+    text = TWO.replace('norm = "none"\n', 'norm = "none"\ndepth = 4\n')
+    data = simulated.data(simulated.study(text), messy)
+    y = data.runs.groupby(["norm", "depth"])["final/dev_loss"].mean()
+    first = y["batch", "4"] - y["none", "4"]
+    last = y["batch", "1"] - y["none", "1"]
+    table = attribution_table(data, "final/dev_loss").set_index(["method", "factor"])["estimate"]
+    assert table["add-one-in", "norm"] == pytest.approx(first)
+    assert table["leave-one-out", "norm"] == pytest.approx(last)
+    assert table["shapley", "norm"] == pytest.approx((first + last) / 2)
+
+
+def test_a_part_whose_bare_level_is_its_baseline_level_has_no_share() -> None:
+    assert players(simulated.study(TWO, bare={"norm": "batch", "depth": 4})) == ("depth",)
+    without = simulated.data(simulated.study(TWO, bare={}), messy)
+    assert attribution_table(without, "final/dev_loss").empty
+
+
+def test_a_main_effect_whose_simple_effects_change_sign_is_conditional() -> None:
+    asked, noise = simulated.study(), simulated.noise(1)
+
+    def crossing(cell: Levels, seed: int) -> float:
+        sign = 1 if cell["depth"] == 10 else -1
+        return 0.1 * sign * (cell["norm"] == "batch") + noise(cell, seed)
+
+    table = effects_table(simulated.data(asked, crossing), "final/dev_loss", ("main",))
+    flagged = table[table["conditional"] == "CONDITIONAL"]["factor"]
+    assert "norm" in set(flagged)
+    assert "init" not in set(flagged)
+
+
+def test_noise_alone_is_rarely_called_conditional() -> None:
+    asked = simulated.study(TWO)
+    called = [
+        (effects_table(simulated.data(asked, simulated.noise(i)), "final/dev_loss", ("main",))
+         ["conditional"] != "").any()
+        for i in range(20)
+    ]  # fmt: skip
+    assert sum(called) <= 1
+
+
+def test_sign_flip_p_counts_all_flips_and_needs_six_seeds() -> None:
+    assert np.isnan(sign_flip_p(np.ones(5)))
+    assert sign_flip_p(np.array([1.0, 2, 3, 4, 5, 6])) == 2 / 64
+    assert sign_flip_p(np.array([1.0, -1, 1, -1, 1, -1])) == 1.0
+    assert np.isnan(sign_flip_p(np.ones(17)))
+
+
+def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
+    draws = np.random.default_rng(0).standard_normal((4000, 3)) + 1
+    found = [estimate(row) for row in draws]
+    covered = np.mean([e.low <= 1 <= e.high for e in found])
+    assert abs(covered - 0.95) < 0.011  # three standard errors of a share in 4000
+
+
+def test_one_seed_gives_an_estimate_and_no_interval() -> None:
+    data = simulated.data(simulated.study(TWO, seeds=1), messy)
+    row = effects_table(data, "final/dev_loss").iloc[0]
+    assert np.isfinite(row["estimate"])
+    assert np.isnan(row["low"])
+    assert row["note"] == "one seed, no interval"
+    assert len(seeds_table(data, "final/dev_loss", ("main",))) == 3
+
+
+def test_no_spread_between_seeds_is_said() -> None:
+    data = simulated.data(simulated.study(TWO), lambda cell, _: 0.1 * (cell["norm"] == "batch"))
+    row = effects_table(data, "final/dev_loss").iloc[0]
+    assert (row["low"], row["high"]) == (row["estimate"], row["estimate"])
+    assert row["note"] == "no spread between seeds"
+
+
+def test_a_factor_of_one_level_and_a_study_of_one_factor_have_what_they_can_have() -> None:
+    one = simulated.study(TWO, factors={"norm": ["batch"], "depth": [3]},
+                          baseline={"norm": "batch", "depth": 3}, bare={})  # fmt: skip
+    assert effects_table(simulated.data(one, simulated.noise()), "final/dev_loss").empty
+    only = simulated.study(TWO, factors={"residual": [False, True]},
+                           baseline={"residual": False}, bare={})  # fmt: skip
+    ids = list(effects_table(simulated.data(only, simulated.noise()), "final/dev_loss")["id"])
+    assert ids == ["main residual yes−no"]
+
+
+def test_two_factors_that_share_their_levels_are_told_apart() -> None:
+    asked = simulated.study(
+        TWO, factors={"norm": ["none", "batch"], "output_norm": ["none", "batch"], "depth": [1, 2]},
+        baseline={"norm": "batch", "output_norm": "batch", "depth": 1},
+    )  # fmt: skip
+    ids = [effect.id for effect in effects(asked)]
+    assert len(set(ids)) == len(ids)
+    assert "within depth 2−1 [output_norm none]" in ids
+
+
+def test_the_order_of_rows_does_not_matter() -> None:
+    asked = simulated.study(TWO)
+    runs = simulated.runs_of(asked, messy)
+    shuffled = runs.sample(frac=1, random_state=3)
+    one, other = (simulated.data(asked, messy, runs=table) for table in (runs, shuffled))
+    assert one == other
+    response = "final/dev_loss"
+    assert effects_table(one, response).equals(effects_table(other, response))

@@ -1,0 +1,116 @@
+"""An injected error is caught before any number is made of the runs."""
+
+import pandas as pd
+import pytest
+
+from harness.analysis.bottom_line import bottom_line
+from harness.analysis.integrity import audit, findings_table
+from tests.analysis import simulated
+
+ASKED = simulated.study()
+
+
+@pytest.fixture
+def runs() -> pd.DataFrame:
+    return simulated.runs_of(ASKED, simulated.noise())
+
+
+def found(runs: pd.DataFrame) -> dict[str, str]:
+    """Severity by check."""
+    data = simulated.data(ASKED, simulated.noise(), runs=runs)
+    return {finding.check: finding.severity for finding in audit(data)}
+
+
+def test_sound_runs_pass(runs: pd.DataFrame) -> None:
+    assert found(runs) == {}
+    assert found(runs.sample(frac=1, random_state=1)) == {}
+
+
+def test_swapped_labels_are_refused(runs: pd.DataFrame) -> None:
+    label = ["variant", *ASKED.factors]
+    one, other = runs.index[0], runs.index[5]
+    runs.loc[[one, other], label] = runs.loc[[other, one], label].to_numpy()
+    assert found(runs) == {"labels": "refuse"}
+
+
+def test_a_swapped_level_alone_is_refused(runs: pd.DataFrame) -> None:
+    runs.loc[0, "norm"] = "batch"
+    assert found(runs) == {"labels": "refuse"}
+
+
+def test_swapped_seeds_are_refused(runs: pd.DataFrame) -> None:
+    runs.loc[[0, 1], "seed"] = [2, 1]
+    assert found(runs)["labels"] == "refuse"
+    assert found(runs)["pairing"] == "refuse"
+
+
+def test_a_lost_seed_is_bannered(runs: pd.DataFrame) -> None:
+    data = simulated.data(ASKED, simulated.noise(), runs=runs[runs["seed"] != 3])
+    (finding,) = audit(data)
+    assert (finding.check, finding.severity) == ("missing", "banner")
+    assert finding.message == "24 of 120 planned runs have not ended: not testable."
+
+
+def test_a_run_that_crashed_is_bannered_as_missing(runs: pd.DataFrame) -> None:
+    runs.loc[5, "outcome"] = "failed"
+    assert found(runs) == {"missing": "banner"}
+
+
+def test_a_duplicated_run_is_refused(runs: pd.DataFrame) -> None:
+    assert found(pd.concat([runs, runs[3:4]])) == {"duplicates": "refuse"}
+    assert found(pd.concat([runs, runs[3:4].assign(run_key="x")]))["duplicates"] == "refuse"
+
+
+def test_an_unpaired_minibatch_order_is_refused(runs: pd.DataFrame) -> None:
+    runs.loc[4, "minibatches"] = "another"
+    assert found(runs) == {"pairing": "refuse"}
+
+
+def test_an_unknown_minibatch_order_is_bannered(runs: pd.DataFrame) -> None:
+    runs.loc[4, "minibatches"] = ""
+    assert found(runs) == {"pairing": "banner"}
+
+
+def test_orders_may_differ_where_a_declared_factor_makes_them_differ() -> None:
+    asked = simulated.study(
+        factors={"batch": [8, 32], "steps": [10, 20], "train_words": [100, "all"]},
+        baseline={"batch": 32, "steps": 20, "train_words": "all"}, bare={},
+    )  # fmt: skip
+    assert audit(simulated.data(asked, simulated.noise())) == []
+
+
+def test_mixed_data_digests_are_refused(runs: pd.DataFrame) -> None:
+    runs.loc[2, "data_digest"] = "other"
+    assert found(runs)["data"] == "refuse"
+
+
+def test_a_budget_that_was_not_planned_is_refused(runs: pd.DataFrame) -> None:
+    runs.loc[2, "steps"] = "99"
+    assert found(runs) == {"budget": "refuse"}
+
+
+def test_another_trainer_is_refused(runs: pd.DataFrame) -> None:
+    runs.loc[2, "trainer"] = "0"
+    assert found(runs) == {"trainer": "refuse"}
+
+
+@pytest.mark.parametrize("column", ["commit", "device", "versions"])
+def test_mixed_machines_and_code_are_bannered(runs: pd.DataFrame, column: str) -> None:
+    runs.loc[2, column] = "other"
+    assert found(runs) == {column: "banner"}
+
+
+def test_runs_that_were_not_planned_are_bannered_and_left_out(runs: pd.DataFrame) -> None:
+    more = runs[:1].assign(variant="unheard of", run_key="new")
+    assert found(pd.concat([runs, more])) == {"unplanned": "banner"}
+
+
+def test_what_is_refused_comes_first_and_silences_the_bottom_line(runs: pd.DataFrame) -> None:
+    runs.loc[2, "device"] = "other"
+    runs.loc[4, "minibatches"] = "another"
+    data = simulated.data(ASKED, simulated.noise(), runs=runs)
+    assert list(findings_table(audit(data))["severity"]) == ["refuse", "banner"]
+    assert bottom_line(data) == [
+        "These runs do not allow a conclusion.",
+        "Runs of one seed saw different minibatches: seed 5.",
+    ]
