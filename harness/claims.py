@@ -4,9 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from harness.levels import Level, Text
 from harness.responses import require_response
-
-Level = bool | int | float | str
 
 DEFAULT_MARGIN = 0.01  # nats of dev loss; below it a difference is of no practical interest
 
@@ -15,9 +14,11 @@ class _Claim(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60, description="short name")
-    says: str = Field(min_length=1, max_length=300, description="the claim as it is usually taught")
+    says: Text = Field(
+        min_length=1, max_length=300, description="the claim as it is usually taught"
+    )
     response: str = Field("final/dev_loss", description="the outcome that decides")
-    where: dict[str, Level | tuple[Level, ...]] = Field(
+    where: dict[str, Level | Annotated[tuple[Level, ...], Field(min_length=1)]] = Field(
         default_factory=dict, description="cells meant: a level, or several, of some factors"
     )
     over: Literal["every", "mean"] = Field(
@@ -40,7 +41,7 @@ class Threshold(_Claim):
     @model_validator(mode="after")
     def _one_side(self) -> Self:
         if (self.below is None) == (self.above is None):
-            raise ValueError("a threshold needs either 'below' or 'above'")
+            raise ValueError("must have either 'below' or 'above'")
         return self
 
 
@@ -53,9 +54,9 @@ class _Contrast(_Claim):
     @model_validator(mode="after")
     def _two_levels(self) -> Self:
         if self.level == self.versus:
-            raise ValueError("'level' and 'versus' are the same")
+            raise ValueError("must name two levels: 'level' and 'versus' are the same")
         if self.factor in self.where:
-            raise ValueError(f"'where' must leave '{self.factor}' free: its levels are compared")
+            raise ValueError(f"must leave '{self.factor}' out of 'where': its levels are compared")
         return self
 
 
@@ -74,9 +75,7 @@ class Equivalence(_Contrast):
     @model_validator(mode="after")
     def _some_margin(self) -> Self:
         if self.margin == 0:
-            raise ValueError(
-                "an equivalence needs a margin above 0: no data show a difference of 0"
-            )
+            raise ValueError("must have a margin above 0, for no data show a difference of 0")
         return self
 
 
@@ -91,15 +90,21 @@ class Interaction(_Contrast):
     @model_validator(mode="after")
     def _two_factors(self) -> Self:
         if self.by == self.factor:
-            raise ValueError("'by' and 'factor' are the same")
+            raise ValueError("must name two factors: 'by' and 'factor' are the same")
         if self.at[0] == self.at[1]:
-            raise ValueError("'at' names one level twice")
+            raise ValueError("must name two levels in 'at'")
         if self.by in self.where:
-            raise ValueError(f"'where' must leave '{self.by}' free: its levels are compared")
+            raise ValueError(f"must leave '{self.by}' out of 'where': its levels are compared")
         return self
 
 
 Claim = Annotated[Threshold | Difference | Equivalence | Interaction, Field(discriminator="kind")]
+KINDS: dict[str, type[BaseModel]] = {
+    "threshold": Threshold,
+    "difference": Difference,
+    "equivalence": Equivalence,
+    "interaction": Interaction,
+}
 
 
 def contrast_levels(claim: Claim) -> dict[str, tuple[Level, ...]]:

@@ -24,6 +24,20 @@ class UserError(Exception):
         return f"{self.rule}; received {self.received}. {self.remedy}"
 
 
+class Mistake(ValueError):  # noqa: N818 - told as a UserError
+    """What a validator of a user's data raises: it knows the rule, the value and the remedy.
+
+    Args:
+        rule, received, remedy: as of a `UserError`; the rule goes on after the place's name.
+    """
+
+    def __init__(self, rule: str, received: object, remedy: str) -> None:
+        super().__init__(rule, received, remedy)
+        self.rule = rule
+        self.received = received
+        self.remedy = remedy
+
+
 def suggest(word: object, valid: Iterable[object], noun: str = "one") -> str:
     """The nearest valid word as advice, or all of them when none is near.
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from harness.errors import suggest
+from harness.errors import Mistake, suggest
 from harness.init import INITS
 from harness.layers import ACTIVATIONS, NORMS
 
@@ -20,17 +20,17 @@ def one_of(value: str, valid: Collection[str]) -> str:
     """The value itself, if it is a level that exists.
 
     Raises:
-        ValueError: it is not; the message suggests the nearest.
+        Mistake: it is not; the remedy suggests the nearest.
     """
     if value not in valid:
-        raise ValueError(f"no such level. {suggest(value, valid, 'levels')}")
+        raise Mistake("must be a level that exists", value, suggest(value, valid, "levels"))
     return value
 
 
 class Fields(BaseModel):
     """What defines a run besides seed and data; any of it can be a factor of a study."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
     depth: int = Field(5, ge=1, le=200, description="hidden layers (Linear → norm → activation)")
     width: int = Field(100, ge=2, le=4096, description="units of each hidden layer")
@@ -100,9 +100,15 @@ class Fields(BaseModel):
     @model_validator(mode="after")
     def _batch_norm_needs_two(self) -> Self:
         if self.batch < 2 and "batch" in (self.norm, self.output_norm):
-            raise ValueError("BatchNorm needs a batch of at least 2 in training")
+            raise Mistake(
+                "batch must be at least 2, for BatchNorm takes its variance", self.batch,
+                "Raise it, or leave BatchNorm out.",
+            )  # fmt: skip
         if self.context * self.embedding < 2:
-            raise ValueError("context × embedding must be at least 2")
+            raise Mistake(
+                "context × embedding must be at least 2, for weights have a standard deviation",
+                self.context * self.embedding, "Raise one of them.",
+            )  # fmt: skip
         return self
 
     @property

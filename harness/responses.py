@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.errors import suggest
+from harness.errors import Mistake, suggest
 from harness.history import SATURATED, SPLITS, Array, History
 
 
@@ -106,10 +106,10 @@ def require_response(name: str) -> str:
     """The name itself, if there is such a response.
 
     Raises:
-        ValueError: there is none; the message suggests the nearest.
+        Mistake: there is none; the remedy suggests the nearest.
     """
     if name not in RESPONSES:
-        raise ValueError(f"no such response. {suggest(name, RESPONSES, 'responses')}")
+        raise Mistake("must be a response that exists", name, suggest(name, RESPONSES, "responses"))
     return name
 
 

@@ -10,24 +10,20 @@ from math import prod
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, field_validator, model_validator
 
 from harness.claims import Claim, contrast_levels
-from harness.errors import UserError, suggest
+from harness.errors import Mistake, UserError, suggest
+from harness.explain import validated
 from harness.fields import Fields
+from harness.levels import Level, Levels, Text, format_level, same_level
 from harness.responses import require_response
 
-Level = bool | int | float | str
-Levels = dict[str, Level]
+__all__ = ["Level", "Levels", "Study", "format_level", "load_study", "parse_study", "study_names"]
 
 LARGEST_GRID = 20_000  # runs; above it a typing error is likelier than a plan
-
-
-def format_level(level: Level) -> str:
-    """A level as text, the same wherever it is shown: yes and no, numbers without padding."""
-    if isinstance(level, bool):
-        return "yes" if level else "no"
-    return f"{level:g}" if isinstance(level, float) else str(level)
+LARGEST_SEED = 999_999_999
+LONGEST_NAME = 80  # characters
 
 
 class Study(BaseModel):
@@ -35,10 +31,12 @@ class Study(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    name: str = Field("", description="the file's name; not written in the file")
-    question: str = Field(min_length=1, max_length=500, description="what the study asks")
-    note: str = Field("", max_length=4000, description="what a reader should know beforehand")
-    seeds: tuple[int, ...] = Field(description="a number of seeds n (1..n), or a list of seeds")
+    name: Text = Field("", description="the file's name; not written in the file")
+    question: Text = Field(min_length=1, max_length=500, description="what the study asks")
+    note: Text = Field("", max_length=4000, description="what a reader should know beforehand")
+    seeds: tuple[StrictInt, ...] = Field(
+        description="a number of seeds n (1..n), or a list of seeds"
+    )
     primary: str = Field("final/dev_loss", description="the response that decides")
     fixed: Levels = Field(default_factory=dict, description="fields other than their default")
     factors: dict[str, tuple[Level, ...]] = Field(min_length=1, description="what varies")
@@ -46,12 +44,19 @@ class Study(BaseModel):
     bare: Levels = Field(default_factory=dict, description="off levels of factors to attribute")
     claims: tuple[Claim, ...] = Field((), description="statements fixed before the runs")
 
+    @field_validator("name")
+    @classmethod
+    def _fit_for_a_folder(cls, value: str) -> str:
+        if len(value) > LONGEST_NAME or value.startswith("."):
+            raise ValueError(f"must have at most {LONGEST_NAME} characters and no dot at its start")
+        return value
+
     @field_validator("seeds", mode="before")
     @classmethod
     def _count_or_list(cls, value: Any) -> Any:
         if isinstance(value, int) and not isinstance(value, bool):
             if not 1 <= value <= 10_000:
-                raise ValueError("must be between 1 and 10,000, or a list of seeds")
+                raise ValueError("must be a number from 1 to 10,000, or a list of seeds")
             return tuple(range(1, value + 1))
         return value
 
@@ -59,11 +64,11 @@ class Study(BaseModel):
     @classmethod
     def _distinct_seeds(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if not value:
-            raise ValueError("needs at least one seed")
+            raise ValueError("must hold at least one seed")
         if len(set(value)) < len(value):
-            raise ValueError("names a seed twice")
-        if min(value) < 0:
-            raise ValueError("must not be negative")
+            raise ValueError("must not name a seed twice")
+        if min(value) < 0 or max(value) > LARGEST_SEED:
+            raise ValueError(f"must be from 0 to {LARGEST_SEED:,}")
         return value
 
     @field_validator("primary")
@@ -76,9 +81,11 @@ class Study(BaseModel):
     def _distinct_levels(cls, value: dict[str, tuple[Level, ...]]) -> dict[str, tuple[Level, ...]]:
         for factor, levels in value.items():
             if not levels:
-                raise ValueError(f"'{factor}' has no levels")
+                raise Mistake(
+                    f"must give {factor} some levels", list(levels), "Write some, or fix it."
+                )
             if len(set(levels)) < len(levels):
-                raise ValueError(f"'{factor}' names a level twice")
+                raise Mistake(f"must not name a level of {factor} twice", list(levels), "Drop one.")
         return value
 
     @model_validator(mode="after")
@@ -87,40 +94,38 @@ class Study(BaseModel):
             for name in names:
                 if name not in Fields.model_fields:
                     hint = suggest(name, Fields.model_fields, "fields")
-                    raise ValueError(
-                        f"[{table}] names '{name}', which is no field of a run. {hint}"
-                    )
+                    raise Mistake(f"[{table}] must name fields of a run", name, hint)
         for name in self.fixed.keys() & self.factors.keys():
-            raise ValueError(f"'{name}' is both fixed and a factor")
-        for factor in self.factors:
+            raise Mistake("no field is both in [fixed] and in [factors]", name, "Drop one of them.")
+        for factor, levels in self.factors.items():
             if factor not in self.baseline:
-                raise ValueError(f"[baseline] names no level of '{factor}'")
-        self.require_levels("baseline", self.baseline)
-        self.require_levels("bare", self.bare)
+                hint = f"Add {factor} with one of {list(levels)}."
+                raise Mistake("[baseline] must name a level of every factor", self.baseline, hint)
+        self.require_levels("[baseline]", self.baseline)
+        self.require_levels("[bare]", self.bare)
         for claim in self.claims:
             for factor, levels in contrast_levels(claim).items():
                 for level in levels:
                     self.require_levels(f"claim '{claim.id}'", {factor: level})
         identifiers = [claim.id for claim in self.claims]
         if len(set(identifiers)) < len(identifiers):
-            raise ValueError("two claims have the same id")
+            raise Mistake("every claim must have an id of its own", identifiers, "Change one.")
         return self
 
     def require_levels(self, where: str, levels: Levels) -> None:
         """Check that each named factor and level is part of this study.
 
         Raises:
-            ValueError: one is not; the message suggests the nearest.
+            Mistake: one is not; the remedy suggests the nearest.
         """
         for factor, level in levels.items():
             if factor not in self.factors:
                 hint = suggest(factor, self.factors, "factors")
-                raise ValueError(
-                    f"{where} names the factor '{factor}', which does not vary. {hint}"
-                )
-            if level not in self.factors[factor]:
-                hint = suggest(level, self.factors[factor], "levels")
-                raise ValueError(f"{where} names the level {level!r} of '{factor}'. {hint}")
+                raise Mistake(f"{where} must name factors of the study", factor, hint)
+            levels = self.factors[factor]
+            if not any(same_level(level, known) for known in levels):
+                hint = suggest(level, levels, "levels")
+                raise Mistake(f"{where} must name a level that {factor} has", level, hint)
 
     def size(self) -> int:
         """The number of runs: cells × seeds."""
@@ -137,10 +142,7 @@ class Study(BaseModel):
         Raises:
             UserError: a level is out of range, or does not go with the others.
         """
-        try:
-            return Fields.model_validate({**self.fixed, **cell})
-        except ValidationError as error:
-            raise UserError(*explain(error, f"study '{self.name}'")) from None
+        return validated(Fields, {**self.fixed, **cell}, f"study '{self.name}'")
 
     def claims_digest(self) -> str:
         """A hash of the claims as written: a later change of them shows."""
@@ -159,36 +161,7 @@ class Study(BaseModel):
                     f"'{self.name}', in which they are a factor", "Leave --steps out.",
                 )  # fmt: skip
             data["fixed"] = {**self.fixed, "steps": steps}
-        changed: Self = validated(type(self), data, f"study '{self.name}'")
-        return changed
-
-
-def validated(model: Any, data: Any, where: str) -> Any:
-    """An instance of the model.
-
-    Raises:
-        UserError: the data do not fit; the message names the place, rule, value and remedy.
-    """
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        raise UserError(*explain(error, where)) from None
-
-
-def explain(error: ValidationError, where: str) -> tuple[str, str, str]:
-    """Rule, value received and remedy of the first thing wrong."""
-    first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"]) or "the study"
-    if first["type"] == "extra_forbidden":
-        word = first["loc"][-1]
-        return (
-            f"{where}: unknown key '{place}'", repr(first["input"])[:80],
-            suggest(word, Study.model_fields.keys() - {"name"}, "keys"),
-        )  # fmt: skip
-    message = first["msg"].removeprefix("Value error, ")
-    received = "nothing" if first["type"] == "missing" else repr(first["input"])[:80]
-    others = f" ({error.error_count() - 1} more below it)" if error.error_count() > 1 else ""
-    return f"{where}: {place}: {message.rstrip('.')}", received, f"Mend that entry{others}."
+        return validated(type(self), data, f"study '{self.name}'")
 
 
 def study_names() -> list[str]:
@@ -208,15 +181,20 @@ def load_study(name_or_path: str) -> Study:
     """
     path = Path(name_or_path)
     if path.suffix != ".toml" and name_or_path in study_names():
-        text = files("ablations").joinpath(f"{name_or_path}.toml").read_bytes()
-    elif path.suffix == ".toml" and path.is_file():
-        text = path.read_bytes()
+        return parse_study(
+            files("ablations").joinpath(f"{name_or_path}.toml").read_bytes(), path.stem
+        )
+    try:
+        if path.suffix == ".toml" and path.stat():
+            return parse_study(path.read_bytes(), path.stem)
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
+        reason = f"{name_or_path!r} ({getattr(error, 'strerror', None) or error})"
     else:
-        raise UserError(
-            "STUDY must be the name of a study or the path of a .toml file", repr(name_or_path),
-            suggest(name_or_path, study_names(), "studies"),
-        )  # fmt: skip
-    return parse_study(text, path.stem)
+        reason = repr(name_or_path)
+    raise UserError(
+        "STUDY must be the name of a study or the path of a .toml file", reason,
+        suggest(name_or_path.removesuffix(".toml"), study_names(), "studies"),
+    )  # fmt: skip
 
 
 def parse_study(text: bytes, name: str) -> Study:
@@ -225,37 +203,22 @@ def parse_study(text: bytes, name: str) -> Study:
     Raises:
         UserError: the bytes are no TOML, or do not validate.
     """
+    where = f"study '{name}'" if name.isprintable() else "the study"
     try:
         data = tomllib.loads(text.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(
-            f"study '{name}' must be TOML in UTF-8", str(error), "Mend the file at that place."
+            f"{where} must be TOML in UTF-8", error, "Mend the file at that place."
         ) from None
-    study: Study = validated(Study, {**data, "name": name}, f"study '{name}'")
+    if "name" in data:
+        raise UserError(f"{where}: unknown key: name", repr(data["name"])[:80],
+                        "A study is named by its file; leave it out.")  # fmt: skip
+    study = validated(Study, {**data, "name": name}, where)
+    variants: dict[Fields, Levels] = {}
     for cell in islice(study.cells(), LARGEST_GRID):
-        study.fields(cell)
+        twin = variants.setdefault(study.fields(cell), cell)
+        if twin is not cell:
+            raise UserError(f"{where}: variants must differ in what they train",
+                            f"{cell}, which is the same as {twin}",
+                            "Take out one of the levels.")  # fmt: skip
     return study
-
-
-def parse_levels(text: str, factors: dict[str, tuple[Level, ...]]) -> Levels:
-    """Levels written as "factor=level,factor=level", each level as in tables.
-
-    Raises:
-        UserError: a factor or level is not among those given.
-    """
-    levels: Levels = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        factor, _, written = (word.strip() for word in part.partition("="))
-        if factor not in factors:
-            raise UserError(
-                "a variant is written as factor=level,factor=level", repr(part),
-                suggest(factor, factors, "factors"),
-            )  # fmt: skip
-        known = {format_level(level): level for level in factors[factor]}
-        if written not in known:
-            raise UserError(
-                f"'{factor}' must have one of the study's levels", repr(written),
-                suggest(written, known, "levels"),
-            )  # fmt: skip
-        levels[factor] = known[written]
-    return levels

@@ -22,9 +22,10 @@ def command(
 ) -> None:  # fmt: skip
     """Write names with a trained network of STUDY: the baseline's, or another variant's."""
     from harness.errors import UserError
+    from harness.levels import parse_levels
     from harness.sampling import sample
     from harness.streams import stream
-    from harness.study import load_study, parse_levels
+    from harness.study import load_study
     from harness.tracking.stored import find_variant
 
     resolved = load_study(study)
