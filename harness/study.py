@@ -122,9 +122,8 @@ class Study(BaseModel):
             if factor not in self.factors:
                 hint = suggest(factor, self.factors, "factors")
                 raise Mistake(f"{where} must name factors of the study", factor, hint)
-            levels = self.factors[factor]
-            if not any(same_level(level, known) for known in levels):
-                hint = suggest(level, levels, "levels")
+            if not any(same_level(level, known) for known in self.factors[factor]):
+                hint = suggest(level, self.factors[factor], "levels")
                 raise Mistake(f"{where} must name a level that {factor} has", level, hint)
 
     def size(self) -> int:

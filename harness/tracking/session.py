@@ -11,7 +11,7 @@ from mlflow.entities import Run
 from harness.errors import UserError
 
 HELD = "session"  # the tag
-STALE = 90  # seconds without renewal after which a writer on another machine counts as gone
+STALE = 90  # seconds without renewal after which a writer counts as gone
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,14 @@ class Session:
         return json.dumps(asdict(self))
 
     def lives(self) -> bool:
-        """Whether another process is, as far as can be told, still at it."""
-        if self.host != socket.gethostname():
-            return time.time() - self.renewed < STALE
-        return self.pid != os.getpid() and process_exists(self.pid)
+        """Whether another process is, as far as can be told, still at it.
+
+        That its number is in use does not tell: a later process may have got it.
+        """
+        if time.time() - self.renewed > STALE:
+            return False
+        here = self.host == socket.gethostname()
+        return not here or (self.pid != os.getpid() and process_exists(self.pid))
 
 
 def renewed(parent: Run) -> float:

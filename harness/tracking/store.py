@@ -4,6 +4,7 @@ It cannot be reached now (`Unreachable`: nothing is lost, try again later), or t
 something (`UserError`). Nothing here waits longer than a few seconds.
 """
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ PROBE = 3  # seconds a server may take to say that it is well
 PAGE = 1000  # runs fetched at once
 LONGEST_ARTIFACT_URI = 200  # characters; PostgreSQL enforces it
 ARTIFACT_TAIL = 60  # characters that follow the artifact location: experiment, run, "artifacts"
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 REFUSALS = ("UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED", "PERMISSION_DENIED")
 
 
@@ -60,6 +62,8 @@ class Store:
         except MlflowException as error:
             self._translate(error)
         except (requests.RequestException, OSError) as error:
+            if getattr(error, "errno", None) in NO_ROOM:
+                raise _no_room(redacted(self.uri), one_line(error)) from None
             raise Unreachable(f"{redacted(self.uri)}: {one_line(error)}") from None
 
     def experiment(self, name: str) -> Experiment | None:
@@ -128,6 +132,8 @@ class Store:
                 "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, "
                 "or MLFLOW_TRACKING_TOKEN.",
             ) from None  # fmt: skip
+        if "disk is full" in text:
+            raise _no_room(redacted(self.uri), text) from None
         if "readonly database" in text:
             raise UserError(
                 "the MLflow database must be writable", redacted(self.uri),
@@ -162,6 +168,13 @@ def probe(uri: str) -> None:
             "a tracking URI must be the address of an MLflow server", redacted(uri),
             "Check address and port: what answers there is something else.",
         )  # fmt: skip
+
+
+def _no_room(store: str, how: str) -> UserError:
+    return UserError(
+        "the store needs room and permission to write", f"{how} ({store})",
+        "Mend that; then the same command goes on where it stopped.",
+    )  # fmt: skip
 
 
 def one_line(error: Exception) -> str:
