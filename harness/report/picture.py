@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.report.style import DPI, INK, PAPER
+from harness.report.style import BLUE, DPI, INK, PAPER
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -120,6 +120,7 @@ def inline(svg: bytes, alt: str) -> str:
     text = svg.decode()
     text = text[text.index("<svg") :].strip()
     text = re.sub(INK, "var(--ink)", text, flags=re.IGNORECASE)
+    text = re.sub(BLUE, "var(--blue)", text, flags=re.IGNORECASE)
     text = re.sub(PAPER, "var(--paper)", text, flags=re.IGNORECASE)
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterable
+from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
 STAMP = "stamp.json"
+CODE = ("report", "analysis", "history.py", "plan.py", "responses.py", "study.py")
 DRAWN_WITH = ("matplotlib", "seaborn", "jinja2", "pandas", "numpy", "scipy", "pillow")
 
 
@@ -19,15 +21,21 @@ def digest(parts: Iterable[tuple[str, bytes]]) -> str:
     return whole.hexdigest()
 
 
+@cache
+def code() -> str:
+    """A hash of the code that makes reports, as it is when first asked for."""
+    root = Path(__file__).parents[1]
+    parts = [path for name in CODE for path in (root / name, *(root / name).rglob("*"))]
+    return digest((path.relative_to(root).as_posix(), path.read_bytes())
+                  for path in parts if path.suffix in (".py", ".jinja"))  # fmt: skip
+
+
 def inputs(data: Path, formats: Iterable[str]) -> str:
     """A hash of all that a report depends on: its tables, formats, code, and packages."""
     packages = {name: version(name) for name in DRAWN_WITH}
-    made_with = json.dumps([sorted(formats), packages], sort_keys=True).encode()
-    root = Path(__file__).parents[1]
-    code = [(str(path.relative_to(root)), path.read_bytes()) for path in root.rglob("*")
-            if path.suffix in (".py", ".jinja")]  # fmt: skip
+    made_with = json.dumps([sorted(formats), packages, code()], sort_keys=True)
     tables = [(f"data/{path.name}", path.read_bytes()) for path in data.iterdir()]
-    return digest([("made with", made_with), *code, *tables])
+    return digest([("made with", made_with.encode()), *tables])
 
 
 def outputs(folder: Path, files: Iterable[str]) -> dict[str, str]:

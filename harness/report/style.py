@@ -7,8 +7,10 @@ INK = "#1b1f24"  # text, axes and lines of reference; the page's own ink replace
 PAPER = "#fdfdfc"  # the background; likewise
 FAINT = "#8a9099"
 
+BLUE = "#0072B2"  # too dark for a dark page, which has its own instead
+
 # Okabe & Ito's palette without black, the most distinguishable pairs first.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
+COLOURS = (BLUE, "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES: tuple[Any, ...] = ("-", (0, (4, 1.6)), (0, (1, 1.3)), (0, (6, 1.3, 1, 1.3)))
 
@@ -75,7 +77,8 @@ class Look:
 
 
 def ramp(count: int) -> list[str]:
-    """Colours for ordered things such as layers: viridis without its palest end, dark first."""
-    from matplotlib import colormaps, colors
+    """Colours for ordered things such as layers, from blue over green to orange."""
+    from matplotlib.colors import LinearSegmentedColormap, to_hex
 
-    return [colors.to_hex(colormaps["viridis"](0.88 * i / max(1, count - 1))) for i in range(count)]
+    ordered = LinearSegmentedColormap.from_list("ordered", [BLUE, "#009E73", "#E69F00"])
+    return [to_hex(ordered(i / max(1, count - 1))) for i in range(count)]

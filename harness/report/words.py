@@ -32,19 +32,24 @@ def measured(response: str, value: float) -> str:
     return f"{100 * value:.2f} %" if is_share(response) else number(value)
 
 
-def signed(value: float, response: str = "") -> str:
-    """A difference, with its sign; of shares in percentage points."""
-    text = (
-        number(100 * value, 2) + " pp" if is_share(response) and isfinite(value) else number(value)
-    )
-    return f"+{text}" if isfinite(value) and value > 0 else text
+def difference(response: str, value: float) -> str:
+    """A difference in a response, with its sign; of shares in percentage points."""
+    if not isfinite(value):
+        return NOTHING
+    text = f"{number(100 * value, 2)} pp" if is_share(response) else number(value)
+    return f"+{text}" if value > 0 else text
 
 
 def interval(low: float, high: float, response: str = "") -> str:
     """The ends of an interval."""
     if not (isfinite(low) and isfinite(high)):
         return NOTHING
-    return f"{measured(response, low)} to {measured(response, high)}"
+    return unbroken(f"{measured(response, low)} to {measured(response, high)}")
+
+
+def unbroken(text: str) -> str:
+    """The text, never to be broken over lines."""
+    return text.replace(" ", "\u00a0")
 
 
 def with_interval(response: str, mean: float, low: float, high: float) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 from harness.report.canvas import sheet
 from harness.report.source import Source, seeds_in_words
 from harness.report.style import COLOURS, INK, MARKERS, Look
-from harness.report.words import signed
+from harness.report.words import difference
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +37,8 @@ def alt(source: Source) -> str:
     table = source.attribution
     table = table[table["method"] == "shapley"]
     parts = [
-        f"{row['factor']}{' at ' * bool(row['stratum'])}{row['stratum']} {signed(row['estimate'])}"
+        f"{row['factor']}{' at ' * bool(row['stratum'])}{row['stratum']} "
+        f"{difference(source.primary, row['estimate'])}"
         for _, row in table.iterrows()
     ]
     return f"Shapley shares of the change in {source.primary_label}: {'; '.join(parts)}."

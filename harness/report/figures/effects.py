@@ -11,7 +11,7 @@ from harness.report.canvas import sheet
 from harness.report.facets import ordered_factor, varying
 from harness.report.source import SHOWN_KINDS, Source, seeds_in_words
 from harness.report.style import COLOURS, FAINT, INK
-from harness.report.words import interval, signed
+from harness.report.words import difference, interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,8 +44,9 @@ def alt(source: Source) -> str:
     """What it shows, in words."""
     main = source.effects[source.effects["kind"] == "main"]
     parts = [
-        f"{row['factor']} {row['level']} against {row['versus']}: {signed(row['estimate'])} "
-        f"({interval(row['low'], row['high'])})"
+        f"{row['factor']} {row['level']} against {row['versus']}: "
+        f"{difference(source.primary, row['estimate'])} "
+        f"({interval(row['low'], row['high'], source.primary)})"
         for _, row in main.iterrows()
     ]
     return f"Forest plot. Main effects on {source.primary_label}: {'; '.join(parts)}."

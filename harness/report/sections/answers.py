@@ -7,7 +7,7 @@ import pandas as pd
 
 from harness.report.document import Block, Paragraph, Section, Strong, Table, compact
 from harness.report.source import Source
-from harness.report.words import interval, measured, number, p_value, signed
+from harness.report.words import difference, interval, measured, number, p_value, unbroken
 
 if TYPE_CHECKING:
     from harness.report.sections import Pictures
@@ -47,15 +47,16 @@ def claims(source: Source) -> Section:
 
 def claim_row(row: pd.Series) -> tuple[str | Strong, ...]:
     """One claim."""
-    response = row["response"] if row["kind"] == "threshold" else ""
+    response, absolute = row["response"], row["kind"] == "threshold"
     side = {"lower": "<", "higher": ">", "within": "within ±"}[row["direction"]]
     ends = f"{interval(row['low'], row['high'], response)} ({100 * row['interval']:.1f} %)"
     remarks = "; ".join(part for part in (row["cell"], row["reason"], row["stamps"]) if part)
     needed = f"{row['n']} (needs {row['seeds_needed']})" if row["seeds_needed"] else str(row["n"])
-    show = measured(response, row["estimate"]) if response else signed(row["estimate"])
+    show = (measured if absolute else difference)(response, row["estimate"])
     return (
         row["says"], Strong(row["verdict"]), row["response"], show,
-        ends if pd.notna(row["low"]) else "–", f"{side} {measured(response, row['bound'])}",
+        ends if pd.notna(row["low"]) else "–",
+        unbroken(f"{side} {measured(response, row['bound'])}"),
         p_value(row["p_adjusted"]), needed, remarks,
     )  # fmt: skip
 
@@ -94,10 +95,11 @@ def _effects(title: str, table: pd.DataFrame, *, folded: bool) -> Table:
     rows = tuple(
         (
             f"{row['factor']}: {row['level']}{' − ' if row['versus'] else ''}{row['versus']}",
-            "" if row["kind"] == "main" else row["where"], signed(row["estimate"], row["response"]),
+            "" if row["kind"] == "main" else row["where"],
+            difference(row["response"], row["estimate"]),
             interval(row["low"], row["high"], row["response"]),
             number(row["effect_size"], 1), str(row["n"]), p_value(row["p_flip"]),
-            signed(row["rank_estimate"]),
+            difference("", row["rank_estimate"]),
             "; ".join(part for part in (row["conditional"], row["note"]) if part),
         )
         for _, row in table.iterrows()
@@ -114,7 +116,7 @@ def attribution(source: Source, pictures: "Pictures") -> Section:
         return Section("attribution", "Attribution", [])
     rows = tuple(
         (row["stratum"] or "–", row["factor"] or "baseline − bare", row["method"],
-         signed(row["estimate"], row["response"]),
+         difference(row["response"], row["estimate"]),
          interval(row["low"], row["high"], row["response"]), str(row["n"]), row["note"])
         for _, row in table.iterrows()
     )  # fmt: skip
@@ -134,7 +136,7 @@ def interactions(source: Source) -> Iterator[Table]:
     rows = tuple(
         (f"{row['factor']}: {row['level']} − {row['versus']}",
          f"{row['by']}: {row['by_level']} − {row['by_versus']}",
-         signed(row["estimate"], row["response"]),
+         difference(row["response"], row["estimate"]),
          interval(row["low"], row["high"], row["response"]), str(row["n"]), row["note"])
         for _, row in table.iterrows()
     )  # fmt: skip

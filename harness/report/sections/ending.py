@@ -53,7 +53,11 @@ def reproducibility(source: Source) -> Section:
         for column, name in columns.items()
     ]
     rows += [("claims digest", study.claims_digest()), ("seeds", ", ".join(map(str, study.seeds)))]
-    rows += [(name, value) for name, value in sorted(source.data.facts.items()) if value]
+    rows += [
+        (name, value)
+        for name, value in sorted(source.data.facts.items())
+        if value and name not in ("claims_digest", "digest", "commit")
+    ]
     seeds = ",".join(map(str, study.seeds))
     steps = f" --steps {study.fixed['steps']}" if "steps" in study.fixed else ""
     chosen = f"{study.name}{steps} --seeds {seeds}"

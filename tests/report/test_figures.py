@@ -1,0 +1,231 @@
+"""What is drawn is what the CSVs say: coordinates are read back from the figures."""
+
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from harness.analysis.frames import StudyData
+from harness.report.canvas import settings
+from harness.report.facets import cast, facets
+from harness.report.figures import NAMES, figure
+from harness.report.source import Source
+from harness.report.style import COLOURS
+from tests.report.conftest import SHAPES
+
+mpl.use("agg")
+
+
+@pytest.fixture(scope="module")
+def source(core_report: Path) -> Source:
+    return Source.load(core_report / "data")
+
+
+def read(core_report: Path, name: str) -> pd.DataFrame:
+    table = pd.read_csv(core_report / "data" / f"{name}.csv", keep_default_na=False, na_values=[""])
+    cells = pd.read_csv(core_report / "data" / "cells.csv", dtype="str")
+    if "cell" in table and table["cell"].dtype.kind == "i":
+        cells["cell"] = cells["cell"].astype("int64")
+        table = table.merge(cells, on="cell")
+    return table
+
+
+def drawn(source: Source, name: str) -> Figure:
+    with settings():
+        made = figure(name).draw(source)
+    assert isinstance(made, Figure)
+    return made
+
+
+def lines(ax: Axes, points: int) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
+    """Colour, dashes or not, x and y of each line of so many points."""
+    for line in ax.get_lines():
+        if len(line.get_xdata()) == points:
+            style = "solid" if line.get_linestyle() == "-" else "dashed"
+            yield (
+                str(line.get_color()),
+                style,
+                np.array(line.get_xdata()),
+                np.array(line.get_ydata()),
+            )
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "where", "x"),
+    [
+        ("dev_loss", "curves", "metric == 'eval/dev_loss'", "step"),
+        ("saturation_init", "layers", "quantity == 'saturation' and when == 'init'", "layer"),
+        ("saturation_final", "layers", "quantity == 'saturation' and when == 'final'", "layer"),
+        ("gradient_last", "layers", "quantity == 'gradient_std' and when == 'last'", "layer"),
+    ],
+)
+def test_lines_are_the_means_of_the_csv(
+    core_report: Path, source: Source, name: str, table: str, where: str, x: str
+) -> None:
+    rows = read(core_report, table).query(where)
+    axes = drawn(source, name).axes
+    places = list(product(("1", "0.1"), ("1", "5", "10")))
+    assert len(axes) == len(places)
+    for ax, (scale, depth) in zip(axes, places, strict=True):
+        assert ax.get_title(loc="left") == f"output_scale {scale}, depth {depth}"
+        panel = rows[(rows["output_scale"] == scale) & (rows["depth"] == depth)]
+        for i, norm in enumerate(("none", "batch")):
+            for init, style in (("naive", "solid"), ("kaiming", "dashed")):
+                cell = panel[(panel["norm"] == norm) & (panel["init"] == init)]
+                matching = [
+                    (xs, ys)
+                    for colour, dashes, xs, ys in lines(ax, len(cell))
+                    if (colour, dashes) == (COLOURS[i], style)
+                ]
+                assert len(matching) == 1
+                np.testing.assert_array_equal(matching[0][0], cell[x])
+                np.testing.assert_array_equal(matching[0][1], cell["mean"])
+
+
+def test_effects_are_those_of_the_csv(core_report: Path, source: Source) -> None:
+    effects = read(core_report, "effects")
+    (ax,) = drawn(source, "effects").axes
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    main = effects[effects["kind"] == "main"].set_index(["factor", "level", "versus"])
+    seen = 0
+    for row, label in enumerate(labels):
+        if label.startswith("with "):
+            continue
+        factor, _, pair = label.partition(": ")
+        level, _, versus = pair.partition(" − ")
+        effect = main.loc[(factor, level, versus)]
+        diamonds = [line for line in ax.get_lines() if line.get_marker() == "D"
+                    and line.get_ydata()[0] == row]  # fmt: skip
+        assert diamonds[0].get_xdata()[0] == pytest.approx(effect["estimate"], abs=1e-12)
+        ends = np.concatenate([c.get_segments()[0] for c in ax.collections
+                               if getattr(c, "get_segments", None)
+                               and c.get_segments()[0][0][1] == row])  # fmt: skip
+        assert sorted(ends[:, 0]) == pytest.approx([effect["low"], effect["high"]])
+        seen += 1
+    assert seen == len(main)
+
+
+def test_seeds_are_those_of_the_csv(core_report: Path, source: Source) -> None:
+    seeds = read(core_report, "effect_seeds")
+    effects = read(core_report, "effects")
+    (ax,) = drawn(source, "effects").axes
+    dots = sorted(float(x) for line in ax.get_lines() if line.get_marker() == "."
+                  for x in line.get_xdata())  # fmt: skip
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert len(dots) == 5 * len(labels)
+    shown = effects[(effects["kind"] == "main")]["id"]
+    for value in seeds[seeds["id"].isin(shown)]["value"]:
+        assert np.isclose(dots, value, rtol=0, atol=1e-12).any()
+
+
+def test_cells_of_the_interaction_grid_are_those_of_the_csv(
+    core_report: Path, source: Source
+) -> None:
+    means = read(core_report, "means").set_index("variant")
+    axes = drawn(source, "interaction").axes
+    for ax, scale in zip(axes, ("1", "0.1"), strict=True):
+        for i, norm in enumerate(("none", "batch")):
+            for init, style in (("naive", "solid"), ("kaiming", "dashed")):
+                names = [f"{norm}, {init}, output_scale {scale}, depth {d}" for d in (1, 5, 10)]
+                found = [ys for colour, dashes, _, ys in lines(ax, 3)
+                         if (colour, dashes) == (COLOURS[i], style)]  # fmt: skip
+                np.testing.assert_allclose(found[0], means.loc[names, "mean"], rtol=1e-12)
+
+
+def test_runs_stand_above_their_level(core_report: Path, source: Source) -> None:
+    runs = read(core_report, "runs")
+    axes = drawn(source, "final_loss").axes
+    levels = {"norm": ["none", "batch"], "init": ["naive", "kaiming"],
+              "output_scale": ["1", "0.1"], "depth": ["1", "5", "10"]}  # fmt: skip
+    for ax, (factor, names) in zip(axes, levels.items(), strict=True):
+        assert [label.get_text() for label in ax.get_xticklabels()] == names
+        points = np.concatenate([np.asarray(c.get_offsets()) for c in ax.collections
+                                 if len(c.get_offsets()) > 1])  # fmt: skip
+        for place, level in enumerate(names):
+            there = np.sort(points[points[:, 0] == place][:, 1])
+            values = runs.loc[runs[factor].astype(str) == level, "final/dev_loss"]
+            np.testing.assert_allclose(there, np.sort(values), rtol=1e-12)
+
+
+def test_attribution_is_that_of_the_csv(core_report: Path, source: Source) -> None:
+    shares = read(core_report, "attribution")
+    axes = drawn(source, "attribution").axes
+    for ax, depth in zip(axes, (1, 5, 10), strict=True):
+        assert ax.get_title(loc="left") == f"depth {depth}"
+        for i, method in enumerate(("add-one-in", "shapley", "leave-one-out")):
+            rows = shares[(shares["stratum"] == f"depth {depth}") & (shares["method"] == method)]
+            found = [np.array(line.get_xdata()) for line in ax.get_lines()
+                     if line.get_color() == COLOURS[i] and line.get_marker() in "os^"]  # fmt: skip
+            np.testing.assert_allclose(found[0], rows["estimate"], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("shape", ["core", "four factors", "some diverged", "bool and numbers"])
+def test_no_panel_is_empty_and_no_words_overlap(shape: str, name: str) -> None:
+    source = sources(shape)
+    with settings():
+        made = figure(name).draw(source)
+        if made is None:
+            return
+        made.canvas.draw()
+        boxes = []
+        for ax in made.axes:
+            assert ax.has_data() or ax.texts
+            words = [*ax.get_xticklabels(), *ax.get_yticklabels(), ax.xaxis.label, ax.yaxis.label,
+                     ax._left_title]  # type: ignore[attr-defined]  # fmt: skip
+            boxes += [
+                (word.get_text(), word.get_window_extent())
+                for word in words
+                if word.get_visible() and word.get_text() and in_view(ax, word)
+            ]
+        boxes += [(t.get_text(), t.get_window_extent())
+                  for legend in made.legends for t in legend.get_texts()]  # fmt: skip
+    for i, (first, one) in enumerate(boxes):
+        assert one.x0 >= -1
+        assert one.x1 <= made.bbox.x1 + 1
+        for second, other in boxes[i + 1 :]:
+            assert not one.padded(-1).overlaps(other.padded(-1)), (first, second)
+
+
+def in_view(ax: Axes, word: object) -> bool:
+    """Whether a tick's label belongs to a tick within the axes' limits."""
+    for axis, labels, limits in (
+        (0, ax.get_xticklabels(), sorted(ax.get_xlim())),
+        (1, ax.get_yticklabels(), sorted(ax.get_ylim())),
+    ):
+        if word in labels:
+            shown = ax.xaxis if axis == 0 else ax.yaxis
+            tick = shown.get_major_ticks()[labels.index(word)]
+            on = tick.label1.get_visible()
+            return on and limits[0] <= tick.get_loc() <= limits[1]  # type: ignore[no-any-return]
+    return True
+
+
+CACHE: dict[str, Source] = {}
+
+
+def sources(shape: str) -> Source:
+    if shape not in CACHE:
+        CACHE[shape] = Source(SHAPES[shape]())
+    return CACHE[shape]
+
+
+def test_every_variant_drawn_is_one_of_the_study(core: StudyData) -> None:
+    variants = set(core.variants())
+    shape = facets(core.study)
+    labels = [Source(core).label(cell) for panel in shape.panels for cell, _ in panel.cells]
+    assert sorted(labels) == sorted(variants)
+    assert set(cast(core.study)) <= variants
+
+
+def test_the_cast_is_the_baseline_each_single_change_and_the_bare_variant(core: StudyData) -> None:
+    assert list(cast(core.study).values()) == [
+        "baseline", "baseline with norm none", "baseline with init naive",
+        "baseline with output_scale 1", "bare",
+    ]  # fmt: skip

@@ -1,0 +1,163 @@
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from harness.analysis.frames import StudyData
+from harness.report import build
+from harness.report.document import Link
+from harness.report.links import compare_link, run_link
+from harness.report.markup import html_words, markdown_text, markdown_words
+from tests.report.made_up import ONE_FACTOR, made_up
+
+EVIL = "<script>alert(1)</script> | *a* _b_ [c](javascript:d) `e` $f$ \n# g & <img src=x>"
+ALWAYS = (
+    "bottom-line", "how-to-read", "caveats", "integrity", "claims", "effects", "accounting",
+    "curves", "saturation", "gradients", "updates", "histograms", "cells", "reproducibility",
+    "references",
+)  # fmt: skip
+VOID = {"meta", "link", "br", "img", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """The tags of a page, and whether they are well nested."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def page(folder: Path) -> Page:
+    return Page((folder / "index.html").read_text(encoding="utf-8"))
+
+
+def test_every_shape_of_study_has_every_section(any_report: Path) -> None:
+    headings = {attributes.get("id") for attributes in page(any_report).all("h2")}
+    assert set(ALWAYS) <= headings
+    text = (any_report / "report.md").read_text(encoding="utf-8")
+    assert "nan" not in re.sub(r"\(https?://[^)]*\)|`[^`]*`", "", text).lower().split()
+
+
+def test_every_figure_has_an_alternative_text_and_a_file(any_report: Path) -> None:
+    made = page(any_report)
+    drawn = [one for one in made.all("svg") if one.get("role") == "img"]
+    assert len(drawn) == len(made.all("figure"))
+    assert all(one["aria-label"] and "nan" not in one["aria-label"] for one in drawn)
+    pictures = re.findall(r"!\[(.+?)\]\((figures/\S+)\)", (any_report / "report.md").read_text())
+    assert len(pictures) == len(drawn)
+    assert all((any_report / path).is_file() for _, path in pictures)
+
+
+def test_identifiers_are_unique_and_links_within_the_report_lead_somewhere(
+    any_report: Path,
+) -> None:
+    made = page(any_report)
+    ids = [attributes["id"] for _, attributes in made.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for link in made.all("a"):
+        href = link["href"] or ""
+        if href.startswith("#"):
+            assert href[1:] in ids
+        elif not href.startswith("http"):
+            assert (any_report / href).exists()
+    used = {one.get("xlink:href", "")[1:] for one in made.all("use")}  # type: ignore[index]
+    assert used <= set(ids)
+
+
+def test_nothing_is_loaded_from_elsewhere(core_report: Path) -> None:
+    text = (core_report / "index.html").read_text(encoding="utf-8")
+    made = Page(text)
+    assert not made.all("script") + made.all("link") + made.all("img") + made.all("iframe")
+    assert "@import" not in text
+    assert not re.search(r"url\((?!#)", text)
+    assert "default-src 'none'" in text
+
+
+@pytest.fixture(scope="module")
+def evil(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    claims = [{"id": "evil", "says": EVIL, "kind": "threshold", "below": 3.0}]
+    data = made_up(ONE_FACTOR, name=EVIL, question=EVIL, note=EVIL, claims=claims)
+    runs = data.runs.assign(run_name=EVIL, versions=EVIL, device=EVIL, commit=EVIL)
+    facts = data.facts | {"corpus": EVIL, EVIL: EVIL}
+    return build(replace(data, runs=runs, facts=facts), tmp_path_factory.mktemp("evil")).folder
+
+
+def test_names_in_html_are_text(evil: Path) -> None:
+    made = page(evil)
+    assert not made.all("script") + made.all("img")
+    assert all(not (a["href"] or "").startswith("javascript") for a in made.all("a"))
+
+
+def test_names_in_markdown_are_text(evil: Path) -> None:
+    pytest.importorskip("markdown_it", reason="rich brings markdown-it")
+    from markdown_it import MarkdownIt
+
+    rendered = MarkdownIt("commonmark").enable("table").render((evil / "report.md").read_text())
+    without_code = re.sub(r"<pre>.*?</pre>", "", rendered, flags=re.DOTALL)
+    for tag in ("<script", '<img src="x', "<em>", "<h1>g", 'javascript:d"'):
+        assert tag not in without_code
+    assert without_code.count("<h1>") == 1
+
+
+@pytest.mark.parametrize("text", ["# a", "1. b", "- c", "> d", "a_b_c *d*", "0.384", "[a](b)"])
+def test_markdown_shows_text_as_it_is(text: str) -> None:
+    from markdown_it import MarkdownIt
+
+    rendered = MarkdownIt("commonmark").render(markdown_text(text))
+    assert rendered == f"<p>{text.replace('>', '&gt;')}</p>\n"
+
+
+def test_numbers_need_no_escape() -> None:
+    assert markdown_text("0.384") == "0.384"
+    assert markdown_text("−0.066 to −0.057 (95 %)") == "−0.066 to −0.057 (95 %)"
+
+
+def test_unsafe_addresses_are_no_links() -> None:
+    unsafe = Link("text", "javascript:alert(1)")
+    assert html_words(unsafe) == "text"
+    assert markdown_words(unsafe) == "text"
+
+
+def test_runs_are_linked_to_mlflow() -> None:
+    facts = {"tracking_uri": "http://127.0.0.1:5001", "experiment_id": "7"}
+    one = run_link(facts, "run", "abc")
+    assert isinstance(one, Link)
+    assert one.href == (
+        "http://127.0.0.1:5001/?workflowType=machine_learning#/experiments/7/runs/abc"
+    )
+    several = compare_link(facts, "cell", ["a", "b"])
+    assert isinstance(several, Link)
+    assert several.href.endswith(
+        "#/compare-runs?runs=%5B%22a%22%2C%22b%22%5D&experiments=%5B%227%22%5D"
+    )
+    assert run_link({"tracking_uri": "sqlite:///mlflow.db"}, "run", "abc") == "run"
+
+
+def test_refused_runs_give_a_report_without_contrasts(core: StudyData, tmp_path: Path) -> None:
+    swapped = core.runs.copy()
+    swapped.loc[0, "data_digest"] = "e" * 16
+    folder = build(replace(core, runs=swapped), tmp_path).folder
+    headings = {attributes.get("id") for attributes in page(folder).all("h2")}
+    assert "integrity" in headings
+    assert not {"claims", "effects", "attribution", "literature"} & headings
+    assert "Refused" in (folder / "report.md").read_text()
+    assert not (folder / "data" / "effects.csv").exists()
