@@ -116,7 +116,7 @@ def conclude(tally: Tally, runs: int, console: Console) -> int:
         console.print(f"{count} runs failed: {why.strip().splitlines()[-1]}", markup=False)
     if tally.undelivered:
         console.print(
-            f"{tally.undelivered} results wait on disk for the tracking server; when it is back, "
+            f"{tally.undelivered} results wait on disk for the store; when it answers again, "
             f"this delivers them: {again(sys.argv[1:])}", markup=False, soft_wrap=True,
         )  # fmt: skip
     if tally.interrupted:

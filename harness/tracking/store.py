@@ -132,8 +132,8 @@ class Store:
                 "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, "
                 "or MLFLOW_TRACKING_TOKEN.",
             ) from None  # fmt: skip
-        if "disk is full" in text:
-            raise _no_room(redacted(self.uri), text) from None
+        if "disk is full" in str(error):
+            raise _no_room(redacted(self.uri), "database or disk is full") from None
         if "readonly database" in text:
             raise UserError(
                 "the MLflow database must be writable", redacted(self.uri),
