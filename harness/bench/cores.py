@@ -42,10 +42,9 @@ def _work(pipe: Connection) -> None:
     import torch
 
     from harness.bench import ways
-    from harness.bench.rows import MEMBERS, SEED_NETWORK
 
     torch.set_num_threads(1)
-    step = ways.stacked(SEED_NETWORK, MEMBERS)
+    step = ways.stacked(ways.SEED_NETWORK, ways.MEMBERS)
     step()
     pipe.send("ready")
     while True:

@@ -8,10 +8,8 @@ import torch
 from harness.bench import ways
 from harness.bench.cores import both_over_one
 from harness.bench.timing import Measured, side_by_side
+from harness.bench.ways import MEMBERS, SEED_NETWORK
 from harness.fields import Fields
-
-MEMBERS = 12  # of the stacks timed here
-SEED_NETWORK = Fields.model_validate({})
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from harness.stack import Stack
 from harness.verify import textbook_step
 
 V = 27
+MEMBERS = 12  # of a stack, where nothing else is said
+SEED_NETWORK = Fields.model_validate({})
 BATCHES = 64  # different minibatches that are gone through
 
 
