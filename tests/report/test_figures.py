@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from harness.analysis.frames import StudyData
@@ -28,7 +29,10 @@ def source(core_report: Path) -> Source:
 
 
 def read(core_report: Path, name: str) -> pd.DataFrame:
-    table = pd.read_csv(core_report / "data" / f"{name}.csv", keep_default_na=False, na_values=[""])
+    table = pd.read_csv(
+        core_report / "data" / f"{name}.csv", keep_default_na=False, na_values=[""],
+        dtype=dict.fromkeys(("norm", "init", "output_scale", "depth"), "str"),
+    )  # fmt: skip
     cells = pd.read_csv(core_report / "data" / "cells.csv", dtype="str")
     if "cell" in table and table["cell"].dtype.kind == "i":
         cells["cell"] = cells["cell"].astype("int64")
@@ -46,7 +50,7 @@ def drawn(source: Source, name: str) -> Figure:
 def lines(ax: Axes, points: int) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
     """Colour, dashes or not, x and y of each line of so many points."""
     for line in ax.get_lines():
-        if len(line.get_xdata()) == points:
+        if len(line.get_xdata()) == points and line.get_linestyle() != "None":
             style = "solid" if line.get_linestyle() == "-" else "dashed"
             yield (
                 str(line.get_color()),
@@ -149,7 +153,7 @@ def test_runs_stand_above_their_level(core_report: Path, source: Source) -> None
                                  if len(c.get_offsets()) > 1])  # fmt: skip
         for place, level in enumerate(names):
             there = np.sort(points[points[:, 0] == place][:, 1])
-            values = runs.loc[runs[factor].astype(str) == level, "final/dev_loss"]
+            values = runs.loc[runs[factor] == level, "final/dev_loss"]
             np.testing.assert_allclose(there, np.sort(values), rtol=1e-12)
 
 
@@ -166,14 +170,14 @@ def test_attribution_is_that_of_the_csv(core_report: Path, source: Source) -> No
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("shape", ["core", "four factors", "some diverged", "bool and numbers"])
+@pytest.mark.parametrize("shape", ["core", "four factors", "some diverged"])
 def test_no_panel_is_empty_and_no_words_overlap(shape: str, name: str) -> None:
     source = sources(shape)
     with settings():
         made = figure(name).draw(source)
         if made is None:
             return
-        made.canvas.draw()
+        FigureCanvasAgg(made).draw()  # type: ignore[no-untyped-call]
         boxes = []
         for ax in made.axes:
             assert ax.has_data() or ax.texts
