@@ -9,7 +9,8 @@ from harness.claims import Claim, Interaction, contrast_levels
 
 ADAPTER: TypeAdapter[Claim] = TypeAdapter(Claim)
 LOWER: dict[str, Any] = {
-    "id": "a", "says": "s", "kind": "difference", "factor": "norm", "level": "batch", "versus": "none",
+    "id": "a", "says": "s", "kind": "difference", "factor": "norm", "level": "batch",
+    "versus": "none",
 }  # fmt: skip
 MORE = LOWER | {"kind": "interaction", "by": "depth", "at": [10, 1]}
 
