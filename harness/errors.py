@@ -21,7 +21,9 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         """The whole message."""
-        return f"{self.rule}; received {self.received}. {self.remedy}"
+        text = f"{self.rule}; received {self.received}. {self.remedy}"
+        # a terminal would obey control characters that come from a file or the command line
+        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 class Mistake(ValueError):  # noqa: N818 - told as a UserError

@@ -1,0 +1,54 @@
+"""The command line in this process, and an engine without processes: quick, and the same code."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from harness.commands import main
+from harness.corpus import Corpus
+from harness.engine import Ended, Task, TaskEvent
+from harness.trainer import train
+
+
+def ablate(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Exit code, output and errors of `ablate`."""
+    with patch.object(sys, "argv", ["ablate", *arguments]), pytest.raises(SystemExit) as left:
+        main()
+    output, errors = capsys.readouterr()
+    code = left.value.code
+    return code if isinstance(code, int) else 0, output, errors
+
+
+class Inline:
+    """An engine that trains one task after the other in this process, with many checkpoints."""
+
+    workers = 2
+
+    def __init__(self, every: int = 5) -> None:
+        self._every, self._asked = every, 0
+
+    def __call__(
+        self, tasks: Sequence[Task], corpus: Corpus, stopping: Callable[[], bool]
+    ) -> Iterator[TaskEvent]:
+        """As `Engine` says."""
+        for task in tasks:
+            if stopping():
+                return
+            for event in train(task.cohort, corpus, task.resume, self._wanted):
+                yield task, event
+            yield task, Ended()
+
+    def _wanted(self) -> bool:
+        self._asked += 1
+        return self._asked % self._every == 0
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder with its content."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b"a folder"
+        for path in sorted(folder.rglob("*"))
+    }

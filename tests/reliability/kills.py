@@ -1,0 +1,128 @@
+"""Kill a study's processes at random moments, again and again, and see what the store comes to."""
+
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+from collections import Counter
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.workspace import Workspace
+from tests.reliability.small import NAME, furnish, run, start, workers
+from tests.tracking.small import picture
+
+LONGEST = 240.0  # seconds that a session may take, whatever the machine is busy with
+
+
+@dataclass
+class Campaign:
+    """What a campaign of kills came to.
+
+    Attributes:
+        template: an empty MLflow store's file.
+        folder: where the campaign's own folders are made.
+        draw: draws victims and moments.
+        kills: who was killed how often: "coordinator" or "worker".
+        left: how often a coordinator's death left what: "checkpoints", "results", "half-written
+            files", "open runs".
+        studies: how many studies were brought to their end.
+        sessions: how many it took.
+    """
+
+    template: Path
+    folder: Path
+    draw: random.Random
+    kills: Counter[str] = field(default_factory=Counter)
+    left: Counter[str] = field(default_factory=Counter)
+    studies: int = 0
+    sessions: int = 0
+
+    def undisturbed(self) -> dict[str, Any]:
+        """The store of a study that nobody disturbs; also times what a session takes."""
+        place = self._furnish("undisturbed")
+        code, output = run(place)
+        assert code == 0, output
+        return picture(store(place), NAME)
+
+    def study(self, kills: int) -> Path:
+        """Bring one study to its end through up to so many kills; returns its folder."""
+        place = self._furnish(f"study-{self.studies}")
+        self.studies += 1
+        while self.kills.total() < kills:
+            code, output = self._session(place)
+            if code is not None:
+                assert code in (0, 1), output  # 1: a worker was killed too often for its runs
+                assert "Traceback" not in output, output
+            if code == 0:
+                return place
+        code, output = run(place)
+        assert code == 0, output
+        return place
+
+    def _furnish(self, name: str) -> Path:
+        place = furnish(self.folder / name)
+        shutil.copy(self.template, place / "mlflow.db")
+        return place
+
+    def _session(self, place: Path) -> tuple[int | None, str]:
+        """One session, disturbed; its exit code, or None where it was killed, and its output."""
+        self.sessions += 1
+        process = start(place)
+        try:
+            if self.draw.random() < 0.75:  # most of the time is imports; rather kill what follows
+                _wait_for_workers(process)
+            for _ in range(self.draw.choice((0, 0, 1, 2))):
+                self._kill_worker(process)
+            end = time.monotonic() + self.draw.choice((1.0, 4.0, 12.0)) * self.draw.random()
+            while process.poll() is None and time.monotonic() < end:
+                time.sleep(0.005)
+            if process.poll() is None and self.draw.random() < 0.9:
+                process.kill()
+                process.wait()
+                self.kills["coordinator"] += 1
+                self._note_what_is_left(place)
+                return None, ""
+            output, _ = process.communicate(timeout=LONGEST)
+            return process.returncode, output
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+    def _kill_worker(self, process: subprocess.Popen[str]) -> None:
+        time.sleep(self.draw.random() * self.draw.choice((0.5, 5.0)))
+        if process.poll() is None and (alive := workers(process.pid)):
+            with suppress(ProcessLookupError):
+                os.kill(self.draw.choice(alive), signal.SIGKILL)
+                self.kills["worker"] += 1
+
+    def _note_what_is_left(self, place: Path) -> None:
+        folder = Workspace.of(NAME, store(place), place).folder
+        with closing(sqlite3.connect(place / "mlflow.db")) as database:
+            (running,) = database.execute(
+                "SELECT count(*) FROM runs WHERE status = 'RUNNING' AND name NOT LIKE 'kept%'"
+            ).fetchone()
+        found = {
+            "checkpoints": list(folder.glob("checkpoints/[!.]*")),
+            "results": list(folder.glob("results/[!.]*")),
+            "half-written files": list(folder.glob("*/.*")),
+            "open runs": running,
+        }
+        self.left.update(what for what, there in found.items() if there)
+
+
+def store(place: Path) -> str:
+    """The tracking URI of a folder's store."""
+    return f"sqlite:///{place}/mlflow.db"
+
+
+def _wait_for_workers(process: subprocess.Popen[str]) -> None:
+    end = time.monotonic() + LONGEST
+    while process.poll() is None and time.monotonic() < end and not workers(process.pid):
+        time.sleep(0.01)

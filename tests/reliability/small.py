@@ -1,0 +1,82 @@
+"""A study of seconds, the command that runs it, and a picture of the store to compare."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+NAME = "kept"
+STUDY = """
+question = "Is anything lost?"
+seeds = 2
+[fixed]
+steps = {steps}
+width = 12
+depth = 2
+batch = 8
+[factors]
+norm = ["none", "batch"]
+lr = [0.1, 100000.0]
+[baseline]
+norm = "batch"
+lr = 0.1
+"""
+WORDS = "".join(
+    f"{a}{b}{c}\n" for a in "bdfgklmn" for b in "aeiou" for c in ("ra", "lo", "ni", "x")
+)
+
+
+def furnish(folder: Path, steps: int = 3000, **changes: str) -> Path:
+    """Put a study and its data into a folder; changes replace parts of the study's text."""
+    folder.mkdir(exist_ok=True)
+    text = STUDY.format(steps=steps)
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    (folder / f"{NAME}.toml").write_text(text)
+    (folder / "words.txt").write_text(WORDS)
+    return folder
+
+
+def command(*more: str) -> list[str]:
+    """Arguments of `ablate` that run the study in the current directory."""
+    return ["run", f"{NAME}.toml", "--data", "words.txt", "--workers", "2", *more]
+
+
+def start(
+    folder: Path, arguments: Sequence[str] = (), hurry: float = 0.05, insistence: float = 60.0
+) -> subprocess.Popen[str]:
+    """Start `ablate` in a folder, in a process group of its own, with a checkpoint every moment.
+
+    Args:
+        folder: the working directory.
+        arguments: of the command; by default they run the study.
+        hurry: seconds between checkpoints.
+        insistence: seconds for which deliveries are tried again at the end.
+    """
+    paths = (str(ROOT), os.environ.get("PYTHONPATH"))
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.reliability.hurried", str(hurry), str(insistence),
+         *(arguments or command())],
+        cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, process_group=0,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+             "PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
+    )  # fmt: skip
+
+
+def run(folder: Path, arguments: Sequence[str] = (), **settings: float) -> tuple[int, str]:
+    """Exit code and output of `ablate` in a folder."""
+    process = start(folder, arguments, **settings)
+    output, _ = process.communicate(timeout=240)
+    return process.returncode, output
+
+
+def workers(coordinator: int) -> list[int]:
+    """Process ids of a coordinator's workers."""
+    try:
+        children = Path(f"/proc/{coordinator}/task/{coordinator}/children").read_text().split()
+        return [int(child) for child in children
+                if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]  # fmt: skip
+    except OSError:  # it has just ended
+        return []
