@@ -5,6 +5,7 @@ from harness.records import Result
 from harness.responses import RESPONSES
 from harness.study import Study
 from harness.tracking.schema import DEFINITION, IS_SCHEMA, LONGEST_NAME, SCHEMA
+from harness.tracking.views import views
 
 # Okabe and Ito's palette without its black and its yellow, which vanish on dark and on light.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
@@ -73,6 +74,7 @@ def experiment_tags(study: Study) -> dict[str, str]:
         "mlflow.experiment.primaryMetric.greaterIsBetter": str(lower is False),
         "mlflow.note.content": experiment_note(study),
         "question": study.question,
+        **views(study),
     }
 
 

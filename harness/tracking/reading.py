@@ -51,15 +51,12 @@ def read_study(
         UserError: there is no such study in the store.
         Unreachable: the store does not answer.
     """
-    store, ledger = _existing(uri, name)
-    parent = _parent(ledger, name, steps, data_digest)
-    definition = read_definition(store, parent.info.run_id)
-    if definition is None:
-        raise _nothing(name, f"no definition of it in {redacted(store.uri)}")
-    study, corpus = definition
+    store, ledger = existing(uri, name)
+    parent = latest_parent(ledger, name, steps, data_digest)
+    study, corpus = definition_of(store, parent, name)
     study = study.override(seeds=seeds)
     planned = {run.key: run for run in expand(study, str(corpus["digest"]))}
-    runs = [run for run in _chosen(ledger) if run.data.tags["run_key"] in planned]
+    runs = [run for run in chosen(ledger) if run.data.tags["run_key"] in planned]
     return gather(
         study=study, facts=_facts(ledger, parent, corpus, len(runs)),
         runs=pd.DataFrame([_row(run, study) for run in runs]), **_tables(store, runs),
@@ -82,7 +79,13 @@ def ended_runs(uri: str | None, name: str) -> dict[str, Outcome]:
     return Ledger(store, experiment.experiment_id).ended() if experiment else {}
 
 
-def _existing(uri: str | None, name: str) -> tuple[Store, Ledger]:
+def existing(uri: str | None, name: str) -> tuple[Store, Ledger]:
+    """The store and a study's runs in it; creates nothing.
+
+    Raises:
+        UserError: there is no such store, or no such study in it.
+        Unreachable: the store does not answer.
+    """
     resolved = tracking_uri(uri)
     path = sqlite_path(resolved)
     if path is not None and not path.exists():
@@ -94,8 +97,14 @@ def _existing(uri: str | None, name: str) -> tuple[Store, Ledger]:
     return store, Ledger(store, experiment.experiment_id)
 
 
-def _parent(ledger: Ledger, name: str, steps: int | None, digest: str | None) -> StoredRun:
-    """The parent run of the making asked for: of several, the one written to last."""
+def latest_parent(
+    ledger: Ledger, name: str, steps: int | None = None, digest: str | None = None
+) -> StoredRun:
+    """The parent run of the making asked for: of several, the one written to last.
+
+    Raises:
+        UserError: there is none.
+    """
     wanted = {"steps": steps and str(steps), "data_digest": digest}
     parents = [
         run
@@ -108,14 +117,27 @@ def _parent(ledger: Ledger, name: str, steps: int | None, digest: str | None) ->
     return max(parents, key=renewed)
 
 
-def _chosen(ledger: Ledger) -> list[StoredRun]:
+def chosen(ledger: Ledger) -> list[StoredRun]:
     """One run a key: the oldest complete one, else the youngest."""
-    chosen: dict[str, StoredRun] = {}
+    by_key: dict[str, StoredRun] = {}
     for run in ledger.runs("run"):
         key = run.data.tags["run_key"]
-        if key not in chosen or not outcome_of(chosen[key]):
-            chosen[key] = run
-    return list(chosen.values())
+        if key not in by_key or not outcome_of(by_key[key]):
+            by_key[key] = run
+    return list(by_key.values())
+
+
+def definition_of(store: Store, parent: StoredRun, name: str) -> tuple[Study, Facts]:
+    """The study and the facts of its data, as its parent run holds them.
+
+    Raises:
+        UserError: they were never stored whole.
+        Unreachable: the store does not answer.
+    """
+    definition = read_definition(store, parent.info.run_id)
+    if definition is None:
+        raise _nothing(name, f"no definition of it in {redacted(store.uri)}")
+    return definition
 
 
 def _facts(ledger: Ledger, parent: StoredRun, corpus: Facts, count: int) -> dict[str, str]:
@@ -125,7 +147,7 @@ def _facts(ledger: Ledger, parent: StoredRun, corpus: Facts, count: int) -> dict
         "parent_run_id": parent.info.run_id,
         "tracking_uri": redacted(ledger.store.uri),
         "commit": parent.data.tags.get("mlflow.source.git.commit", ""),
-        "duplicates": str(len(ledger.runs("run")) - len(_chosen(ledger))),
+        "duplicates": str(len(ledger.runs("run")) - len(chosen(ledger))),
         "runs": str(count),
     }  # fmt: skip
 

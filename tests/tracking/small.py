@@ -50,7 +50,7 @@ def grid(asked: Study) -> list[Run]:
 def result(run: Run, stop: float = 1.0) -> Result:
     rng = np.random.default_rng(run.seed)
     weights = {"output.linear.weight": rng.standard_normal((8, 4)).astype(np.float32)}
-    facts: dict[str, str | int | float] = {"minibatches": "abc", "seconds": 1.5}
+    facts: dict[str, str | int | float] = {"minibatches": f"order {run.seed}", "seconds": 1.5}
     if stop < 1:
         facts |= {"diverged_step": 25, "diverged_cause": "loss"}
     return Result(
