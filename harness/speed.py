@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.files import write_atomically
 from harness.plan import Cohort, Run, cohort_cost, step_cost
 
-TYPICAL = 1.5e-5  # worker-seconds per million multiplications, where nothing is measured yet
+TYPICAL = 3.5e-5  # worker-seconds per million multiplications, where nothing is measured yet
 WARM_UP, TIMED = 20, 200  # steps of a calibration
 
 

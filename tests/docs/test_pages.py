@@ -1,0 +1,50 @@
+"""What the documentation says is so: its links lead somewhere, its reference is the code's."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from docs.generate import PAGE, reference
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    page
+    for page in (*ROOT.glob("*.md"), *ROOT.glob("*/*.md"), *ROOT.glob("reports/published/*/*.md"))
+    if ".venv" not in page.parts
+)
+LINK = re.compile(r"(?<!`)\[[^\]`]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files_that_are_there(page: Path) -> None:
+    for target in LINK.findall(page.read_text("utf-8")):
+        if not target.startswith(("http://", "https://", "mailto:")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_reference_is_what_the_code_says() -> None:
+    assert PAGE.read_text("utf-8") == reference(), "run: python -m docs.generate"
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "docs" / "tutorial.md"])
+def test_commands_and_targets_exist(page: Path) -> None:
+    from harness.commands import COMMANDS
+
+    text = page.read_text("utf-8")
+    for command in re.findall(r"(?:^|[`/ ])ablate ([a-z]+)", text):
+        assert command in COMMANDS, command
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_readme_tree_names_what_is_there() -> None:
+    tree = (ROOT / "README.md").read_text("utf-8").split("## What is where")[1].split("```")[1]
+    folder = ROOT
+    for line in tree.strip().splitlines():
+        names = re.match(r"\s*((?:[\w.]+/?\s)+)", line)
+        assert names, line
+        folder = folder if line.startswith(" ") else ROOT / names[1].split()[0]
+        for name in names[1].split():
+            assert (folder / name).exists() or (ROOT / name).exists(), f"{folder.name}: {name}"
