@@ -75,13 +75,13 @@ class Campaign:
         self.sessions += 1
         process = start(place)
         try:
-            if self.draw.random() < 0.75:  # most of the time is imports; rather kill what follows
-                _wait_for_workers(process)
-            for _ in range(self.draw.choice((0, 0, 1, 2))):
+            if self.draw.random() < 0.8:  # loading takes longest; rather kill what comes after it
+                _wait_for_training(process, place)
+            for _ in range(self.draw.choice((0, 1, 1, 2))):
                 self._kill_worker(process)
-            end = time.monotonic() + self.draw.choice((1.0, 4.0, 12.0)) * self.draw.random()
+            end = time.monotonic() + self.draw.choice((0.2, 1.0, 4.0)) * self.draw.random()
             while process.poll() is None and time.monotonic() < end:
-                time.sleep(0.005)
+                time.sleep(0.002)
             if process.poll() is None and self.draw.random() < 0.9:
                 process.kill()
                 process.wait()
@@ -96,14 +96,15 @@ class Campaign:
             process.communicate()
 
     def _kill_worker(self, process: subprocess.Popen[str]) -> None:
-        time.sleep(self.draw.random() * self.draw.choice((0.5, 5.0)))
-        if process.poll() is None and (alive := workers(process.pid)):
+        time.sleep(self.draw.random() * self.draw.choice((0.2, 1.0, 4.0)))
+        alive = workers(process.pid) if process.poll() is None else []
+        if alive:
             with suppress(ProcessLookupError):
                 os.kill(self.draw.choice(alive), signal.SIGKILL)
                 self.kills["worker"] += 1
 
     def _note_what_is_left(self, place: Path) -> None:
-        folder = Workspace.of(NAME, store(place), place).folder
+        folder = state(place)
         with closing(sqlite3.connect(place / "mlflow.db")) as database:
             (running,) = database.execute(
                 "SELECT count(*) FROM runs WHERE status = 'RUNNING' AND name NOT LIKE 'kept%'"
@@ -122,7 +123,16 @@ def store(place: Path) -> str:
     return f"sqlite:///{place}/mlflow.db"
 
 
-def _wait_for_workers(process: subprocess.Popen[str]) -> None:
-    end = time.monotonic() + LONGEST
-    while process.poll() is None and time.monotonic() < end and not workers(process.pid):
-        time.sleep(0.01)
+def state(place: Path) -> Path:
+    """Where the study keeps its state."""
+    return Workspace.of(NAME, store(place), place).folder
+
+
+def _wait_for_training(process: subprocess.Popen[str], place: Path) -> None:
+    """Wait until a checkpoint or a result is written."""
+    began, end = time.time(), time.monotonic() + LONGEST
+    while process.poll() is None and time.monotonic() < end:
+        with suppress(FileNotFoundError):
+            if any(path.stat().st_mtime > began for path in state(place).glob("*/*")):
+                return
+        time.sleep(0.005)

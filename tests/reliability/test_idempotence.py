@@ -1,0 +1,87 @@
+"""A run that has ended is never trained again; whatever defines a run makes a new one."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import harness.session
+from tests.reliability.inprocess import Inline, ablate
+from tests.reliability.small import NAME, STUDY, furnish
+from tests.tracking.small import children, picture
+
+RUN = ("run", f"{NAME}.toml", "--data", "words.txt")
+
+
+@pytest.fixture
+def place(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, where studies are trained in this process."""
+    furnish(tmp_path, steps=60)
+    shutil.copy(template, tmp_path / "mlflow.db")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr(harness.session, "LocalEngine", lambda _: Inline())
+    return tmp_path
+
+
+def test_a_second_run_trains_nothing_and_says_so(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said, _ = ablate(capsys, *RUN)
+    assert (code, said.splitlines()[-1]) == (0, "all 8 runs have ended, 8 of them now.")
+    before = picture(f"sqlite:///{place}/mlflow.db", NAME)
+    code, said, _ = ablate(capsys, *RUN)
+    assert (code, said.splitlines()[-1]) == (
+        0, "all 8 runs have ended already; nothing to train."
+    )  # fmt: skip
+    assert picture(f"sqlite:///{place}/mlflow.db", NAME) == before
+
+
+def test_a_finished_study_leaves_no_state_behind(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ablate(capsys, *RUN)
+    assert [path.name for path in (place / ".ablate").iterdir()] == ["speed.json"]
+
+
+def test_more_seeds_and_levels_train_only_what_is_missing(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ablate(capsys, *RUN)
+    first = {run.data.tags["run_key"]: run.info.run_id for run in stored(place)}
+    _, said, _ = ablate(capsys, *RUN, "--seeds", "2-3")
+    assert said.endswith("all 8 runs have ended, 4 of them now.\n")
+    wider = STUDY.format(steps=60).replace('["none", "batch"]', '["none", "batch", "layer"]')
+    (place / f"{NAME}.toml").write_text(wider)
+    _, said, _ = ablate(capsys, *RUN)
+    assert said.endswith("all 12 runs have ended, 4 of them now.\n")
+    now = {run.data.tags["run_key"]: run.info.run_id for run in stored(place)}
+    assert len(now) == 16
+    assert first.items() <= now.items()
+
+
+@pytest.mark.parametrize("change", [("width = 12", "width = 13"), ("batch = 8", "batch = 9")])
+def test_what_defines_a_run_makes_new_runs(
+    place: Path, capsys: pytest.CaptureFixture[str], change: tuple[str, str]
+) -> None:
+    ablate(capsys, *RUN)
+    (place / f"{NAME}.toml").write_text(STUDY.format(steps=60).replace(*change))
+    _, said, _ = ablate(capsys, *RUN)
+    assert said.endswith("all 8 runs have ended, 8 of them now.\n")
+    assert len({run.data.tags["run_key"] for run in stored(place)}) == 16
+
+
+def test_other_data_make_new_runs_and_workers_do_not(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ablate(capsys, *RUN)
+    (place / "more.txt").write_text((place / "words.txt").read_text() + "zora\n")
+    _, said, _ = ablate(capsys, *RUN[:2], "--data", "more.txt")
+    assert said.endswith("8 of them now.\n")
+    _, said, _ = ablate(capsys, *RUN, "--workers", "3")
+    assert said.endswith("nothing to train.\n")
+
+
+def stored(place: Path) -> list[Any]:
+    return children(f"sqlite:///{place}/mlflow.db", NAME)
