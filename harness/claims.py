@@ -64,6 +64,10 @@ class Difference(_Contrast):
     """The level's response is lower (or higher) than the other level's by more than the margin."""
 
     kind: Literal["difference"]
+    margin: float = Field(
+        DEFAULT_MARGIN,
+        description="δ, in the response's unit; below 0 the claim is: no worse than by so much",
+    )
     direction: Literal["lower", "higher"] = Field("lower", description="of level against versus")
 
 

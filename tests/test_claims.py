@@ -20,7 +20,8 @@ MORE = LOWER | {"kind": "interaction", "by": "depth", "at": [10, 1]}
     [
         (LOWER | {"versus": "batch"}, "are the same"),
         (LOWER | {"where": {"norm": "batch"}}, "must leave 'norm' out of"),
-        (LOWER | {"margin": -0.1}, "greater than or equal to 0"),
+        (LOWER | {"kind": "equivalence", "margin": -0.1}, "greater than or equal to 0"),
+        (MORE | {"margin": -0.1}, "greater than or equal to 0"),
         (LOWER | {"kind": "equivalence", "margin": 0}, "must have a margin above 0"),
         (LOWER | {"response": "final/dev_los"}, "Did you mean 'final/dev_loss'"),
         (LOWER | {"id": "Not A Name"}, "should match pattern"),

@@ -53,6 +53,9 @@ def shifted(amount: float, at: Levels | None = None, sd: float = 0.002) -> simul
         (LOWER, -0.001, "REFUTED"),  # lower, but by less than the margin
         (LOWER | {"direction": "higher"}, 0.1, "SUPPORTED"),
         (LOWER | {"direction": "higher"}, -0.1, "REFUTED"),
+        (LOWER | {"margin": -0.05}, 0.02, "SUPPORTED"),  # higher, but no worse than by so much
+        (LOWER | {"margin": -0.05}, 0.1, "REFUTED"),
+        (LOWER | {"direction": "higher", "margin": -0.05}, -0.02, "SUPPORTED"),
         (LOWER | {"over": "every"}, -0.1, "SUPPORTED"),
         (LOWER | {"over": "every"}, 0.1, "REFUTED"),
         (SAME, 0.001, "SUPPORTED"),
