@@ -19,6 +19,7 @@ from harness.tracking.uri import sqlite_path
 HOST = "127.0.0.1"
 PORT = 5055  # of `ablate ui`; not 5000, which macOS uses itself
 PATIENCE = 60  # seconds that the server may take to answer
+STOPS = (signal.SIGINT, signal.SIGTERM)
 GRACE = 5  # seconds that it may take to stop
 LIGHT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
@@ -108,10 +109,11 @@ def until_stopped() -> Iterator[None]:
     def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal's form
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in STOPS}
     try:
         yield
     except KeyboardInterrupt:
         pass
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
