@@ -163,4 +163,5 @@ def log_ticks(axis: Axis, *, thousands: bool = False) -> None:
 
 def mark_missing(ax: Axes, text: str) -> None:
     """Say in the plot why it shows nothing."""
+    ax.set(xticks=[], yticks=[])
     ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color=FAINT)

@@ -78,6 +78,7 @@ def draw_layers(ax: Axes, rows: pd.DataFrame, colours: list[str]) -> None:
     layers = list(rows.groupby("layer"))
     if not layers:
         mark_missing(ax, "diverged before")
+        return
     for i, (_, bins) in enumerate(layers):
         colour = colours[0] if i == 0 else colours[2] if i == len(layers) - 1 else colours[1]
         width = (bins["right"] - bins["left"]).to_numpy()
@@ -91,6 +92,8 @@ def finish(made: Sheet, x: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
     for ax in made.axes:
+        if not ax.has_data():
+            continue
         ax.locator_params(axis="y", nbins=3)
         ax.xaxis.set_major_locator(MaxNLocator(5))
         ax.set_ylim(bottom=0)

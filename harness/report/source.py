@@ -21,8 +21,6 @@ from harness.report.facets import label
 from harness.responses import RESPONSES
 from harness.study import Levels, Study, format_level
 
-SHOWN_KINDS = ("main", "within")
-
 
 @dataclass(frozen=True)
 class Source:
@@ -74,10 +72,15 @@ class Source:
         """Main, simple and other effects on the primary response."""
         return effects_table(self.data, self.primary)
 
+    @property
+    def shown_kinds(self) -> tuple[str, str]:
+        """Kinds of effects that are drawn: on average, and by the level of one other factor."""
+        return ("main", "within" if len(self.study.factors) > 2 else "simple")
+
     @cached_property
     def seeds(self) -> pd.DataFrame:
         """The effects that are drawn, seed by seed."""
-        return seeds_table(self.data, self.primary, SHOWN_KINDS)
+        return seeds_table(self.data, self.primary, self.shown_kinds)
 
     @cached_property
     def attribution(self) -> pd.DataFrame:

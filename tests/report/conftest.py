@@ -1,5 +1,7 @@
 """Reports built once, for the tests that only look at them."""
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,10 +28,22 @@ def core() -> StudyData:
 
 
 @pytest.fixture(scope="session")
-def core_report(core: StudyData, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(core, tmp_path_factory.mktemp("core")).folder
+def reports(core: StudyData, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Builds the report of a shape when it is first asked for."""
+
+    @cache
+    def built(shape: str) -> Path:
+        data = core if shape == "core" else SHAPES[shape]()
+        return build(data, tmp_path_factory.mktemp("report")).folder
+
+    return built
 
 
-@pytest.fixture(scope="session", params=list(SHAPES))
-def any_report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(SHAPES[request.param](), tmp_path_factory.mktemp("shape"), ("png",)).folder
+@pytest.fixture(scope="session")
+def core_report(reports: Callable[[str], Path]) -> Path:
+    return reports("core")
+
+
+@pytest.fixture(params=list(SHAPES))
+def any_report(request: pytest.FixtureRequest, reports: Callable[[str], Path]) -> Path:
+    return reports(request.param)

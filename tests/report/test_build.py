@@ -2,6 +2,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from harness.errors import UserError
 from harness.report import build
 from harness.report.figures import NAMES
 from harness.report.stamp import STAMP, is_current
-from tests.report.made_up import FOUR_FACTORS, ONE_FACTOR, made_up
+from tests.report.made_up import ONE_FACTOR, made_up
 
 LARGEST = 3_000_000  # bytes of a published report
 
@@ -137,9 +138,8 @@ def test_a_study_without_runs_is_refused(small: StudyData, tmp_path: Path) -> No
     assert not (tmp_path / "report").exists()
 
 
-def test_published_reports_stay_small(core_report: Path, tmp_path: Path) -> None:
-    four = build(made_up(FOUR_FACTORS), tmp_path).folder
-    for folder in (core_report, four):
+def test_published_reports_stay_small(reports: Callable[[str], Path]) -> None:
+    for folder in (reports("core"), reports("four factors")):
         assert sum(map(len, contents(folder).values())) < LARGEST
 
 

@@ -1,6 +1,7 @@
 """What is drawn is what the CSVs say: coordinates are read back from the figures."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -18,7 +19,6 @@ from harness.report.facets import cast, facets
 from harness.report.figures import NAMES, figure
 from harness.report.source import Source
 from harness.report.style import COLOURS
-from tests.report.conftest import SHAPES
 
 mpl.use("agg")
 
@@ -171,8 +171,10 @@ def test_attribution_is_that_of_the_csv(core_report: Path, source: Source) -> No
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("shape", ["core", "four factors", "some diverged"])
-def test_no_panel_is_empty_and_no_words_overlap(shape: str, name: str) -> None:
-    source = sources(shape)
+def test_no_panel_is_empty_and_no_words_overlap(
+    shape: str, name: str, reports: Callable[[str], Path]
+) -> None:
+    source = sources(reports(shape))
     with settings():
         made = figure(name).draw(source)
         if made is None:
@@ -211,13 +213,9 @@ def in_view(ax: Axes, word: object) -> bool:
     return True
 
 
-CACHE: dict[str, Source] = {}
-
-
-def sources(shape: str) -> Source:
-    if shape not in CACHE:
-        CACHE[shape] = Source(SHAPES[shape]())
-    return CACHE[shape]
+@cache
+def sources(folder: Path) -> Source:
+    return Source.load(folder / "data")
 
 
 def test_every_variant_drawn_is_one_of_the_study(core: StudyData) -> None:

@@ -108,7 +108,6 @@ def test_names_in_html_are_text(evil: Path) -> None:
 
 
 def test_names_in_markdown_are_text(evil: Path) -> None:
-    pytest.importorskip("markdown_it", reason="rich brings markdown-it")
     from markdown_it import MarkdownIt
 
     rendered = MarkdownIt("commonmark").enable("table").render((evil / "report.md").read_text())

@@ -28,8 +28,15 @@ def caption(source: Source) -> str:
         "to the baseline: added alone to the bare one (add-one-in), averaged over all orders of "
         "adding (Shapley; these sum to baseline − bare), and as the last one added "
         "(leave-one-out). Left of zero the part lowers it. Where the three differ, what a part "
-        f"is worth depends on the others. {seeds_in_words(source)}"
+        f"is worth depends on the others. {seeds_in_words(source)}{left_out(source)}"
     )
+
+
+def left_out(source: Source) -> str:
+    """What to say where there are too many strata to draw."""
+    if source.attribution["stratum"].nunique() <= MOST_STRATA:
+        return ""
+    return f" Drawn for the first {MOST_STRATA} strata; the table has all."
 
 
 def alt(source: Source) -> str:
@@ -48,9 +55,9 @@ def draw(source: Source) -> Figure | None:
     """One plot a stratum, one row a part."""
     table = source.attribution[source.attribution["method"].isin(METHODS)]
     strata = list(dict.fromkeys(table["stratum"]))[:MOST_STRATA]
-    if not strata or not table["estimate"].notna().any():
-        return None
     factors = list(dict.fromkeys(table["factor"]))
+    if len(factors) < 2 or not table["estimate"].notna().any():
+        return None  # a single part's share is its effect, which has its own figure
     key = [(name, Look(COLOURS[i], MARKERS[i], "none")) for i, name in enumerate(METHODS)]
     left = 0.35 + 0.075 * max(len(name) for name in factors)
     made = sheet(len(strata), min(3, len(strata)), height=0.3 + 0.42 * len(factors), left=left,

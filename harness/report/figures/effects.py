@@ -9,7 +9,7 @@ import pandas as pd
 from harness.claims import DEFAULT_MARGIN
 from harness.report.canvas import sheet
 from harness.report.facets import ordered_factor, varying
-from harness.report.source import SHOWN_KINDS, Source, seeds_in_words
+from harness.report.source import Source, seeds_in_words
 from harness.report.style import COLOURS, FAINT, INK
 from harness.report.words import difference, interval
 
@@ -54,7 +54,7 @@ def alt(source: Source) -> str:
 
 def rows_shown(source: Source) -> pd.DataFrame:
     """The effects drawn, in order: each main effect, then the same within other factors' levels."""
-    table = source.effects[source.effects["kind"].isin(SHOWN_KINDS)]
+    table = source.effects[source.effects["kind"].isin(source.shown_kinds)]
     stratum = ordered_factor(source.study)
     if stratum is not None and len(varying(source.study)) > 1:
         table = table[(table["factor"] != stratum) | (table["kind"] == "main")]
