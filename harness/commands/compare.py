@@ -47,7 +47,7 @@ def table(compared: "pd.DataFrame") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    from harness.report.words import interval, measured, signed
+    from harness.report.words import difference, interval, measured
 
     shown = Table("response", box=None, pad_edge=False)
     for name in ("A", "B", "B − A"):
@@ -60,7 +60,8 @@ def table(compared: "pd.DataFrame") -> "Table":
         response = row["response"]
         cells = [
             response, measured(response, row["first"]), measured(response, row["second"]),
-            signed(row["estimate"], response), interval(row["low"], row["high"]), str(row["n"]), row["note"],
+            difference(response, row["estimate"]), interval(row["low"], row["high"], response),
+            str(row["n"]), row["note"],
         ]  # fmt: skip
         shown.add_row(*(Text(cell) for cell in cells[: len(shown.columns)]))
     return shown

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "formats",
-    type=Formats(),
-    default=("png", "svg"),
+    default="png,svg",
     metavar="LIST",
     help="Formats of the figures' files, of png, svg, pdf; default: png,svg.",
 )
