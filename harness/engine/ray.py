@@ -159,11 +159,11 @@ class RayEngine:
         except exceptions.RayTaskError as error:
             raise UserError(
                 "every node of the cluster must have the harness and what it needs",
-                str(error).strip().splitlines()[-1],
+                _brief(error),
                 f"Install there what is installed here: {_said(versions())}.",
             ) from None
         except exceptions.RayError as error:
-            return [Ended(f"its worker was lost: {str(error).strip().splitlines()[0]}")]
+            return [Ended(f"its worker was lost: {_brief(error)}")]
         return events
 
     def _take(self, stream: Any, event: Event | Ended | UserError) -> Iterator[TaskEvent]:
@@ -209,6 +209,9 @@ def cluster(
     ray = _load(local=address is None)
     before = signal.getsignal(signal.SIGTERM)
     try:
+        ray._private.worker.print_to_stdstream = (
+            _silent  # reports of lost nodes: there is no setting
+        )
         context = _connect(ray, address, workers)
         signal.signal(signal.SIGTERM, before)  # Ray's would end the program without a checkpoint
         logs = Path(context.address_info["session_dir"]) / "logs"
@@ -221,6 +224,8 @@ def _load(*, local: bool) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if local:  # Ray reads it when it is imported; without it, Ray listens on all interfaces
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    else:  # a cluster that is there answers at once; Ray would try for five minutes
+        os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")
     try:
         return import_module("ray")
     except ImportError:
@@ -240,7 +245,7 @@ def _connect(ray: Any, address: str | None, workers: int | None) -> Any:
         return ray.init(address, **quiet)
     except (OSError, RuntimeError, ValueError) as error:
         raise UserError(
-            "a Ray cluster must answer", f"{address or 'local'}: {str(error).strip()}",
+            "a Ray cluster must answer", f"{address or 'local'}: {_brief(error)}",
             "Run this on a node of the cluster, with --address auto or HOST:PORT.",
         ) from None  # fmt: skip
 
@@ -353,6 +358,16 @@ def versions() -> Versions:
     for path in sorted(path for part in TRAINING for path in root.glob(part)):
         code.update(path.read_bytes())
     return found | {"harness": f"trainer {TRAINER}, code {code.hexdigest()[:8]}"}
+
+
+def _silent(data: object, ignore_prefix: bool) -> None:
+    """Takes the place of what prints Ray's reports on the terminal; its logs have them too."""
+
+
+def _brief(error: Exception) -> str:
+    """An error in one line; of a long one with a traceback only what it ends in."""
+    text = str(error).strip()
+    return text.splitlines()[-1].strip() if "Traceback" in text else " ".join(text.split())
 
 
 def _said(found: Versions) -> str:

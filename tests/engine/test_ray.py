@@ -1,0 +1,373 @@
+"""Studies on real Ray clusters of this machine: the same numbers, whatever dies or joins.
+
+Every program started here listens on the loopback interface only, and is stopped by its id.
+"""
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from harness.corpus import Corpus
+from harness.corpus.facts import corpus_facts
+from harness.engine import Engine, Task
+from harness.engine.local import LocalEngine
+from harness.engine.ray import cluster
+from harness.errors import UserError
+from harness.flow import Tally, run_study
+from harness.plan import Cohort, expand
+from harness.records import Checkpoint, Record
+from harness.study import Study
+from harness.tracking import Tracker
+from harness.tracking.uri import sqlite_uri
+from harness.workspace import Workspace
+
+pytestmark = [
+    pytest.mark.service,
+    pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed"),
+]
+
+STEPS = 20_000  # some seconds of training
+PAUSE = 0.3  # seconds between two checkpoints
+NODE = (  # `ray start`, but with the loopback address where it would look for this machine's own
+    "from ray._private import services; "
+    "services.node_ip_address_from_perspective = lambda *_: '127.0.0.1'; "
+    "from ray.scripts.scripts import main; main()"
+)
+ABLATE = (sys.executable, "-c", "from harness.commands import main; main()")
+WITHOUT_RAY = "import sys; sys.modules['ray'] = None; from harness.commands import main; main()"
+SAME = ("run_key", "variant", "outcome", "minibatches", "trainer", "versions", "data_digest")
+
+
+@pytest.fixture(autouse=True)
+def private(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clusters on the loopback address, with a token, whatever this machine has otherwise."""
+    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "5" * 64)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+
+
+@pytest.fixture
+def nodes() -> Iterator["Nodes"]:
+    with tempfile.TemporaryDirectory(prefix="ray-") as folder:  # short: Ray puts sockets into it
+        started = Nodes(Path(folder))
+        try:
+            yield started
+        finally:
+            for node in started.running:
+                kill(node)
+
+
+@dataclass
+class Nodes:
+    """Nodes of one cluster, each a session of processes."""
+
+    folder: Path
+    address: str = ""
+    running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def head(self, cpus: int) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.address = f"127.0.0.1:{port}"
+        self._start(f"--head --port={port} --num-cpus={cpus} --include-dashboard=false "
+                    f"--temp-dir={self.folder}")  # fmt: skip
+
+    def join(self, cpus: int) -> subprocess.Popen[bytes]:
+        return self._start(f"--address={self.address} --num-cpus={cpus}")
+
+    def _start(self, options: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", NODE, "start", "--block", "--disable-usage-stats"]
+        environment = {**os.environ, "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1"}
+        log = self.folder / f"node-{len(self.running)}.log"
+        with log.open("wb") as output:
+            node = subprocess.Popen(
+                [*command, *options.split()], stdout=output, stderr=output,
+                env=environment, start_new_session=True,
+            )  # fmt: skip
+        self.running.append(node)
+        wait_until(lambda: "Ray runtime started" in log.read_text() or node.poll() is not None, 60)
+        assert node.poll() is None, log.read_text()
+        return node
+
+
+def kill(node: subprocess.Popen[bytes]) -> None:
+    """Kill every process of a node at once."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                if os.getsid(int(entry.name)) == node.pid:
+                    os.kill(int(entry.name), signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+    node.wait()
+
+
+def wait_until(true: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.05)
+
+
+class Diary:
+    """Notes what comes of each task, and calls back after each event."""
+
+    def __init__(self, then: Callable[["Diary"], None] = lambda _: None) -> None:
+        self.checkpoints: dict[str, int] = {}
+        self.at_strike: dict[str, int] = {}
+        self.seen: set[tuple[object, ...]] = set()
+        self.repeated: dict[str, set[int]] = defaultdict(set)  # steps of each task, trained again
+        self._then = then
+
+    def plan(self, tasks: Sequence[Task]) -> None:
+        assert tasks
+
+    def follow(self, task: Task, event: object) -> None:
+        if isinstance(event, Checkpoint):
+            self.checkpoints[task.name] = event.step
+        if isinstance(event, Record):
+            measured = (event.key, event.step, *event.values.items())
+            if measured in self.seen:
+                self.repeated[task.name].add(event.step)
+            self.seen.add(measured)
+        self._then(self)
+
+
+def study(steps: int = STEPS) -> Study:
+    return Study.model_validate(
+        {
+            "name": "small",
+            "question": "?",
+            "seeds": 3,
+            "fixed": {"steps": steps, "depth": 2, "width": 20},
+            "factors": {"norm": ["none", "batch"], "lr": [0.1, 1e6]},
+            "baseline": {"norm": "batch", "lr": 0.1},
+        }
+    )
+
+
+def run(
+    folder: Path, corpus: Corpus, engine: Engine, workers: int, watch: Diary, asked: Study
+) -> Tally:
+    folder.mkdir()
+    uri, runs = sqlite_uri(folder / "mlflow.db"), expand(asked, corpus.digest)
+    facts = corpus_facts(corpus, 3)
+    with Tracker.open(uri, asked, facts, runs=runs, session="test") as tracker:
+        workspace = Workspace.of(asked.name, uri, folder)
+        return run_study(runs, corpus, tracker, workspace, engine, workers, watch, lambda: False)
+
+
+def stored(folder: Path) -> dict[str, object]:
+    """All that a store holds of a study's runs, by run key; times count from the run's start."""
+    with closing(sqlite3.connect(folder / "mlflow.db")) as database:
+        tags: dict[str, dict[str, str]] = defaultdict(dict)
+        for run_id, name, value in database.execute("SELECT run_uuid, key, value FROM tags"):
+            tags[run_id][name] = value
+        found: dict[str, object] = {}
+        for run_id, start, status, uri in database.execute(
+            "SELECT run_uuid, start_time, status, artifact_uri FROM runs"
+        ):
+            if tags[run_id]["ablate.kind"] != "run":
+                continue
+            metrics = database.execute(
+                "SELECT key, timestamp - ?, step, value, is_nan FROM metrics WHERE run_uuid = ?",
+                (start, run_id),
+            ).fetchall()
+            params = database.execute(
+                "SELECT key, value FROM params WHERE run_uuid = ?", (run_id,)
+            ).fetchall()
+            same = {name: tags[run_id].get(name) for name in SAME}
+            key = tags[run_id]["run_key"]
+            assert key not in found
+            found[key] = status, same, sorted(metrics), sorted(params), contents(Path(uri))
+    return found
+
+
+def contents(folder: Path) -> dict[str, str]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(f.relative_to(folder)): sha256(f.read_bytes()).hexdigest() for f in files}
+
+
+def test_a_killed_node_costs_the_work_since_the_last_checkpoint_and_changes_nothing(
+    nodes: Nodes, tmp_path: Path, tiny: Corpus, capfd: pytest.CaptureFixture[str]
+) -> None:
+    nodes.head(cpus=1)
+    victim = nodes.join(cpus=1)
+
+    def strike(diary: Diary) -> None:
+        if len(diary.checkpoints) == 2 and victim.poll() is None:  # one of each node
+            diary.at_strike = dict(diary.checkpoints)
+            kill(victim)
+
+    diary = Diary(strike)
+    with cluster(nodes.address, None, PAUSE) as engine:
+        assert (engine.cpus, engine.nodes, engine.workers) == (2, 2, 4)
+        tally = run(tmp_path / "ray", tiny, engine, engine.workers, diary, study())
+    assert victim.poll() is not None
+    assert not tally.failed
+    assert len(tally.trained) == 12
+    assert len(diary.repeated) <= 1  # the other node's task went on undisturbed
+    for task, steps in diary.repeated.items():
+        assert min(steps) + 1 >= diary.at_strike[task]
+    assert "raylet" not in "".join(capfd.readouterr())
+
+    run(tmp_path / "local", tiny, LocalEngine(1), 1, Diary(), study())
+    assert stored(tmp_path / "ray") == stored(tmp_path / "local")
+    assert len(stored(tmp_path / "local")) == 12
+
+
+def test_a_node_that_joins_is_used(nodes: Nodes, tiny: Corpus) -> None:
+    nodes.head(cpus=0)
+    with cluster(nodes.address, None) as engine:
+        assert engine.workers == 1
+        tasks = [Task("all", Cohort(tuple(expand(study(100), tiny.digest)[:2])))]
+        events = engine(tasks, tiny, lambda: False)
+        nodes.join(cpus=1)
+        assert sum(isinstance(event, Record) for _, event in events) > 0
+        assert engine.cpus == 1
+
+
+def test_a_worker_that_dies_again_and_again_fails_its_runs_only(
+    tmp_path: Path, tiny: Corpus
+) -> None:
+    def strike(_: Diary) -> None:
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdecimal() and b"ray::work" in read(entry / "cmdline"):
+                os.kill(int(entry.name), signal.SIGKILL)
+
+    with cluster(None, 1) as engine:
+        tally = run(tmp_path / "ray", tiny, engine, 1, Diary(strike), study(50_000))
+    assert len(tally.failed) == 12 - len(tally.trained)
+    assert all("its worker was lost" in why for why in tally.failed.values())
+
+
+def read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+@pytest.mark.parametrize("parts", [1, 5])
+def test_all_listen_on_loopback_and_come_to_the_local_engines_numbers(
+    parts: int, tmp_path: Path, tiny: Corpus
+) -> None:
+    with cluster(None, 2) as engine:
+        assert (engine.cpus, engine.nodes, engine.workers) == (2, 1, 2)
+        assert engine.logs.is_dir()
+        assert {host for host in listening() if not host.startswith("127.")} == set()
+        run(tmp_path / "ray", tiny, engine, parts, Diary(), study(300))
+    run(tmp_path / "local", tiny, LocalEngine(1), 1, Diary(), study(300))
+    assert stored(tmp_path / "ray") == stored(tmp_path / "local")
+
+
+def listening() -> set[str]:
+    """Addresses on which this session's processes listen."""
+    ours = {
+        os.readlink(handle)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdecimal() and same_session(int(entry.name))
+        for handle in (entry / "fd").iterdir()
+        if handle.is_symlink()
+    }
+    hosts = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            place, state, inode = (line.split()[column] for column in (1, 3, 9))
+            if state == "0A" and f"socket:[{inode}]" in ours:
+                last = bytes.fromhex(place.partition(":")[0])[-4:]  # of IPv6 the mapped IPv4
+                hosts.add(".".join(str(byte) for byte in reversed(last)))
+    return hosts
+
+
+def same_session(process: int) -> bool:
+    try:
+        return os.getsid(process) == os.getsid(0)
+    except ProcessLookupError:
+        return False
+
+
+def test_other_versions_on_a_node_are_refused_before_training(
+    tmp_path: Path, tiny: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "elsewhere" / "torch-9.9.dist-info"
+    other.mkdir(parents=True)
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 9.9\n")
+    monkeypatch.setenv("PYTHONPATH", str(other.parent))
+    diary = Diary()
+    with (
+        cluster(None, 1) as engine,
+        pytest.raises(UserError, match=r"torch 9\.9 on node .*, 2\.\S+ where the study is run"),
+    ):
+        run(tmp_path / "ray", tiny, engine, 1, diary, study(100))
+    assert not diary.seen
+
+
+@pytest.mark.parametrize(
+    ("address", "why"), [("127.0.0.1:1", "127.0.0.1:1"), ("ray://127.0.0.1:1", "the Ray client")]
+)
+def test_no_cluster_at_the_address_is_a_users_mistake(
+    address: str, why: str, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [*ABLATE, "run", "smoke", "--engine", "ray", "--address", address],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: a Ray cluster must answer; received ")
+    assert why in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_without_ray_the_extra_is_named_and_nothing_is_written(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WITHOUT_RAY, "run", "smoke", "--engine", "ray"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: the Ray engine needs Ray; received an environment without it. Install it: "
+        "pip install 'ablation-harness[ray]' (from a clone: pip install '.[ray]').\n"
+    )
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_saves_all_in_time_and_another_engine_goes_on(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    options = ["run", "smoke", "--steps", "20000", "--workers", "2"]
+    with subprocess.Popen(
+        [*ABLATE, *options, "--engine", "ray"], cwd=tmp_path, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ) as first:  # fmt: skip
+        assert first.stdout is not None
+        while not first.stdout.readline().startswith("training 8 runs"):
+            assert first.poll() is None
+        time.sleep(8)  # workers are under way
+        began = time.monotonic()
+        os.killpg(first.pid, number)  # as a terminal does
+        said = first.stdout.read()
+        assert first.wait() == 130, said
+        assert time.monotonic() - began < 5
+    assert said == "interrupted; all is saved, and the same command goes on from here.\n"
+    assert any((tmp_path / ".ablate").rglob("checkpoints/*.safetensors"))
+    second = subprocess.run([*ABLATE, *options], cwd=tmp_path, capture_output=True, text=True,
+                            check=False)  # fmt: skip
+    assert second.returncode == 0, second.stderr
+    assert "all 8 runs have ended" in second.stdout
