@@ -53,3 +53,14 @@ def study_options(command: Command) -> Command:
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+def cpu_only(ctx: click.Context, param: click.Parameter, value: str) -> None:  # noqa: ARG001
+    """Refuse every device but the CPU, plainly."""
+    from harness.errors import UserError
+
+    if value != "cpu":
+        raise UserError(
+            "runs are trained on the CPU, with every core; other devices are not supported yet",
+            f"--device {value}", "Leave --device out.",
+        )  # fmt: skip

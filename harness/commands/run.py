@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from harness.commands.options import study_options
+from harness.commands.options import cpu_only, study_options
 
 
 @click.command()
@@ -23,6 +23,9 @@ from harness.commands.options import study_options
     "--address",
     metavar="HOST:PORT",
     help="A running Ray cluster, or auto; default: RAY_ADDRESS, or one started for this command.",
+)
+@click.option(
+    "--device", default="cpu", expose_value=False, callback=cpu_only, help="Only cpu, so far."
 )
 @click.option("--yes", is_flag=True, help="Train a very large grid without asking.")
 @click.pass_obj
