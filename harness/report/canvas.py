@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.report.style import FAINT, INK, SETTINGS, WIDTH, Look
+from harness.report.style import FAINT, INK, PAPER, SETTINGS, WIDTH, Look
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -142,7 +142,7 @@ def reference(ax: Axes, value: float, text: str, *, vertical: bool = False) -> N
         ax.annotate(
             text, (1, value), xycoords=("axes fraction", "data"), xytext=(-2, 2),
             textcoords="offset points", ha="right", va="bottom", fontsize=7, color=INK,
-            bbox={"facecolor": "none", "edgecolor": "none", "pad": 0.5},
+            bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5, "alpha": 0.7},
         )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.analysis.frames import StudyData
+from harness.commands.ui import PORT
 from harness.report import build
 from harness.report.document import Link
 from harness.report.links import compare_link, run_link
@@ -148,7 +149,10 @@ def test_runs_are_linked_to_mlflow() -> None:
     assert several.href.endswith(
         "#/compare-runs?runs=%5B%22a%22%2C%22b%22%5D&experiments=%5B%227%22%5D"
     )
-    assert run_link({"tracking_uri": "sqlite:///mlflow.db"}, "run", "abc") == "run"
+    local = run_link({"tracking_uri": "sqlite:///mlflow.db", "experiment_id": "7"}, "run", "abc")
+    assert isinstance(local, Link)
+    assert local.href.startswith(f"http://127.0.0.1:{PORT}/")
+    assert run_link({}, "run", "abc") == "run"
 
 
 def test_refused_runs_give_a_report_without_contrasts(core: StudyData, tmp_path: Path) -> None:

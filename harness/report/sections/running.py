@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from harness.analysis.intervals import mean_intervals
-from harness.report.document import Block, Link, Section, Table, Words
+from harness.report.document import Block, Link, Paragraph, Section, Table, Words
 from harness.report.links import compare_link, run_link
 from harness.report.source import Source
 from harness.report.words import duration, label, measured, thousands, with_interval
@@ -71,7 +71,11 @@ def behaviour(pictures: "Pictures") -> Iterator[Section]:
 
 def cells(source: Source) -> Iterator[Section]:
     """Every cell, and every run, with their way into MLflow."""
-    yield Section("cells", "All cells", [cells_table(source), runs_table(source)])
+    words = (
+        "Variants and runs link to MLflow, where every curve, artifact and weight of theirs is; for "
+        f"a local store, first start its UI with: ablate ui {source.study.name}"
+    )
+    yield Section("cells", "All cells", [Paragraph(words), cells_table(source), runs_table(source)])
 
 
 def cells_table(source: Source) -> Table:
