@@ -141,7 +141,7 @@ def reference(ax: Axes, value: float, text: str, *, vertical: bool = False) -> N
     if text:
         ax.annotate(
             text, (1, value), xycoords=("axes fraction", "data"), xytext=(-2, 2),
-            textcoords="offset points", ha="right", va="bottom", fontsize=7, color=INK,
+            textcoords="offset points", ha="right", va="bottom", fontsize=7, color=INK, zorder=1.4,
             bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5, "alpha": 0.7},
         )  # fmt: skip
 

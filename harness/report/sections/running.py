@@ -72,7 +72,7 @@ def behaviour(pictures: "Pictures") -> Iterator[Section]:
 def cells(source: Source) -> Iterator[Section]:
     """Every cell, and every run, with their way into MLflow."""
     words = (
-        "Variants and runs link to MLflow, where every curve, artifact and weight of theirs is; for "
+        "Variants and runs link to MLflow, where all their curves, artifacts and weights are; for "
         f"a local store, first start its UI with: ablate ui {source.study.name}"
     )
     yield Section("cells", "All cells", [Paragraph(words), cells_table(source), runs_table(source)])
