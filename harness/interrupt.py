@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 INTERRUPTED = 130  # exit code, as shells have it
-GRACE = 4.0  # seconds for saving, whatever hangs
-REST = 0.7  # seconds for leaving after them
+GRACE = 3.8  # seconds for saving, whatever hangs
+REST = 0.6  # seconds for leaving after them
 GO_ON = "interrupted; all is saved, and the same command goes on from here."
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -52,7 +52,7 @@ def _overdue(number: int, frame: FrameType | None) -> None:
 
 
 def _leave(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signals' form
-    print(GO_ON, file=sys.stderr)
+    print(GO_ON, file=sys.stderr, flush=True)
     sys.exit(INTERRUPTED)
 
 

@@ -49,6 +49,7 @@ class Minibatches:
         self._chunk = np.stack([drawn[place] for place in self._place], axis=1)  # (CHUNK, K, B)
         self._drawn += CHUNK
 
-    def digest(self, k: int) -> str:
-        """A hash of a member's order so far: equal for paired runs of one length."""
+    def digest(self, k: int, steps: int) -> str:
+        """A hash of a member's order over so many steps: equal for paired runs of one length."""
+        self.at(steps - 1)  # who was resumed at the end has drawn none yet
         return self._hashes[self._place[k]].hexdigest()[:16]

@@ -74,6 +74,8 @@ def run_session(
         try:
             tracker = Tracker.open(uri, study, facts, runs=runs, session=uuid.uuid4().hex[:8])
         except Unreachable as error:
+            if stopping():
+                sys.exit(INTERRUPTED)
             raise UserError(
                 "the tracking server must answer before a study begins", str(error),
                 "Start it, or leave --tracking-uri out to use a local store.",

@@ -206,11 +206,11 @@ class Training:
         return MLP.restored(fields, self.corpus.vocabulary, self.stack.member_state(k))
 
     def _result(self, k: int, outcome: Any, samples: list[str], facts: dict[str, Any]) -> Result:
-        member = self.members[k]
+        member, steps = self.members[k], min(self.step + 1, self.fields.steps)
         return Result(
             key=member.run.key, outcome=outcome, history=member.history, samples=samples,
             weights={name: t.numpy() for name, t in self.stack.member_state(k).items()},
-            facts={"minibatches": self.minibatches.digest(k),
+            facts={"minibatches": self.minibatches.digest(k, steps),
                    "seconds": self.seconds / len(self.members), **facts},
         )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """The command line: one module a command, each parsing, calling one function, and echoing."""
 
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import click
 
 from harness.errors import UserError
-from harness.interrupt import leaving_at_once
+from harness.interrupt import INTERRUPTED, leaving_at_once
 
 COMMANDS = sorted(
     {path.stem for path in Path(__file__).parent.glob("*.py")} - {"__init__", "options"}
@@ -49,3 +50,8 @@ def main() -> None:
     except UserError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            sys.stdout.flush()
+            os._exit(INTERRUPTED)  # clearing torch and MLflow away would take seconds more
+        raise

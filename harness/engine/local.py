@@ -18,7 +18,7 @@ from harness.engine import CHECKPOINT_SECONDS, TRIES, Ended, Task, TaskEvent
 from harness.errors import UserError
 from harness.records import Checkpoint
 
-PATIENCE = 3.0  # seconds that a stopping worker has for its last checkpoint
+PATIENCE = 2.5  # seconds that a stopping worker has for its last checkpoint
 LOOK = 0.2  # seconds between two looks at whether to stop
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 

@@ -11,7 +11,7 @@ def test_equal_seeds_see_equal_minibatches_and_others_do_not() -> None:
         first, other, same = minibatches.at(step)
         assert np.array_equal(first, same)
         assert not np.array_equal(first, other)
-    assert minibatches.digest(0) == minibatches.digest(2) != minibatches.digest(1)
+    assert minibatches.digest(0, 1) == minibatches.digest(2, 1) != minibatches.digest(1, 1)
 
 
 def test_a_seed_does_not_depend_on_its_company_or_on_where_one_begins() -> None:
@@ -20,7 +20,7 @@ def test_a_seed_does_not_depend_on_its_company_or_on_where_one_begins() -> None:
     for earlier in range(step):
         together.at(earlier)
     assert np.array_equal(alone.at(step)[0], together.at(step)[1])
-    assert alone.digest(0) == together.digest(1)
+    assert alone.digest(0, 1) == together.digest(1, 1)
 
 
 def test_every_example_can_be_drawn() -> None:

@@ -1,0 +1,47 @@
+"""A longer campaign of kills: python -m tests.campaign [--kills N] [--seed N]
+
+Prints what was killed, what the kills left behind, and whether every store came to be that of an
+undisturbed study.
+"""
+
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import click
+
+from harness.tracking.database import create
+from tests.reliability.kills import Campaign, store
+from tests.reliability.small import NAME
+from tests.tracking.small import picture
+
+
+@click.command()
+@click.option("--kills", default=200, show_default=True, help="How many kills.")
+@click.option("--seed", default=1, show_default=True, help="Of victims and moments.")
+def main(kills: int, seed: int) -> None:
+    """Kill studies at random moments, and compare what they come to."""
+    with tempfile.TemporaryDirectory(prefix="ablate-campaign-") as folder:
+        template = Path(folder) / "template.db"
+        create(template)
+        campaign = Campaign(template, Path(folder), random.Random(seed))  # noqa: S311 - no secret
+        began = time.monotonic()
+        expected = campaign.undisturbed()
+        equal = 0
+        while campaign.kills.total() < kills:
+            place = campaign.study(kills)
+            equal += picture(store(place), NAME) == expected
+            click.echo(
+                f"{campaign.kills.total()} of {kills} kills, {equal} of {campaign.studies} studies "
+                f"equal to the undisturbed one, {time.monotonic() - began:.0f} s"
+            )
+    for title, counts in (("killed", campaign.kills), ("left by a coordinator", campaign.left)):
+        click.echo(f"{title}: " + ", ".join(f"{n} × {what}" for what, n in counts.most_common()))
+    click.echo(f"sessions: {campaign.sessions}")
+    sys.exit(equal < campaign.studies)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,200 @@
+"""Damaged, foreign and half-written state: set aside, said, and trained anew to the same end."""
+
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import harness.session
+from harness.workspace import Workspace
+from tests.reliability.inprocess import Inline, ablate
+from tests.reliability.kills import state, store
+from tests.reliability.small import NAME, furnish
+from tests.tracking.small import picture
+
+STEPS = 400
+RUN = ("run", f"{NAME}.toml", "--data", "words.txt")
+
+
+class Power(BaseException):
+    """Stands for a power cut."""
+
+
+class Failing(Inline):
+    """An engine whose power fails after so many events."""
+
+    def __init__(self, events: int) -> None:
+        super().__init__(every=1)
+        self._left = events
+
+    def __call__(self, *arguments: Any) -> Iterator[Any]:
+        for event in super().__call__(*arguments):
+            self._left -= 1
+            if not self._left:
+                raise Power
+            yield event
+
+
+@pytest.fixture
+def place(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, where studies are trained in this process."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr(harness.session, "LocalEngine", lambda _: Inline())
+    furnish(tmp_path, steps=STEPS)
+    shutil.copy(template, tmp_path / "mlflow.db")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def expected(
+    place: Path, template: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> dict[str, Any]:
+    """The store of an undisturbed study."""
+    other = furnish(place / "undisturbed", steps=STEPS)
+    shutil.copy(template, other / "mlflow.db")
+    with monkeypatch.context() as there:
+        there.chdir(other)
+        assert ablate(capsys, *RUN)[0] == 0
+    return picture(store(other), NAME)
+
+
+def break_off(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], events: int = 60
+) -> None:
+    """Begin the study, and leave it as a power cut does."""
+    with monkeypatch.context() as now:
+        now.setattr(harness.session, "LocalEngine", lambda _: Failing(events))
+        with pytest.raises(Power):
+            ablate(capsys, *RUN)
+
+
+def finished(place: Path, capsys: pytest.CaptureFixture[str], expected: dict[str, Any]) -> None:
+    code, _, errors = ablate(capsys, *RUN)
+    assert (code, errors) == (0, "")
+    assert picture(store(place), NAME) == expected
+
+
+@pytest.mark.parametrize("events", [1, 122, 265])
+def test_a_study_broken_off_anywhere_ends_as_if_undisturbed(
+    place: Path, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str], events: int,
+) -> None:  # fmt: skip
+    break_off(monkeypatch, capsys, events)
+    finished(place, capsys, expected)
+
+
+@pytest.mark.parametrize("harm", ["cut", "flipped", "foreign", "empty"])
+def test_a_damaged_checkpoint_is_set_aside_and_said(
+    place: Path, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, harm: str,
+) -> None:  # fmt: skip
+    break_off(monkeypatch, capsys)
+    (path,) = state(place).glob("checkpoints/*")
+    whole = path.read_bytes()
+    path.write_bytes(
+        {"cut": whole[:-1], "flipped": whole[:99] + bytes([whole[99] ^ 1]) + whole[100:],
+         "foreign": b"\x80\x04cos\nsystem\n(S'false'\ntR.", "empty": b""}[harm]
+    )  # fmt: skip
+    finished(place, capsys, expected)
+    assert "is damaged and set aside; its runs start anew: its checksum does not fit" in caplog.text
+    assert [kept.suffix for kept in state(place).glob("checkpoints/*")] == [".damaged"]
+
+
+def test_a_whole_checkpoint_of_other_runs_is_left_alone(
+    place: Path, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    with monkeypatch.context() as now:
+        now.setattr(sys, "argv", [])
+        (place / f"{NAME}.toml").write_text(
+            (place / f"{NAME}.toml").read_text().replace("width = 12", "width = 13")
+        )
+        break_off(monkeypatch, capsys)
+        furnish(place, steps=STEPS)
+    (path,) = state(place).glob("checkpoints/*")
+    before = path.read_bytes()
+    assert ablate(capsys, *RUN)[0] == 0
+    assert path.read_bytes() == before
+    undisturbed = picture(store(place), NAME)
+    assert {key: undisturbed[key] for key in expected if "/" not in key} == {
+        key: value for key, value in expected.items() if "/" not in key
+    }
+
+
+def test_results_wait_for_a_session_that_asks_for_their_runs(
+    place: Path, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    with monkeypatch.context() as now:
+        now.setattr("harness.delivery.Delivery.attempt", lambda _: None)
+        now.setattr("harness.delivery.INSISTENCE", 0.0)
+        code, said, _ = ablate(capsys, *RUN)
+    assert code == 1
+    assert (
+        "8 results wait on disk for the store; when it answers again, this delivers them: " in said
+    )
+    assert said.endswith(f"ablate {' '.join(RUN)}\n")
+    code, said, _ = ablate(capsys, *RUN, "--seeds", "1")
+    assert (code, len(list(state(place).glob("results/*")))) == (0, 4)
+    assert said.endswith("all 4 runs have ended already; nothing to train.\n")
+    code, said, _ = ablate(capsys, *RUN)
+    assert said.endswith("all 8 runs have ended already; nothing to train.\n")
+    now_there = picture(store(place), NAME)
+    assert {key: run["metrics"] for key, run in now_there.items()} == {
+        key: run["metrics"] for key, run in expected.items()
+    }
+
+
+def test_a_damaged_result_is_trained_anew(
+    place: Path, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    with monkeypatch.context() as now:
+        now.setattr("harness.delivery.Delivery.attempt", lambda _: None)
+        now.setattr("harness.delivery.INSISTENCE", 0.0)
+        ablate(capsys, *RUN)
+    first, second, third, *_ = sorted(state(place).glob("results/*"))
+    first.write_bytes(first.read_bytes()[:-1])
+    second.write_bytes(third.read_bytes())
+    finished(place, capsys, expected)
+    assert "its checksum does not fit" in caplog.text
+    assert f"it is the result of another run, {third.stem}" in caplog.text
+
+
+def test_what_was_half_written_is_swept_up(tmp_path: Path) -> None:
+    workspace = Workspace.of("any", "sqlite:////x", tmp_path)
+    (workspace.folder / "results").mkdir(parents=True)
+    (workspace.folder / "results" / ".a.safetensors.0123").write_bytes(b"half")
+    with workspace.locked():
+        assert not list(workspace.folder.glob("results/*"))
+    assert not (tmp_path / ".ablate").exists()
+
+
+def test_a_second_coordinator_is_told_of_the_first(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = (
+        "import sys; from pathlib import Path; from tests.reliability.kills import *\n"
+        f"with Workspace.of(NAME, {store(place)!r}, Path({str(place)!r})).locked():\n"
+        "    print('locked', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        cwd=Path(__file__).parents[2],
+    ) as first:  # fmt: skip
+        assert first.stdout is not None
+        assert first.stdout.readline() == "locked\n"
+        code, _, errors = ablate(capsys, *RUN)
+        first.kill()
+    assert code == 2
+    assert errors.startswith(
+        "error: one coordinator at a time runs a study on a local store; received one that is "
+        f"running: host {socket.gethostname()}, pid {first.pid}, since 20"
+    )
+    assert ablate(capsys, *RUN)[0] == 0
