@@ -23,7 +23,7 @@ class UserError(Exception):
         """The whole message."""
         text = f"{self.rule}; received {self.received}. {self.remedy}"
         # a terminal would obey control characters that come from a file or the command line
-        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+        return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 class Mistake(ValueError):  # noqa: N818 - told as a UserError

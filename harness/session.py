@@ -75,7 +75,8 @@ def run_session(
             tracker = Tracker.open(uri, study, facts, runs=runs, session=uuid.uuid4().hex[:8])
         except Unreachable as error:
             if stopping():
-                sys.exit(INTERRUPTED)
+                console.print(GO_ON)
+                return INTERRUPTED
             raise UserError(
                 "the tracking server must answer before a study begins", str(error),
                 "Start it, or leave --tracking-uri out to use a local store.",

@@ -31,7 +31,7 @@ class Study(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    name: Text = Field("", description="the file's name; not written in the file")
+    name: str = Field("", description="the file's name; not written in the file")
     question: Text = Field(min_length=1, max_length=500, description="what the study asks")
     note: Text = Field("", max_length=4000, description="what a reader should know beforehand")
     seeds: tuple[StrictInt, ...] = Field(
@@ -47,8 +47,10 @@ class Study(BaseModel):
     @field_validator("name")
     @classmethod
     def _fit_for_a_folder(cls, value: str) -> str:
-        if len(value) > LONGEST_NAME or value.startswith("."):
-            raise ValueError(f"must have at most {LONGEST_NAME} characters and no dot at its start")
+        if len(value) > LONGEST_NAME or value.startswith(".") or not value.isprintable():
+            raise ValueError(
+                f"must have at most {LONGEST_NAME} characters, all printable, and no dot at its start"
+            )
         return value
 
     @field_validator("seeds", mode="before")

@@ -123,9 +123,9 @@ def store(place: Path) -> str:
     return f"sqlite:///{place}/mlflow.db"
 
 
-def state(place: Path) -> Path:
-    """Where the study keeps its state."""
-    return Workspace.of(NAME, store(place), place).folder
+def state(place: Path, uri: str | None = None) -> Path:
+    """Where the study keeps its state: for the folder's own store, or another."""
+    return Workspace.of(NAME, uri or store(place), place).folder
 
 
 def _wait_for_training(process: subprocess.Popen[str], place: Path) -> None:

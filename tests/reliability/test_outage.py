@@ -1,0 +1,128 @@
+"""A tracking server that goes away: training goes on, and all arrives exactly once."""
+
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from tests.reliability.kills import state
+from tests.reliability.server import Server
+from tests.reliability.small import NAME, command, furnish, run, start, workers
+from tests.tracking.small import picture
+
+pytestmark = [pytest.mark.service, pytest.mark.timeout(900)]
+
+STEPS = 6000
+
+
+@pytest.fixture(scope="module")
+def expected(template: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The runs of an undisturbed study in a local store."""
+    place = furnish(tmp_path_factory.mktemp("undisturbed"), STEPS)
+    shutil.copy(template, place / "mlflow.db")
+    code, output = run(place)
+    assert code == 0, output
+    return comparable(f"sqlite:///{place}/mlflow.db")
+
+
+@pytest.fixture
+def server(template: Path, tmp_path: Path) -> Iterator[Server]:
+    (tmp_path / "server").mkdir()
+    shutil.copy(template, tmp_path / "server" / "mlflow.db")
+    made = Server(tmp_path / "server")
+    made.start()
+    yield made
+    made.stop()
+
+
+def comparable(uri: str) -> dict[str, Any]:
+    """The picture of a store without artifacts, which a server keeps elsewhere."""
+    return {
+        key: {part: value for part, value in run.items() if part != "artifacts"}
+        for key, run in picture(uri, NAME).items()
+    }
+
+
+def waiting(place: Path, server: Server) -> int:
+    """How many results wait on disk."""
+    return len(list(state(place, server.uri).glob("results/[!.]*")))
+
+
+def asked(server: Server) -> list[str]:
+    return ["--tracking-uri", server.uri, *command()]
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["refuses", "hangs"])
+def test_a_server_that_comes_back_gets_everything_once(
+    server: Server, tmp_path: Path, expected: dict[str, Any], how: signal.Signals
+) -> None:
+    place = furnish(tmp_path / "place", STEPS)
+    process = start(place, asked(server), insistence=200.0)
+    wait(lambda: bool(workers(process.pid)))
+    time.sleep(1)
+    server.stop(how)
+    wait(lambda: waiting(place, server) == 8)
+    server.start() if how == signal.SIGKILL else server.go_on()
+    output, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, output
+    assert output.endswith("all 8 runs have ended, 8 of them now.\n")
+    assert comparable(server.uri) == expected
+    assert deleted(server) == []
+
+
+def test_a_server_that_stays_away_gets_everything_later(
+    server: Server, tmp_path: Path, expected: dict[str, Any]
+) -> None:
+    place = furnish(tmp_path / "place", STEPS)
+    process = start(place, asked(server), insistence=3.0)
+    wait(lambda: bool(workers(process.pid)))
+    server.stop()
+    output, _ = process.communicate(timeout=240)
+    assert process.returncode == 1
+    assert output.endswith(
+        "8 results wait on disk for the store; when it answers again, this delivers them: "
+        f"ablate {' '.join(asked(server))}\n"
+    )
+    server.start()
+    code, output = run(place, asked(server))
+    assert code == 0, output
+    assert output.endswith("all 8 runs have ended already; nothing to train.\n")
+    assert comparable(server.uri) == expected
+    assert deleted(server) == []
+
+
+def test_two_coordinators_in_two_places_cannot_write_one_study(
+    server: Server, tmp_path: Path
+) -> None:
+    one, two = furnish(tmp_path / "one", 10**6), furnish(tmp_path / "two", 10**6)
+    first = start(one, asked(server))
+    try:
+        wait(lambda: bool(workers(first.pid)))
+        code, output = run(two, asked(server))
+    finally:
+        first.kill()
+        first.communicate()
+    assert code == 2
+    assert "one process at a time writes a study" in output
+    assert f"which process {first.pid} on " in output
+    assert " has been writing since 20" in output
+
+
+def deleted(server: Server) -> list[str]:
+    """Runs in the bin: what a retried request left behind would lie there, or among the runs."""
+    client = MlflowClient(server.uri)
+    (experiment,) = client.search_experiments(filter_string=f"name = '{NAME}'")
+    found = client.search_runs([experiment.experiment_id], run_view_type=2)
+    return [run.info.run_name for run in found]
+
+
+def wait(until: Any) -> None:
+    end = time.monotonic() + 200
+    while not until():
+        assert time.monotonic() < end
+        time.sleep(0.1)
