@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.commands.options import study_options
+from harness.commands.options import answering, chosen, study_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,14 +22,23 @@ def command(
 ) -> None:  # fmt: skip
     """Compare the variants A and B of STUDY in every response, paired by seed.
 
-    A variant is named as in reports: "batch, kaiming, depth 5"; what remains unique may be cut.
+    A variant is named by where it differs from the baseline, as norm=none,depth=5, or as in
+    reports: "batch, kaiming, depth 5", of which what remains unique may be cut.
     """
     from rich.console import Console
 
     from harness.analysis.compare import compare, find_variant
-    from harness.commands.report import stored
+    from harness.levels import parse_levels
+    from harness.plan import variant_label
+    from harness.tracking.reading import read_study
 
-    tables = stored(uri, study, steps, seeds, data)
+    with answering():
+        tables = read_study(uri, **chosen(study, steps, seeds, data))
+    asked = tables.study
+    first, second = (
+        variant_label(asked.baseline | parse_levels(name, asked.factors)) if "=" in name else name
+        for name in (first, second)
+    )
     compared = compare(tables, first, second)
     console = Console(highlight=False)
     console.print(

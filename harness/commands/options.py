@@ -1,7 +1,8 @@
 """Options that several commands take alike."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
@@ -64,3 +65,32 @@ def cpu_only(ctx: click.Context, param: click.Parameter, value: str) -> None:  #
             "runs are trained on the CPU, with every core; other devices are not supported yet",
             f"--device {value}", "Leave --device out.",
         )  # fmt: skip
+
+
+def chosen(
+    study: str, steps: int | None, seeds: tuple[int, ...] | None, data: str | None
+) -> dict[str, Any]:
+    """Which study of the store is meant: `read_study`'s arguments.
+
+    Raises:
+        UserError: there is no such study, or its data cannot be read.
+    """
+    from harness.corpus import load_corpus
+    from harness.study import load_study
+
+    digest = load_corpus(data).digest if data else None
+    return {"name": load_study(study).name, "steps": steps, "seeds": seeds, "data_digest": digest}
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """While this is held, a store that does not answer is the user's to mend."""
+    from harness.errors import UserError
+    from harness.tracking import Unreachable
+
+    try:
+        yield
+    except Unreachable as error:
+        raise UserError(
+            "the store must answer", str(error), "Start its server, or give another --tracking-uri."
+        ) from None

@@ -1,14 +1,10 @@
 """`ablate report`: what follows from a study's runs, as tables, figures and text."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from harness.commands.options import study_options
-
-if TYPE_CHECKING:
-    from harness.analysis.frames import StudyData
+from harness.commands.options import answering, chosen, study_options
 
 
 @click.command()
@@ -36,33 +32,21 @@ def command(
 
     Nothing is remade where nothing has changed.
     """
-    from harness.report import build
+    from harness.report import build, unchanged
+    from harness.tracking.afterwards import keep_report
+    from harness.tracking.reading import fingerprint, read_study
 
-    tables = stored(uri, study, steps, seeds, data)
-    click.echo(f"{tables.study.name}: {len(tables.runs):,} runs read")
     forms = tuple(dict.fromkeys(form.strip() for form in formats.split(",")))
-    built = build(tables, output or Path("reports") / tables.study.name, forms, figure)
-    click.echo(f"{built.page}" if built.remade else f"{built.page} (nothing has changed)")
-
-
-def stored(
-    uri: str | None, study: str, steps: int | None, seeds: tuple[int, ...] | None, data: str | None
-) -> "StudyData":
-    """The study as the store holds it.
-
-    Raises:
-        UserError: there is no such study, or the store cannot be read.
-    """
-    from harness.corpus import load_corpus
-    from harness.errors import UserError
-    from harness.study import load_study
-    from harness.tracking import Unreachable, read_study
-
-    name = load_study(study).name
-    digest = load_corpus(data).digest if data else None
-    try:
-        return read_study(uri, name, steps=steps, seeds=seeds, data_digest=digest)
-    except Unreachable as error:
-        raise UserError(
-            "the store must answer", str(error), "Start its server, or give another --tracking-uri."
-        ) from None
+    with answering():
+        which = chosen(study, steps, seeds, data)
+        store = fingerprint(uri, **which)
+        folder = output or Path("reports") / which["name"]
+        if figure is None and unchanged(folder, forms, store):
+            click.echo(f"{folder / 'index.html'} (nothing has changed)")
+            return
+        tables = read_study(uri, **which)
+        click.echo(f"{which['name']}: {len(tables.runs):,} runs read")
+        built = build(tables, folder, forms, figure, store)
+        click.echo(f"{built.page}" if built.remade else f"{built.page} (nothing has changed)")
+        if built.remade:
+            keep_report(uri, tables.facts["parent_run_id"], built.folder)

@@ -23,8 +23,8 @@ def command(uri: str | None, /, study: str, **chosen: Any) -> None:
     """
     from harness import verify
     from harness.session import resolve
+    from harness.tracking.afterwards import keep_verdict
     from harness.tracking.stored import find_key
-    from harness.tracking.verification import keep_verdict
 
     resolved, corpus, runs = resolve(study, **chosen)
     findings: list[Finding] = []
@@ -42,7 +42,7 @@ def command(uri: str | None, /, study: str, **chosen: Any) -> None:
             )
         for finding in chain.from_iterable(comparisons):
             click.echo(f"  {'ok ' if finding.passed else 'OFF'} {finding.compared}, "
-                       f"{finding.quantity}: largest deviation {finding.deviation:.1e}")  # fmt: skip
+                       f"{finding.quantity}: deviation {finding.deviation:.1e}")  # fmt: skip
             findings.append(finding)
     verdict = _verdict(findings)
     click.echo(f"\n{verdict}")

@@ -1,5 +1,5 @@
 """The report: figures, tables and text from a study's tidy tables, and from nothing else."""
 
-from harness.report.build import DEFAULT_FORMATS, FORMATS, Built, build
+from harness.report.build import DEFAULT_FORMATS, FORMATS, Built, build, unchanged
 
-__all__ = ["DEFAULT_FORMATS", "FORMATS", "Built", "build"]
+__all__ = ["DEFAULT_FORMATS", "FORMATS", "Built", "build", "unchanged"]

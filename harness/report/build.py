@@ -38,6 +38,7 @@ def build(
     folder: Path,
     formats: Sequence[str] = DEFAULT_FORMATS,
     only_figure: str | None = None,
+    store: str = "",
 ) -> Built:
     """Write a study's report, or leave it if nothing has changed.
 
@@ -46,11 +47,13 @@ def build(
         folder: of the report; index.html, report.md, figures/ and data/ are put there.
         formats: of the figures' files.
         only_figure: remake this figure only.
+        store: a hash of what the store holds of the study, for `unchanged` to compare.
 
     Raises:
         UserError: there are no runs, or no such figure or format.
     """
     check(data, formats, only_figure)
+    source = stamp.source(store, formats)
     if only_figure is not None:
         return build_figure(Source(shareable(data)), folder, formats, only_figure)
     with TemporaryDirectory() as temporary:
@@ -58,13 +61,18 @@ def build(
         shareable(data).write(tables)
         expected = stamp.inputs(tables, formats)
         page = folder / "index.html"
-        if stamp.is_current(folder, expected):
+        if stamp.is_current(folder, inputs=expected):
             return Built(folder, page, remade=False)
         clear(folder)
         shutil.copytree(tables, folder / "data", copy_function=shutil.copyfile)
     files = write_report(folder, formats)
-    stamp.write_stamp(folder, expected, files)
+    stamp.write_stamp(folder, files, inputs=expected, source=source)
     return Built(folder, page, remade=True)
+
+
+def unchanged(folder: Path, formats: Sequence[str], store: str) -> bool:
+    """Whether the report in the folder is what `build` would make of the same store again."""
+    return stamp.is_current(folder, source=stamp.source(store, formats))
 
 
 def check(data: StudyData, formats: Sequence[str], only_figure: str | None) -> None:

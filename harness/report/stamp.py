@@ -32,10 +32,14 @@ def code() -> str:
 
 def inputs(data: Path, formats: Iterable[str]) -> str:
     """A hash of all that a report depends on: its tables, formats, code, and packages."""
-    packages = {name: version(name) for name in DRAWN_WITH}
-    made_with = json.dumps([sorted(formats), packages, code()], sort_keys=True)
     tables = [(f"data/{path.name}", path.read_bytes()) for path in data.iterdir()]
-    return digest([("made with", made_with.encode()), *tables])
+    return digest([("made with", made_with(formats)), *tables])
+
+
+def made_with(formats: Iterable[str]) -> bytes:
+    """The formats, packages and code that make a report."""
+    packages = {name: version(name) for name in DRAWN_WITH}
+    return json.dumps([sorted(formats), packages, code()], sort_keys=True).encode()
 
 
 def outputs(folder: Path, files: Iterable[str]) -> dict[str, str]:
@@ -47,18 +51,28 @@ def outputs(folder: Path, files: Iterable[str]) -> dict[str, str]:
     }
 
 
-def is_current(folder: Path, expected: str) -> bool:
-    """Whether the report in the folder was made from these inputs, and nobody has touched it."""
+def source(store: str, formats: Iterable[str]) -> str:
+    """A hash of what a report depends on, as far as the store tells without reading all of it."""
+    return digest([("store", store.encode()), ("made with", made_with(formats))])
+
+
+def is_current(folder: Path, **expected: str) -> bool:
+    """Whether the report in the folder was made from these, and nobody has touched it.
+
+    Args:
+        folder: of the report.
+        expected: hashes by name: `inputs`, `source`, or both.
+    """
     try:
         stamp = json.loads((folder / STAMP).read_text(encoding="utf-8"))
         made = dict(stamp["outputs"])
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    return stamp["inputs"] == expected and outputs(folder, made) == made
+    return expected.items() <= stamp.items() and outputs(folder, made) == made
 
 
-def write_stamp(folder: Path, expected: str, files: Iterable[str]) -> None:
+def write_stamp(folder: Path, files: Iterable[str], **hashes: str) -> None:
     """Stamp a report that is complete."""
-    stamp = {"inputs": expected, "outputs": outputs(folder, files)}
+    stamp = {**hashes, "outputs": outputs(folder, files)}
     text = json.dumps(stamp, indent=1, sort_keys=True)
     (folder / STAMP).write_text(text + "\n", encoding="utf-8")

@@ -1,7 +1,9 @@
 """A study read back from the store: all that reports, exports and plans are made of."""
 
+import json
 import tempfile
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +22,13 @@ from harness.tables import CURVES, FINAL_COLUMNS
 from harness.tracking.ledger import Ledger, outcome_of
 from harness.tracking.parent import Facts, read_definition
 from harness.tracking.schema import TRACE, VERIFICATION, text
-from harness.tracking.session import renewed
+from harness.tracking.session import HELD, renewed
 from harness.tracking.store import Store
 from harness.tracking.uri import redacted, sqlite_path, tracking_uri
 
 TAGS = ("variant", "minibatches", "data_digest", "device", "versions", "trainer", "seconds",
         "diverged_step", "diverged_cause", "claims_digest", "session")  # fmt: skip
+SESSIONS_OWN = (HELD, "progress")  # tags of a parent that every session renews
 PARAMS = ("seed", "batch", "train_words", "steps")
 KEPT = (  # tags of a parent
     "study", "claims_digest", "seeds_at_first_look", "progress", VERIFICATION,
@@ -61,6 +64,28 @@ def read_study(
         study=study, facts=_facts(ledger, parent, corpus, len(runs)),
         runs=pd.DataFrame([_row(run, study) for run in runs]), **_tables(store, runs),
     )  # fmt: skip
+
+
+def fingerprint(
+    uri: str | None, name: str, *, steps: int | None = None,
+    seeds: tuple[int, ...] | None = None, data_digest: str | None = None,
+) -> str:  # fmt: skip
+    """A hash of what the store holds of a study, from one search; arguments as `read_study`'s.
+
+    Raises:
+        UserError: there is no such study in the store.
+        Unreachable: the store does not answer.
+    """
+    store, ledger = existing(uri, name)
+    parent = latest_parent(ledger, name, steps, data_digest)
+    runs = [
+        (run.info.run_id, run.info.status, run.info.end_time, run.data.params, run.data.metrics,
+         run.data.tags)
+        for run in ledger.runs("run")
+    ]  # fmt: skip
+    tags = {tag: value for tag, value in parent.data.tags.items() if tag not in SESSIONS_OWN}
+    held = [runs, parent.info.run_id, tags, seeds, read_definition(store, parent.info.run_id)]
+    return sha256(json.dumps(held, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def ended_runs(uri: str | None, name: str) -> dict[str, Outcome]:

@@ -135,15 +135,6 @@ class Tracker:
             self._store.client.set_terminated(entry.run_id, "FAILED")
         self._open.pop(run.key, None)
 
-    def log_report(self, folder: Path) -> None:
-        """Keep a report's files with the parent run, where the UI shows them.
-
-        Raises:
-            Unreachable: they are not kept.
-        """
-        with self._store.reach():
-            self._store.client.log_artifacts(self.parent_id, str(folder), "report")
-
     def close(self, status: Status) -> None:
         """End the session: nothing stays RUNNING. What cannot be said now is mended at next open.
 

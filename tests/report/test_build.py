@@ -84,11 +84,11 @@ def test_what_was_lost_or_changed_is_remade(small: StudyData, tmp_path: Path) ->
     expected = json.loads(before[STAMP])["inputs"]
     for name in ("index.html", "report.md", "figures/dev_loss.png", "data/runs.csv", STAMP):
         (tmp_path / name).write_bytes(b"{}")
-        assert not is_current(tmp_path, expected)
+        assert not is_current(tmp_path, inputs=expected)
         (tmp_path / name).unlink()
-        assert not is_current(tmp_path, expected)
+        assert not is_current(tmp_path, inputs=expected)
         (tmp_path / name).write_bytes(before[name])
-        assert is_current(tmp_path, expected)
+        assert is_current(tmp_path, inputs=expected)
     (tmp_path / "index.html").unlink()
     assert build(small, tmp_path).remade
     assert contents(tmp_path) == before
