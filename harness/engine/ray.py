@@ -12,6 +12,7 @@ import logging
 import os
 import platform
 import signal
+import socket
 import time
 import traceback
 from asyncio import Event as Flag
@@ -34,6 +35,7 @@ from harness.records import Checkpoint, Event, Record
 
 AHEAD = 2  # tasks in Ray's hands for each CPU: work for nodes that join, demand for an autoscaler
 FEWEST = 16  # tasks in Ray's hands, however few CPUs there are yet
+ANSWER = 5.0  # seconds in which a cluster must answer
 HURRY = 0.2  # seconds for which records may wait to travel together
 LISTENERS = 1_000_000  # tasks that may wait for the bell at a time
 PINNED = ("torch", "numpy", "numba")  # packages whose versions decide what a run comes to
@@ -50,7 +52,7 @@ class Errand:
         task: as the engine was given it.
         left: what is left of it after its last checkpoint.
         tries: how often it was sent since that checkpoint.
-        begun: whether a worker is known to have taken it up.
+        begun: whether something has come of it.
     """
 
     task: Task
@@ -152,7 +154,7 @@ class RayEngine:
         exceptions = self._ray.exceptions
         try:
             events: list[Event | Ended | UserError] = self._ray.get(next(stream))
-            self._errands[stream].begun = True
+            self._errands[stream].begun = True  # before it there is nothing to save
         except StopIteration:
             del self._errands[stream]  # it stopped, as it was told
             return []
@@ -242,6 +244,9 @@ def _connect(ray: Any, address: str | None, workers: int | None) -> Any:
             return ray.init("local", num_cpus=workers, include_dashboard=False, **quiet)
         if "://" in address:
             raise ValueError("an address of the Ray client, which cannot follow a study")
+        if address != "auto":
+            host, _, port = address.rpartition(":")
+            socket.create_connection((host, int(port)), timeout=ANSWER).close()
         return ray.init(address, **quiet)
     except (OSError, RuntimeError, ValueError) as error:
         raise UserError(
@@ -263,7 +268,6 @@ def work(
         expected: versions of the coordinator.
         pause: seconds between two checkpoints.
     """
-    yield []  # says that the task has been taken up
     os.environ.update(dict.fromkeys(THREADS, "1"))
     yield from batches(_events(task, corpus, digest, bell, expected, pause))
 
