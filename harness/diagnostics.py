@@ -34,7 +34,7 @@ class Probe:
     def observe(self, number: int, gradient: Signal) -> None:
         """Take the gradient by a hidden layer's outputs, which arrives times the learning rate."""
         spread = np.empty(self._stack.count)
-        deviation(gradient.array, gradient.rows, spread)
+        deviation(gradient.tensor.numpy(), spread)
         self.layers[:, number, 4] = spread / self._lr
         if self._histograms:
             self.gradients[number] = gradient.tensor.double().numpy() / self._lr[:, None, None]
@@ -48,8 +48,8 @@ class Probe:
         gradients = self._stack.gradients()
         for number, (name, tensor) in enumerate(weights):
             size, step = np.empty((2, self._stack.count))
-            deviation(tensor.numpy(), tensor.shape[1], size)
-            deviation(gradients[name], tensor.shape[1], step)
+            deviation(tensor.numpy(), size)
+            deviation(gradients[name], step)
             with np.errstate(divide="ignore", invalid="ignore"):  # a weight may be all zero
                 self.update_data[:, number] = np.log10(step / size)
 
@@ -77,25 +77,25 @@ def describe(out: Signal, fields: Fields) -> Array:
     is dead where the activation has no slope to speak of on any row.
     """
     activation = layers.activation(fields.activation).Textbook
-    table = np.empty((len(out.array), 4))
-    moments(out.array, out.rows, *activation.sloped, table)
-    deviation(out.array, out.rows, table[:, 1])
+    outputs = out.tensor.numpy()
+    table = np.empty((len(outputs), 4))
+    moments(outputs, *activation.sloped, table)
+    deviation(outputs, table[:, 1])
     if not activation.saturates:
         table[:, 2] = np.nan
     return table
 
 
 @kernel
-def moments(signal: Array, rows: int, low: float, high: float, table: Array) -> None:
+def moments(signal: Array, low: float, high: float, table: Array) -> None:
     """Each member's mean, share beyond [low, high], and share of columns beyond it throughout.
 
     Args:
         signal: (K, B, H).
-        rows: B.
         low, high: between which the activation has a slope.
         table: (K, 4) float64; columns 0, 2 and 3 are filled.
     """
-    members, _, width = signal.shape
+    members, rows, width = signal.shape
     for k in range(members):
         total, beyond = 0.0, 0
         alive = np.zeros(width, np.bool_)
@@ -113,9 +113,9 @@ def moments(signal: Array, rows: int, low: float, high: float, table: Array) -> 
 
 
 @kernel
-def deviation(values: Array, rows: int, out: Array) -> None:
+def deviation(values: Array, out: Array) -> None:
     """Each member's standard deviation over rows and columns, divided by n − 1 (K,) float64."""
-    members, _, width = values.shape
+    members, rows, width = values.shape
     count = rows * width
     for k in range(members):
         total = 0.0

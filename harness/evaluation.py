@@ -82,7 +82,7 @@ def weighted_moments(
         sums: (K, 3) float64, added to.
         alive: (K, H), set where a unit was between low and high.
     """
-    members, _, width = signal.shape
+    members, width = alive.shape
     for k in range(members):
         for c in range(len(weights)):
             if weights[c] == 0:

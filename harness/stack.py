@@ -39,7 +39,7 @@ class StackedBlock:
             for name in first.layers
             if name != "linear"
         }
-        count, _, width = self.linear.weight.shape
+        count, _, width = self.linear.weight.tensor.shape
         if self.skip:
             self.sum, self.d_sum = (Signal(count, rows, width, dtype) for _ in range(2))
 
@@ -51,7 +51,7 @@ class StackedBlock:
         self.out = out
         if not self.skip:
             return out
-        torch.add(x.tensor, out.tensor, out=self.sum.tensor)
+        np.add(x.array, out.array, out=self.sum.array)
         return self.sum
 
     def evaluate(self, x: Signal, out: Signal) -> Signal:
@@ -64,12 +64,12 @@ class StackedBlock:
     def backward(self, d_out: Signal) -> Signal:
         """The gradient by the input, from that by the output."""
         if self.skip:
-            self.d_sum.tensor.copy_(d_out.tensor)
+            np.copyto(self.d_sum.array, d_out.array)
         for layer in reversed(self.rest.values()):
             d_out = layer.backward(d_out)
         d_x = self.linear.backward(d_out)
         if self.skip:
-            d_x.tensor.add_(self.d_sum.tensor)
+            d_x.array += self.d_sum.array
         return d_x
 
     def layers(self) -> Iterator[tuple[str, Any]]:
@@ -121,7 +121,9 @@ class Stack:
         signal = self.embedding.forward(x)
         for block in (*self.hidden, self.output):
             signal = block.forward(signal)
-        cross_entropy_step(signal.array, targets, lr, self.loss, self.d_logits.array)
+        cross_entropy_step(
+            signal.array, signal.columns, targets, lr, self.loss, self.d_logits.array
+        )
         d_signal = self.output.backward(self.d_logits)
         for number in reversed(range(len(self.hidden))):
             if observe:
@@ -143,7 +145,7 @@ class Stack:
             out = block.evaluate(signal, self._memory(len(contexts), block.linear.out))
             yield out
             if block.skip:
-                out.tensor.add_(signal.tensor)
+                out.array += signal.array
             signal = out
 
     def _memory(self, rows: int, like: Signal) -> Signal:

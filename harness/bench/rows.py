@@ -11,6 +11,8 @@ from harness.bench.timing import Measured, side_by_side
 from harness.bench.ways import MEMBERS, SEED_NETWORK
 from harness.fields import Fields
 
+PRODUCTS = "matrix products alone, by torch.bmm"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -45,19 +47,19 @@ class Row:
 
 
 def network_rows(rounds: int) -> Iterator[Row]:
-    """What a step costs, in one thread, relative to its matrix products."""
+    """What a step costs, in one thread, relative to its matrix products by torch.bmm."""
     torch.set_num_threads(1)
-    stack, floor, loop, modules = side_by_side(
+    stack, bmm, loop, modules = side_by_side(
         [ways.stacked(SEED_NETWORK, MEMBERS), ways.products(SEED_NETWORK, MEMBERS),
          ways.textbook(SEED_NETWORK), ways.torch_nn(SEED_NETWORK)], rounds,
     )  # fmt: skip
     for label, seconds, members in (
         ("textbook loop, one run", loop, 1), ("torch.nn + SGD, one run", modules, 1),
-        (f"stack of {MEMBERS}", stack, MEMBERS), ("matrix products alone", floor, MEMBERS),
+        (f"stack of {MEMBERS}", stack, MEMBERS), (PRODUCTS, bmm, MEMBERS),
     ):  # fmt: skip
         per_run = Measured(tuple(value * 1e6 / members for value in seconds.values))
         yield Row(f"a run-step of the seed network: {label}", per_run, "µs")
-    yield Row("stacked run-step over its matrix products", stack.over(floor), "×", 2.0, 1.5)
+    yield Row("stacked run-step over its matrix products", stack.over(bmm), "×", 2.0, 1.5)
     yield Row("textbook loop over a stacked run-step", loop.over(stack, MEMBERS), "×", 9, 13, True)
     yield Row("torch.nn + SGD over a stacked run-step", modules.over(stack, MEMBERS),
               "×", 5.5, 8, True)  # fmt: skip
@@ -78,7 +80,7 @@ def _norms(name: str) -> dict[str, str]:
 
 def _over_products(fields: Fields, rounds: int) -> Measured:
     members = max(2, min(MEMBERS, MEMBERS * 10_000 // fields.width**2))
-    stack, floor = side_by_side(
+    stack, bmm = side_by_side(
         [ways.stacked(fields, members), ways.products(fields, members)], rounds
     )
-    return stack.over(floor)
+    return stack.over(bmm)

@@ -1,4 +1,4 @@
-"""Ways to take a training step: the lecture's loop, torch.nn, the stack, and the floor."""
+"""Ways to take a training step: the lecture's loop, torch.nn, the stack, and the products."""
 
 import itertools
 
@@ -89,7 +89,7 @@ def _norm(name: str, width: int) -> list[nn.Module]:
 
 
 def products(fields: Fields, members: int) -> Way:
-    """The matrix products of a step alone, which no way can do without: the floor."""
+    """The matrix products of a step alone, by torch.bmm: what the other ways are measured by."""
     widths = [fields.context * fields.embedding, *[fields.width] * fields.depth, V]
     signals = [torch.randn(members, fields.batch, width) for width in widths]
     gradients = [torch.randn_like(signal) * 1e-3 for signal in signals]

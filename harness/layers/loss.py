@@ -9,7 +9,7 @@ from harness.layers.kernels import Array, kernel
 
 @kernel
 def cross_entropy_step(
-    logits: Array, targets: Array, lr: Array, loss: Array, gradient: Array
+    logits: Array, vocabulary: int, targets: Array, lr: Array, loss: Array, gradient: Array
 ) -> None:
     """Each member's mean loss, and the gradient by its logits times its learning rate.
 
@@ -17,14 +17,14 @@ def cross_entropy_step(
     step to be subtracted.
 
     Args:
-        logits: (K, B, V).
+        logits: (K, B, V and the filling).
+        vocabulary: V.
         targets: (K, B), character numbers.
         lr: (K,).
         loss: (K,) float64, filled with nats.
-        gradient: (K, B, V), filled.
+        gradient: (K, B, V and the filling), computed.
     """
     members, rows = targets.shape
-    vocabulary = logits.shape[2]
     for k in range(members):
         scale = lr[k] / rows
         total = 0.0

@@ -119,7 +119,7 @@ class TestDivergence:
         runs = grid(tiny, norm="none", activation="relu")[6:8]
         training = Training(runs, tiny)
         tiny_ones, huge, last = (
-            block.linear.weight[0]  # of the first member; the second stays as it was
+            block.linear.weight.tensor[0]  # of the first member; the second stays as it was
             for block in (*training.stack.hidden, training.stack.output)
         )
         tiny_ones *= 1e-37  # so that huge weights behind them give a moderate loss

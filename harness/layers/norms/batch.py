@@ -133,7 +133,7 @@ def batch_norm_forward(
     standardised: Array, mean: Array, variance: Array,
 ) -> None:  # fmt: skip
     """x ← γ x̂ + β with x̂ = (x − mean) / √(variance + eps), over each member's rows."""
-    members, _, width = x.shape
+    members, width = gamma.shape
     for k in range(members):
         m, v = mean[k], variance[k]  # (H,)
         m[:] = 0
@@ -158,7 +158,7 @@ def batch_norm_evaluate(
     x: Array, rows: int, eps: float, gamma: Array, beta: Array, mean: Array, variance: Array
 ) -> None:
     """x ← γ (x − mean) / √(variance + eps) + β with the running mean and variance."""
-    members, _, width = x.shape
+    members, width = gamma.shape
     for k in range(members):
         scale = gamma[k] / np.sqrt(variance[k] + x.dtype.type(eps))
         for b in range(rows):
@@ -172,7 +172,7 @@ def batch_norm_backward(
     variance: Array, d_gamma: Array, d_beta: Array,
 ) -> None:  # fmt: skip
     """g ← γ/σ (g − mean(g) − x̂ mean(g x̂)), the paper's section 3 collected over the rows."""
-    members, _, width = gradient.shape
+    members, width = gamma.shape
     for k in range(members):
         by_gamma, by_beta = d_gamma[k], d_beta[k]  # (H,)
         by_gamma[:] = 0

@@ -93,7 +93,7 @@ def layer_norm_forward(
     x: Array, rows: int, eps: float, gamma: Array, beta: Array, standardised: Array, scale: Array
 ) -> None:
     """x ← γ x̂ + β with x̂ = (x − mean) / √(variance + eps), over each row's units."""
-    members, _, width = x.shape
+    members, width = gamma.shape
     share = x.dtype.type(1 / width)
     for k in range(members):
         for b in range(rows):
@@ -112,7 +112,7 @@ def layer_norm_forward(
 @row_kernel
 def layer_norm_evaluate(x: Array, rows: int, eps: float, gamma: Array, beta: Array) -> None:
     """As `layer_norm_forward`, keeping nothing for a backward pass."""
-    members, _, width = x.shape
+    members, width = gamma.shape
     share = x.dtype.type(1 / width)
     for k in range(members):
         for b in range(rows):
@@ -133,7 +133,7 @@ def layer_norm_backward(
     d_gamma: Array, d_beta: Array,
 ) -> None:  # fmt: skip
     """g ← (ĝ − mean(ĝ) − x̂ mean(ĝ x̂)) / σ with ĝ = γ g, the means over each row's units."""
-    members, _, width = gradient.shape
+    members, width = gamma.shape
     share = gradient.dtype.type(1 / width)
     for k in range(members):
         d_gamma[k] = 0
