@@ -49,7 +49,7 @@ class Study(BaseModel):
     def _fit_for_a_folder(cls, value: str) -> str:
         if len(value) > LONGEST_NAME or value.startswith(".") or not value.isprintable():
             raise ValueError(
-                f"must have at most {LONGEST_NAME} characters, all printable, and no dot at its start"
+                f"must have at most {LONGEST_NAME} printable characters, and no dot at its start"
             )
         return value
 

@@ -8,6 +8,7 @@ import random
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -34,13 +35,17 @@ def main(kills: int, seed: int) -> None:
             place = campaign.study(kills)
             equal += picture(store(place), NAME) == expected
             click.echo(
-                f"{campaign.kills.total()} of {kills} kills, {equal} of {campaign.studies} studies "
-                f"equal to the undisturbed one, {time.monotonic() - began:.0f} s"
+                f"{campaign.kills.total()} of {kills} kills ({told(campaign.kills)}) in "
+                f"{campaign.sessions} sessions; a dead coordinator left {told(campaign.left)}; "
+                f"{equal} of {campaign.studies} stores equal to the undisturbed one; "
+                f"{time.monotonic() - began:.0f} s"
             )
-    for title, counts in (("killed", campaign.kills), ("left by a coordinator", campaign.left)):
-        click.echo(f"{title}: " + ", ".join(f"{n} × {what}" for what, n in counts.most_common()))
-    click.echo(f"sessions: {campaign.sessions}")
     sys.exit(equal < campaign.studies)
+
+
+def told(counts: Counter[str]) -> str:
+    """Counts in words."""
+    return ", ".join(f"{count} × {what}" for what, count in counts.most_common()) or "nothing"
 
 
 if __name__ == "__main__":
