@@ -21,6 +21,7 @@ from harness.progress import Bars, Lines
 from harness.speed import remember
 from harness.study import LARGEST_GRID, Study, load_study
 from harness.tracking import Tracker, Unreachable, redacted, tracking_uri
+from harness.tracking.models import keep_best
 from harness.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ def run_session(
             ) from None  # fmt: skip
         with tracker, (Bars if console.is_terminal else Lines)(console, team.workers) as watch:
             tally = run_study(runs, corpus, tracker, workspace, team, team.workers, watch, stopping)
+            if not (tally.interrupted or tally.failed or tally.undelivered):
+                keep_best(uri, study, corpus.digest)
             tracker.close("interrupted" if tally.interrupted else
                           "failed" if tally.failed else "finished")  # fmt: skip
     if tally.trained and engine == "local":

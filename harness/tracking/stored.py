@@ -1,6 +1,5 @@
 """Single runs taken out of the store again: their trace, and their network."""
 
-import json
 import re
 import tempfile
 from dataclasses import dataclass
@@ -10,11 +9,11 @@ from typing import Any
 import pandas as pd
 from mlflow.entities import Run as MlflowRun
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from harness.errors import UserError
 from harness.fields import Fields
 from harness.network import MLP
+from harness.saved import load_network, read_config
 from harness.study import Levels
 from harness.tracking.ledger import OURS, outcome_of
 from harness.tracking.schema import IS_KIND, TRACE, text
@@ -138,16 +137,14 @@ def _load(store: Store, run: MlflowRun) -> StoredRun:
         client, run_id = store.client, run.info.run_id
         trace = pd.read_parquet(client.download_artifacts(run_id, TRACE, folder))
         model = Path(client.download_artifacts(run_id, "model", folder))
-        config = json.loads((model / "config.json").read_text("utf-8"))
+        config = read_config(model)
         try:
-            state = load_file(model / "weights.safetensors")
+            network = load_network(model)
         except SafetensorError as error:
             raise UserError(
                 "a run's weights must be a whole safetensors file", f"{error} ({run_id})",
                 "The artifact is damaged; train the run again in a new store.",
             ) from None  # fmt: skip
-    fields = Fields.model_validate(config["fields"])
-    network = MLP.restored(fields, config["corpus"]["vocabulary"], state)
     return StoredRun(
         run_id, run.info.run_name, run.data.tags, run.data.metrics, config, trace, network
     )
