@@ -19,4 +19,3 @@ def test_memory_stays_flat_however_long_and_however_many(template: Path, tmp_pat
     growth = watch(place)
     assert growth.ratio(growth.workers) < 1.05
     assert growth.ratio(growth.coordinator) < 1.05
-    print(growth)

@@ -38,6 +38,17 @@ def test_a_second_run_trains_nothing_and_says_so(
     assert picture(f"sqlite:///{place}/mlflow.db", NAME) == before
 
 
+@pytest.mark.usefixtures("place")
+def test_a_plan_counts_what_diverged(capsys: pytest.CaptureFixture[str]) -> None:
+    ablate(capsys, *RUN)
+    code, said, _ = ablate(capsys, "plan", *RUN[1:])
+    assert code == 0
+    rows = {line[:16]: line[16:].split() for line in said.splitlines()}
+    assert rows["none, lr 0.1    "][1:] == ["2/2"]
+    assert rows["none, lr 100000 "][1:] == ["2/2", "2"]
+    assert said.endswith("nothing to train\n")
+
+
 def test_a_finished_study_leaves_no_state_behind(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
