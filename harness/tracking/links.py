@@ -10,11 +10,12 @@ from harness.tracking.ledger import Ledger
 from harness.tracking.reading import chosen, definition_of, existing, latest_parent
 
 WORKFLOW = {"workflowType": "machine_learning"}  # else MLflow opens its pages for language models
+QUERY = urlencode(WORKFLOW)
 
 
 def home(server: str) -> str:
     """The list of experiments."""
-    return f"{server}/#/experiments?{urlencode(WORKFLOW)}"
+    return f"{server}/#/experiments?{QUERY}"
 
 
 def addresses(server: str, uri: str | None, name: str) -> dict[str, str]:
@@ -36,7 +37,8 @@ def addresses(server: str, uri: str | None, name: str) -> dict[str, str]:
     found = {
         "all runs": f"{experiment}/runs?{_view('runs', 'TABLE')}",
         "charts by variant": f"{experiment}/runs?{_view('charts', 'CHART')}",
-        "study and report": f"{experiment}/runs/{parent.info.run_id}/artifacts",
+        "factors and outcome": f"{experiment}/runs?{_view('factors', 'CHART')}",
+        "study and report": f"{experiment}/runs/{parent.info.run_id}/artifacts?{QUERY}",
     }
     compared = _compared(ledger, study, str(corpus["digest"]))
     if len(compared) > 1:

@@ -3,12 +3,15 @@
 from harness.plan import Run
 from harness.records import Result
 from harness.responses import RESPONSES
-from harness.study import Study
+from harness.study import Level, Study
 from harness.tracking.schema import DEFINITION, IS_SCHEMA, LONGEST_NAME, SCHEMA
 from harness.tracking.views import views
 
 # Okabe and Ito's palette without its black and its yellow, which vanish on dark and on light.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+LONGEST_NOTE = 20_000  # characters of an experiment's tag; PostgreSQL enforces it
+LONGEST_ENDING = 1000  # characters of how a run ended; escaping may make them five times as many
+MOST_LISTED = 24  # levels
 STRENGTHS = (1.0, 0.75, 0.55, 0.4)  # of the colour against white: more variants, the same hues
 
 
@@ -52,16 +55,23 @@ def steps_text(study: Study) -> str:
 def experiment_note(study: Study) -> str:
     """What the experiment asks and how to read it, as Markdown."""
     factors = "\n".join(
-        f"- **{plain(factor)}**: {', '.join(plain(level) for level in levels)}"
+        f"- **{plain(factor)}**: {plain(listed(levels))}"
         for factor, levels in study.factors.items()
     )
-    return (
+    note = (
         f"**{plain(study.question)}**\n\n{plain(study.note)}\n\n{factors}\n\n"
         f"Decided by `{study.primary}`. A row is one run: one variant with one seed; a seed is the "
         "same in every variant, so compare variants seed by seed. Group by `variant` to see means. "
         "`init/…` and `last/…` are measured in training mode on one minibatch, `final/…` in eval "
         "mode on whole splits. The parent run holds the resolved study and the report."
     )
+    return note[:LONGEST_NOTE]
+
+
+def listed(levels: tuple[Level, ...]) -> str:
+    """A factor's levels, the first of them where they are many."""
+    shown = ", ".join(map(str, levels[:MOST_LISTED]))
+    return shown + (f", … ({len(levels)} in all)" if len(levels) > MOST_LISTED else "")
 
 
 def experiment_tags(study: Study) -> dict[str, str]:
@@ -99,7 +109,8 @@ def ending(result: Result) -> str:
 
 
 def run_note(planned: Run, ending: str) -> str:
-    """What a child run is and how it ended, as Markdown."""
+    """What a child run is and how it ended, as Markdown; of a long story its end."""
+    ending = ending if len(ending) <= LONGEST_ENDING else f"… {ending[-LONGEST_ENDING:]}"
     return (
         f"{plain(planned.variant)}, seed {planned.seed}: {plain(ending)}\n\n"
         "`train/…`, `eval/…`, `diag/…` are curves over steps; `final/…` is eval mode on whole "

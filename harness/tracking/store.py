@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import requests
 from mlflow import MlflowClient
-from mlflow.entities import Experiment, Run
+from mlflow.entities import Experiment, LoggedModel, Run, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
@@ -51,7 +51,7 @@ class Store:
             prepare(path)
         if is_server(uri):
             probe(uri)
-        with self.reach(), _schema_errors(uri):
+        with self.reach(), _schema_errors(uri), _driver_errors(uri):
             self.client = MlflowClient(uri, registry_uri=uri)
 
     @contextmanager
@@ -100,23 +100,40 @@ class Store:
                 if has.get(name) != value:
                     self.client.set_experiment_tag(experiment_id, name, value)
 
-    def runs(self, experiment_id: str, query: str) -> list[Run]:
+    def runs(self, experiment_id: str, query: str, view: int = ViewType.ACTIVE_ONLY) -> list[Run]:
         """All runs of an experiment that a search expression matches, the oldest first."""
         found: list[Run] = []
         token: str | None = ""
         while token is not None:
             with self.reach():
                 page = self.client.search_runs(
-                    [experiment_id], query, max_results=PAGE, page_token=token or None,
+                    [experiment_id], query, view, max_results=PAGE, page_token=token or None,
                     order_by=["attributes.start_time ASC"],
                 )  # fmt: skip
             found.extend(page)
             token = page.token or None
         return sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))
 
-    def _artifact_location(self) -> str:
+    def models(self, experiment_id: str, query: str | None = None) -> list[LoggedModel]:
+        """All logged models of an experiment that a search expression matches."""
+        found: list[LoggedModel] = []
+        token: str | None = ""
+        while token is not None:
+            with self.reach():
+                page = self.client.search_logged_models(
+                    [experiment_id], query, page_token=token or None
+                )
+            found.extend(page)
+            token = page.token or None
+        return found
+
+    def artifacts(self) -> Path:
+        """Where artifacts of a database's studies lie: beside a SQLite file, else here."""
         path = sqlite_path(self.uri)
-        location = (path.parent if path else Path.cwd()) / "mlartifacts"
+        return (path.parent if path else Path.cwd()) / "mlartifacts"
+
+    def _artifact_location(self) -> str:
+        path, location = sqlite_path(self.uri), self.artifacts()
         if path is None and len(str(location)) > LONGEST_ARTIFACT_URI - ARTIFACT_TAIL:
             raise UserError(
                 f"artifact paths of a database server have at most {LONGEST_ARTIFACT_URI} letters",
@@ -132,6 +149,12 @@ class Store:
                 "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, "
                 "or MLFLOW_TRACKING_TOKEN.",
             ) from None  # fmt: skip
+        if "mlflow-artifacts URI" in text:
+            raise UserError(
+                "a study made through an MLflow server is reached through it",
+                f"the database behind one: {redacted(self.uri)}",
+                "Give the address of that server with --tracking-uri.",
+            ) from None
         if "disk is full" in str(error):
             raise _no_room(redacted(self.uri), "database or disk is full") from None
         if "readonly database" in text:
@@ -192,3 +215,15 @@ def _schema_errors(uri: str) -> Iterator[None]:
         if found:
             check_revision(rest.partition(",")[0], redacted(uri))
         raise
+
+
+@contextmanager
+def _driver_errors(uri: str) -> Iterator[None]:
+    """A database's missing driver, as a user's error."""
+    try:
+        yield
+    except ImportError as error:
+        raise UserError(
+            "a database server's Python driver must be installed", f"{redacted(uri)} ({error})",
+            "For PostgreSQL: .venv/bin/pip install 'psycopg[binary]'; or use an MLflow server.",
+        ) from None  # fmt: skip

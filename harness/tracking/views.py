@@ -20,10 +20,15 @@ GROUPED_BY_VARIANT = {
 
 
 def views(study: Study) -> dict[str, str]:
-    """The study's saved views as experiment tags: "runs", a table, and "charts"."""
+    """The study's saved views as experiment tags: "runs", a table, "charts", and "factors"."""
+    curves = [*(_line(metric) for metric in CURVES), _bar(study.primary)]
     return {
         f"{TAG}runs": json.dumps(_state(study)),
-        f"{TAG}charts": json.dumps(_state(study) | _charts(study)),
+        f"{TAG}charts": json.dumps(
+            _state(study) | _charts(study, curves) | {"groupBy": GROUPED_BY_VARIANT}
+        ),
+        # MLflow draws no parallel coordinates of groups, for these have no params: its own view
+        f"{TAG}factors": json.dumps(_state(study) | _charts(study, [_parallel(study)], columns=1)),
     }
 
 
@@ -53,14 +58,15 @@ def columns(study: Study) -> list[str]:
     ]
 
 
-def _charts(study: Study) -> dict[str, Any]:
-    cards = [_line(metric) for metric in CURVES] + [_bar(study.primary), _parallel(study)]
-    first = {"uuid": "chosen", "name": study.name, "display": True, "isReordered": True}
+def _charts(study: Study, cards: list[dict[str, Any]], columns: int = 3) -> dict[str, Any]:
+    first = {
+        "uuid": "chosen", "name": study.name, "display": True, "isReordered": True,
+        "columns": columns,
+    }  # fmt: skip
     rest = [
         {"uuid": name, "name": name, "display": False, "isReordered": True} for name in FOLDED
     ]  # fmt: skip
     return {
-        "groupBy": GROUPED_BY_VARIANT,
         "compareRunCharts": cards,
         "compareRunSections": [first, *rest],
         "isAccordionReordered": True,

@@ -1,6 +1,7 @@
 """A small study with made-up results, and a picture of all that a store holds of it."""
 
 import hashlib
+import tempfile
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -108,13 +109,16 @@ def _run_picture(client: MlflowClient, run: Any) -> dict[str, Any]:
         },
         "latest": run.data.metrics,
         "data": [(d.dataset.name, d.dataset.digest) for d in run.inputs.dataset_inputs],
-        "artifacts": _digests(Path(run.info.artifact_uri.removeprefix("file://"))),
+        "artifacts": _artifacts(client, run.info.run_id),
     }
 
 
-def _digests(folder: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+def _artifacts(client: MlflowClient, run_id: str) -> dict[str, str]:
+    """Every file of a run with its digest, wherever the store keeps it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(client.download_artifacts(run_id, "", scratch))
+        return {
+            str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }

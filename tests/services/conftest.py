@@ -1,0 +1,66 @@
+"""Servers that the tests share: each is started once, and stopped by its process id."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.services import servers
+from tests.services.study import train
+from tests.tracking.conftest import template, uri
+
+__all__ = ["template", "uri"]
+
+
+@pytest.fixture(scope="session")
+def server(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An MLflow server on SQLite."""
+    folder = tmp_path_factory.mktemp("server")
+    shutil.copy(template, folder / "mlflow.db")
+    with servers.mlflow_server(folder, f"sqlite:///{folder}/mlflow.db") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def local(template: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A local store with the study that servers are compared with."""
+    folder = tmp_path_factory.mktemp("local")
+    shutil.copy(template, folder / "mlflow.db")
+    train(folder, f"sqlite:///{folder}/mlflow.db")
+    return f"sqlite:///{folder}/mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[str]:
+    """A PostgreSQL database."""
+    programs = servers.postgresql_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    with servers.postgresql(programs) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def team_server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An MLflow server on PostgreSQL."""
+    with servers.mlflow_server(tmp_path_factory.mktemp("team"), database) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def guarded_server(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An MLflow server that asks for a name and a password."""
+    folder = tmp_path_factory.mktemp("guarded")
+    shutil.copy(template, folder / "mlflow.db")
+    (folder / "auth.ini").write_text(
+        "[mlflow]\ndefault_permission = NO_PERMISSIONS\nadmin_username = admin\n"
+        f"database_uri = sqlite:///{folder}/auth.db\n"
+        "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
+    )
+    with servers.mlflow_server(
+        folder, f"sqlite:///{folder}/mlflow.db", "--app-name", "basic-auth",
+        MLFLOW_AUTH_CONFIG_PATH=str(folder / "auth.ini"),
+        MLFLOW_AUTH_ADMIN_PASSWORD=servers.PASSWORD, MLFLOW_FLASK_SERVER_SECRET_KEY="secret",
+    ) as address:  # fmt: skip
+        yield address

@@ -1,0 +1,59 @@
+"""A server that asks for a name and a password: a clear refusal, and no trace of the password."""
+
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from tests.reliability.small import NAME, command, furnish
+from tests.services.servers import PASSWORD
+from tests.services.study import STEPS, ablate
+from tests.tracking.small import picture
+
+pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
+
+ME = {"MLFLOW_TRACKING_USERNAME": "admin", "MLFLOW_TRACKING_PASSWORD": PASSWORD}
+
+
+@pytest.mark.parametrize("known", [{}, ME | {"MLFLOW_TRACKING_PASSWORD": "guess"}])
+def test_a_stranger_is_refused_and_told_what_to_set(
+    guarded_server: str, tmp_path: Path, known: dict[str, str]
+) -> None:
+    furnish(tmp_path, STEPS)
+    code, output = ablate(tmp_path, "--tracking-uri", guarded_server, *command(), **known)
+    assert code == 2
+    assert "Traceback" not in output
+    assert "must let you in" in output
+    assert "MLFLOW_TRACKING_USERNAME" in output
+    assert "guess" not in output
+
+
+def test_a_study_is_let_in_with_mlflows_own_variables(
+    guarded_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    furnish(tmp_path, STEPS)
+    code, output = ablate(tmp_path, "--tracking-uri", guarded_server, *command(), **ME)
+    assert code == 0, output
+    for name, value in ME.items():
+        monkeypatch.setenv(name, value)
+    stored = picture(guarded_server, NAME)
+    assert len(stored) == 9  # runs and their parent
+    experiment = MlflowClient(guarded_server).get_experiment_by_name(NAME)
+    assert experiment is not None
+    written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    for held in (output, repr(stored), repr(experiment.tags), *map(repr, written)):
+        assert PASSWORD not in held
+
+
+def test_a_password_in_the_address_works_and_is_never_shown(
+    guarded_server: str, tmp_path: Path
+) -> None:
+    furnish(tmp_path, STEPS)
+    address = guarded_server.replace("://", f"://admin:{PASSWORD}@")
+    code, output = ablate(tmp_path, "--tracking-uri", address, *command())
+    assert code == 0, output
+    assert PASSWORD not in output
+    code, output = ablate(tmp_path, "--tracking-uri", address, "ui", NAME)
+    assert code == 0, output
+    assert f"{guarded_server}/#/experiments/" in output
+    assert PASSWORD not in output

@@ -1,0 +1,142 @@
+"""What a person sees at each address that `ablate ui core` prints."""
+
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import Popen
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from harness.study import load_study
+from harness.tracking import read_study
+from tests.services import browser
+from tests.tracking.test_server import listens
+
+pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
+
+FACTORS = list(load_study("core").factors)
+CURVES = ["train/loss", "eval/dev_loss", "diag/saturation_worst", "diag/update_data"]
+
+expect.set_options(timeout=browser.PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def core(template: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A store with the 120 runs of core."""
+    folder = tmp_path_factory.mktemp("core")
+    shutil.copy(template, folder / "mlflow.db")
+    browser.fill(f"sqlite:///{folder}/mlflow.db", folder)
+    return f"sqlite:///{folder}/mlflow.db"
+
+
+@pytest.fixture(scope="module")
+def addresses(core: str) -> Iterator[dict[str, str]]:
+    with browser.ui(core, "core") as (_, printed):
+        yield printed
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    program = browser.chromium()
+    if program is None:
+        pytest.skip("Chromium is not installed: apt-get install chromium")
+    with browser.browsing(program) as opened:
+        yield opened
+
+
+def visit(page: Page, address: str) -> None:
+    """Open an address afresh: the UI would take a mere change after the # for a link within it."""
+    page.goto("about:blank")
+    page.goto(address)
+
+
+def test_all_runs_are_listed_with_factors_and_outcome_the_best_first(
+    page: Page, addresses: dict[str, str], core: str
+) -> None:
+    visit(page, addresses["all runs:"])
+    expect(page.get_by_text("120 matching runs")).to_be_visible()
+    expect(page.get_by_text("Sort: final/dev_loss")).to_be_visible()
+    headers = page.get_by_role("columnheader")
+    for shown in ("final/dev_loss", *FACTORS, "seed", "outcome"):
+        expect(headers.filter(has_text=shown).first).to_be_visible()
+    losses = page.locator(".ag-row [col-id*='final/dev_loss']")
+    expect(losses.nth(15)).to_be_visible()
+    expected = sorted(read_study(core, "core").runs["final/dev_loss"])
+    rows = page.locator(".ag-center-cols-container .ag-row")
+    for i in range(15):
+        cell = rows.locator(f"xpath=self::*[@row-index='{i}']").locator("[col-id*='final/dev_loss']")
+        assert float(cell.inner_text()) == pytest.approx(expected[i], abs=1e-6)
+
+
+def test_charts_show_the_chosen_curves_of_every_variant(
+    page: Page, addresses: dict[str, str]
+) -> None:
+    visit(page, addresses["charts by variant:"])
+    expect(page.get_by_text("Group by: variant")).to_be_visible()
+    expect(page.get_by_text("core (5)")).to_be_visible()
+    for curve in CURVES:
+        card = page.locator("[data-testid='experiment-view-compare-runs-card']", has_text=curve)
+        expect(card.locator(".scatterlayer .trace")).to_have_count(24)
+    bars = page.locator("[data-testid='experiment-view-compare-runs-card']", has_text="final/dev")
+    bars.scroll_into_view_if_needed()
+    expect(bars.locator(".barlayer .point")).to_have_count(24)
+
+
+def test_factors_and_outcome_are_drawn_as_parallel_coordinates_of_all_runs(
+    page: Page, addresses: dict[str, str]
+) -> None:
+    visit(page, addresses["factors and outcome:"])
+    expect(page.get_by_text("Parallel Coordinates", exact=True)).to_be_visible()
+    expect(page.get_by_text("Showing all runs")).to_be_visible()
+    expect(page.locator("canvas").first).to_be_visible()
+    for axis in (*FACTORS, "final/dev_loss"):
+        expect(page.locator("svg text", has_text=axis).first).to_be_visible()
+
+
+def test_the_study_is_opened_with_its_report(page: Page, addresses: dict[str, str]) -> None:
+    visit(page, addresses["study and report:"])
+    expect(page.get_by_text("study.json")).to_be_visible()
+    page.get_by_text("report", exact=True).click()
+    page.get_by_text("index.html").first.click()
+    heading = page.frame_locator("iframe").get_by_role("heading")
+    expect(heading).to_have_text("What follows from the runs")
+
+
+def test_the_baseline_is_compared_with_each_change_of_one_factor(
+    page: Page, addresses: dict[str, str]
+) -> None:
+    visit(page, addresses["baseline against each change of one factor:"])
+    expect(page.get_by_text("Comparing 6 Runs from 1 Experiment")).to_be_visible()
+    expect(page.locator(".parcoords").first).to_be_visible()
+    for axis in ("depth", "init", "norm"):
+        expect(page.locator(".parcoords text", has_text=axis).first).to_be_visible()
+    page.get_by_role("switch", name="Show diff only").first.click()
+    expect(page.get_by_role("row").filter(has_text="lr_drop")).to_have_count(0)
+    for factor in FACTORS:
+        expect(page.get_by_role("cell", name=factor, exact=True)).to_be_visible()
+
+
+def test_ctrl_c_stops_the_server_and_all_its_processes(core: str) -> None:
+    with browser.ui(core, "core") as (process, printed):
+        address = printed["all runs:"].partition("/#")[0]
+        urlopen(f"{address}/health").close()  # noqa: S310 - loopback
+        started = descendants(process)
+        assert len(started) >= 2
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    assert not listens(int(address.rpartition(":")[2]))
+    assert not any(Path(f"/proc/{pid}").exists() for pid in started)
+
+
+def descendants(process: Popen[str]) -> list[int]:
+    """Process ids of all that a process has started, and these in turn."""
+    found, waiting = [], [process.pid]
+    while waiting:
+        pid = waiting.pop()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        waiting += map(int, children)
+        found += map(int, children)
+    return found

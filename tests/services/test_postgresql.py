@@ -1,0 +1,88 @@
+"""A study on a team's server, MLflow with PostgreSQL, which enforces lengths; and on its own."""
+
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from harness.errors import UserError
+from harness.tracking import read_study
+from harness.tracking.schema import LONGEST_NAME
+from tests.reliability.small import NAME
+from tests.services.servers import PASSWORD
+from tests.services.study import STEPS, ablate, command, furnish, train
+from tests.tracking.small import children, grid, picture, result, study, tracker
+
+pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
+
+LONG = {  # factors whose variants are longer than a run's name may be
+    "gain": [1.2345678901234567, 1.0], "output_scale": [1.2345678901234567, 1.0],
+    "lr": [1.2345678901234567, 1.0], "lr_drop": [0.12345678901234567, 1.0],
+    "lr_drop_at": [0.12345678901234567, 1.0], "train_words": [123456789, 987654321],
+    "embedding": [511, 512], "width": [4095, 4096], "batch": [65535, 65536],
+    "residual": [False, True],
+}  # fmt: skip
+
+
+def test_a_study_on_a_team_server_is_the_local_one_point_for_point(
+    team_server: str, local: str, tmp_path: Path
+) -> None:
+    assert train(tmp_path, team_server) == picture(local, NAME)
+    code, output = ablate(tmp_path, "--tracking-uri", team_server, *command())
+    assert code == 0, output
+    assert "nothing to train" in output
+
+
+@pytest.mark.parametrize("through", ["team_server", "database"])
+def test_lengths_that_only_postgresql_enforces_are_respected(
+    through: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    uri = request.getfixturevalue(through)
+    asked = study(
+        name=through[0] + 79 * "ü", question=500 * "<", note=4000 * "<", seeds=[1],
+        factors=LONG, baseline={name: levels[0] for name, levels in LONG.items()},
+        fixed={"steps": 50, "depth": 2},
+    )  # fmt: skip
+    with tracker(uri, asked) as tracked:
+        for run in grid(asked)[:2]:
+            tracked.deliver(result(run))
+        tracked.fail(grid(asked)[2], 20_000 * "<" + "the worker died")
+    stored = children(uri, asked.name)
+    assert max(len(run.info.run_name) for run in stored) == LONGEST_NAME
+    assert sum("the worker died" in run.data.tags["mlflow.note.content"] for run in stored) == 1
+    assert len(read_study(uri, asked.name).runs) == 3
+
+
+def test_a_study_goes_straight_to_a_database_and_shows_no_password(
+    database: str, tmp_path: Path
+) -> None:
+    furnish(tmp_path, STEPS)
+    (tmp_path / f"{NAME}.toml").rename(tmp_path / "direct.toml")
+    asked = ["run", "direct.toml", "--data", "words.txt", "--workers", "2"]
+    code, output = ablate(tmp_path, "--tracking-uri", database, *asked)
+    assert code == 0, output
+    assert "Traceback" not in output
+    assert PASSWORD not in output
+    client = MlflowClient(database)
+    experiment = client.get_experiment_by_name("direct")
+    assert experiment is not None
+    assert experiment.artifact_location == str(tmp_path / "mlartifacts")
+    assert PASSWORD not in repr(picture(database, "direct")) + repr(experiment.tags)
+    assert PASSWORD not in "".join(read_study(database, "direct").facts.values())
+    kept = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any(PASSWORD.encode() in path.read_bytes() for path in kept)
+
+
+def test_a_study_made_through_a_server_is_refused_without_it(
+    team_server: str, database: str
+) -> None:
+    asked = study(name="through-the-server")
+    tracker(team_server, asked).close("finished")
+    with pytest.raises(UserError, match="address of that server"):
+        tracker(database, asked)
+
+
+def test_a_missing_driver_is_named() -> None:
+    with pytest.raises(UserError, match="MySQLdb"):
+        tracker("mysql://somebody@127.0.0.1/mlflow")
