@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -54,6 +55,11 @@ def study_options(command: Command) -> Command:
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+def study_name(study: str) -> str:
+    """The name that a study has in the store: its file need not be there any more."""
+    return Path(study).stem if study.endswith(".toml") else study
 
 
 def cpu_only(ctx: click.Context, param: click.Parameter, value: str) -> None:  # noqa: ARG001

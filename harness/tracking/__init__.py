@@ -21,6 +21,10 @@ The data model, exactly:
   run's start + its step in ms, so that logging it again adds nothing.
 - Artifacts of a child: `trace.parquet` (everything measured), `model/weights.safetensors` with
   `model/config.json`, `samples.txt`.
+- Once all runs of a session have ended, the best one (lowest dev loss, or the primary response
+  where low is good and it is not of the test split; of the longest making on those data) has a
+  **logged model**: an MLflow pyfunc with its weights, config and the network's code. It is a
+  version of the **registered model** named as the study, under the alias `best`.
 
 A child is complete when it is FINISHED with an outcome; that is written last. Of complete
 duplicates (two machines, one server) the oldest counts.

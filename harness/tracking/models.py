@@ -99,12 +99,6 @@ def is_ours(model: RegisteredModel, study: str) -> bool:
     return (model.tags.get(IS_SCHEMA), model.tags.get("study")) == (SCHEMA, study)
 
 
-def logged_models(store: Store, experiment_id: str, query: str | None = None) -> list[LoggedModel]:
-    """The experiment's logged models that a search expression matches."""
-    with store.reach():
-        return list(store.client.search_logged_models([experiment_id], query))
-
-
 def _register(store: Store, study: Study, best: Run) -> None:
     model = registered(store, study.name) or _make_registered(store, study)
     versions = _versions(store, model.name, best.info.run_id)
@@ -147,7 +141,7 @@ def log_model(store: Store, run: Run) -> LoggedModel:
         Unreachable: it is not whole; call again later.
     """
     run_id, client = run.info.run_id, store.client
-    found = logged_models(store, run.info.experiment_id, f"source_run_id = '{run_id}'")
+    found = store.models(run.info.experiment_id, f"source_run_id = '{run_id}'")
     with store.reach(), tempfile.TemporaryDirectory(prefix="ablate-") as folder:
         model: LoggedModel = found[0] if found else client.create_logged_model(
             run.info.experiment_id, model_name(run.info.run_name), run_id,

@@ -62,7 +62,7 @@ def read_study(
     runs = [run for run in chosen(ledger) if run.data.tags["run_key"] in planned]
     return gather(
         study=study, facts=_facts(ledger, parent, corpus, len(runs)),
-        runs=pd.DataFrame([_row(run, study) for run in runs]), **_tables(store, runs),
+        runs=pd.DataFrame([row(run, study) for run in runs]), **tables(store, runs),
     )  # fmt: skip
 
 
@@ -177,7 +177,13 @@ def _facts(ledger: Ledger, parent: StoredRun, corpus: Facts, count: int) -> dict
     }  # fmt: skip
 
 
-def _row(run: StoredRun, study: Study) -> dict[str, Any]:
+def key_of(run: StoredRun) -> str:
+    """The run's key; MLflow's id of a run that the harness did not log."""
+    key: str = run.data.tags.get("run_key", run.info.run_id)
+    return key
+
+
+def row(run: StoredRun, study: Study) -> dict[str, Any]:
     """A run's labels as they were logged, never as they ought to be: the audit compares the two."""
     tags, params = run.data.tags, run.data.params
     levels = {
@@ -185,7 +191,7 @@ def _row(run: StoredRun, study: Study) -> dict[str, Any]:
     }
     unfinished = "failed" if tags.get("outcome") == "failed" else "running"
     return {
-        "run_key": tags["run_key"],
+        "run_key": key_of(run),
         "run_id": run.info.run_id,
         "run_name": run.info.run_name,
         "outcome": outcome_of(run) or unfinished,
@@ -206,27 +212,30 @@ def level_text(logged: str, known: tuple[Level, ...]) -> str:
     return {text(level): format_level(level) for level in known}.get(logged, logged)
 
 
-def _tables(store: Store, runs: list[StoredRun]) -> dict[str, pd.DataFrame]:
+def tables(store: Store, runs: list[StoredRun]) -> dict[str, pd.DataFrame]:
     """Curves, layers, updates and histograms of all runs, as `gather` takes them."""
     traces = pd.concat([_trace(store, run) for run in runs if outcome_of(run)] or [_no_trace()])
     series = traces["series"]
     return {
-        "curves": pd.DataFrame(
-            _curves(store, runs), columns=["run_key", "metric", "step", "value"]
-        ),
+        "curves": curves(store, runs),
         "layers": _layers(traces),
         "updates": traces[series == "update_data"].rename(columns={"layer": "weight"}),
         "histograms": _histograms(traces[series.str.endswith("_histogram")]),
     }
 
 
-def _curves(store: Store, runs: list[StoredRun]) -> Iterator[tuple[str, str, int, float]]:
+def curves(store: Store, runs: list[StoredRun]) -> pd.DataFrame:
+    """Every point of every run's curves: run_key, metric, step, value."""
+    return pd.DataFrame(_points(store, runs), columns=["run_key", "metric", "step", "value"])
+
+
+def _points(store: Store, runs: list[StoredRun]) -> Iterator[tuple[str, str, int, float]]:
     for run in runs:
         for metric in CURVES.keys() & run.data.metrics.keys():
             with store.reach():
                 history = store.client.get_metric_history(run.info.run_id, metric)
             for point in history:
-                yield run.data.tags["run_key"], metric, point.step, point.value
+                yield key_of(run), metric, point.step, point.value
 
 
 def _trace(store: Store, run: StoredRun) -> pd.DataFrame:
