@@ -2,11 +2,14 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 
+import harness.session
 from harness.commands import main
 from harness.corpus import Corpus
 from harness.engine import Ended, Task, TaskEvent
@@ -20,6 +23,16 @@ def ablate(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, st
     output, errors = capsys.readouterr()
     code = left.value.code
     return code if isinstance(code, int) else 0, output, errors
+
+
+def undisturbed(folder: Path, *arguments: str) -> None:
+    """Run `ablate` to its end in a folder, in this process, without a word."""
+    with pytest.MonkeyPatch.context() as patched, redirect_stdout(StringIO()):
+        patched.setattr(harness.session, "LocalEngine", lambda _: Inline())
+        patched.setattr(sys, "argv", ["ablate", *arguments])
+        patched.chdir(folder)
+        with pytest.raises(SystemExit, match="0"):
+            main()
 
 
 class Inline:

@@ -28,12 +28,10 @@ WORDS = "".join(
 )
 
 
-def furnish(folder: Path, steps: int = 3000, **changes: str) -> Path:
-    """Put a study and its data into a folder; changes replace parts of the study's text."""
+def furnish(folder: Path, steps: int = 3000, seeds: int = 2) -> Path:
+    """Put a study and its data into a folder."""
     folder.mkdir(exist_ok=True)
-    text = STUDY.format(steps=steps)
-    for old, new in changes.items():
-        text = text.replace(old, new)
+    text = STUDY.format(steps=steps).replace("seeds = 2", f"seeds = {seeds}")
     (folder / f"{NAME}.toml").write_text(text)
     (folder / "words.txt").write_text(WORDS)
     return folder

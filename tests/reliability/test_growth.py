@@ -6,15 +6,13 @@ from pathlib import Path
 import pytest
 
 from tests.reliability.growth import watch
-from tests.reliability.small import NAME, STUDY, furnish
+from tests.reliability.small import furnish
 
 
 @pytest.mark.service
 @pytest.mark.timeout(900)
 def test_memory_stays_flat_however_long_and_however_many(template: Path, tmp_path: Path) -> None:
-    place = furnish(tmp_path)
-    text = STUDY.format(steps=6000).replace("seeds = 2", "seeds = 60")
-    (place / f"{NAME}.toml").write_text(text)
+    place = furnish(tmp_path, steps=6000, seeds=60)
     shutil.copy(template, place / "mlflow.db")
     growth = watch(place)
     assert growth.ratio(growth.workers) < 1.05
