@@ -23,7 +23,7 @@ SETTINGS = (
 )  # fmt: skip
 # MLflow's assistant opens at the first visit and hides a quarter of the page.
 NO_ASSISTANT = "localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true')"
-PATIENCE = 60_000  # milliseconds that a page may take to show something
+PATIENCE = 45_000  # milliseconds that a page may take to show something
 REPORT = "<!DOCTYPE html><h1>What follows from the runs</h1>"
 
 

@@ -41,13 +41,15 @@ def mlflow_server(folder: Path, store: str, *more: str, **environment: str) -> I
     port = str(free_port())
     command = [
         sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", port, "--workers", "1",
-        "--backend-store-uri", store, "--artifacts-destination", str(folder / "served"), *more,
+        "--artifacts-destination", str(folder / "served"), *more,
     ]  # fmt: skip
     address, log = f"http://{HOST}:{port}", folder / "server.log"
+    # The store's address may hold a password, which a command line would show to everyone.
+    environment = {**os.environ, **LIGHT, "MLFLOW_BACKEND_STORE_URI": store, **environment}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=folder, env={**os.environ, **LIGHT, **environment},
-            stdout=output, stderr=output, start_new_session=True,
+            command, cwd=folder, env=environment, stdout=output, stderr=output,
+            start_new_session=True,
         )  # fmt: skip
     try:
         assert answers(process, address), log.read_text()

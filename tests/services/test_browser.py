@@ -1,5 +1,6 @@
 """What a person sees at each address that `ablate ui core` prints."""
 
+import re
 import shutil
 import signal
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from tests.tracking.test_server import listens
 pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
 
 FACTORS = list(load_study("core").factors)
+VARIANTS = 24
+CARD = "[data-testid='experiment-view-compare-runs-card']"
 CURVES = ["train/loss", "eval/dev_loss", "diag/saturation_worst", "diag/update_data"]
 
 expect.set_options(timeout=browser.PATIENCE)
@@ -76,13 +79,15 @@ def test_charts_show_the_chosen_curves_of_every_variant(
 ) -> None:
     visit(page, addresses["charts by variant:"])
     expect(page.get_by_text("Group by: variant")).to_be_visible()
-    expect(page.get_by_text("core (5)")).to_be_visible()
-    for curve in CURVES:
-        card = page.locator("[data-testid='experiment-view-compare-runs-card']", has_text=curve)
-        expect(card.locator(".scatterlayer .trace")).to_have_count(24)
-    bars = page.locator("[data-testid='experiment-view-compare-runs-card']", has_text="final/dev")
+    section = page.get_by_role("button").filter(has_text=re.compile(r"core\s*\(5\)"))
+    expect(section).to_have_attribute("aria-expanded", "true")
+    for curve in CURVES:  # of each variant the mean, and its band's two edges
+        card = page.locator(CARD).filter(has_text=curve)
+        card.scroll_into_view_if_needed()
+        expect(card.locator(".scatterlayer .trace")).to_have_count(3 * VARIANTS)
+    bars = page.locator(CARD).filter(has_text="final/dev_loss")
     bars.scroll_into_view_if_needed()
-    expect(bars.locator(".barlayer .point")).to_have_count(24)
+    expect(bars.locator(".point")).to_have_count(VARIANTS)
 
 
 def test_factors_and_outcome_are_drawn_as_parallel_coordinates_of_all_runs(
@@ -113,10 +118,11 @@ def test_the_baseline_is_compared_with_each_change_of_one_factor(
     expect(page.locator(".parcoords").first).to_be_visible()
     for axis in ("depth", "init", "norm"):
         expect(page.locator(".parcoords text", has_text=axis).first).to_be_visible()
-    page.get_by_role("switch", name="Show diff only").first.click()
-    expect(page.get_by_role("row").filter(has_text="lr_drop")).to_have_count(0)
+    page.get_by_role("switch", name="Parameters - Show diff only").click()
+    params = page.locator("table", has=page.locator("th", has_text="output_scale")).locator("th")
+    expect(params.filter(has_text="activation")).to_have_count(0)
     for factor in FACTORS:
-        expect(page.get_by_role("cell", name=factor, exact=True)).to_be_visible()
+        expect(params.filter(has_text=re.compile(f"^{factor}$"))).to_be_visible()
 
 
 def test_ctrl_c_stops_the_server_and_all_its_processes(core: str) -> None:
