@@ -240,7 +240,11 @@ def _points(store: Store, runs: list[StoredRun]) -> Iterator[tuple[str, str, int
 
 def _trace(store: Store, run: StoredRun) -> pd.DataFrame:
     with store.reach(), tempfile.TemporaryDirectory(prefix="ablate-") as folder:
-        path = Path(store.client.download_artifacts(run.info.run_id, TRACE, folder))
+        path = Path(run.info.artifact_uri) / TRACE
+        if (
+            not path.is_file()
+        ):  # else it lies on this machine: read directly, in a tenth of the time
+            path = Path(store.client.download_artifacts(run.info.run_id, TRACE, folder))
         return pd.read_parquet(path).assign(run_key=run.data.tags["run_key"])
 
 
