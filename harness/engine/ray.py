@@ -251,7 +251,8 @@ def _connect(ray: Any, address: str | None, workers: int | None) -> Any:
     except (OSError, RuntimeError, ValueError) as error:
         raise UserError(
             "a Ray cluster must answer", f"{address or 'local'}: {_brief(error)}",
-            "Run this on a node of the cluster, with --address auto or HOST:PORT.",
+            "Run this on a node of the cluster, with --address auto or HOST:PORT, and with "
+            "RAY_AUTH_MODE=token where the cluster wants a token.",
         ) from None  # fmt: skip
 
 
