@@ -21,7 +21,7 @@ from tests.tracking.small import picture
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(900)]
 
-STEPS = 20_000
+STEPS = 8_000
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_an_interrupted_study_says_how_to_go_on_and_does(
     for _ in range(3):
         process = start(place, hurry=30.0)
         wait_for_workers(process)
-        time.sleep(draw.random() * 12)
+        time.sleep(draw.random() * 6)
         if process.poll() is not None:
             break
         interrupted(process, number, group)
