@@ -61,6 +61,7 @@ def guarded_server(template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     with servers.mlflow_server(
         folder, f"sqlite:///{folder}/mlflow.db", "--app-name", "basic-auth",
         MLFLOW_AUTH_CONFIG_PATH=str(folder / "auth.ini"),
-        MLFLOW_AUTH_ADMIN_PASSWORD=servers.PASSWORD, MLFLOW_FLASK_SERVER_SECRET_KEY="secret",
+        MLFLOW_AUTH_ADMIN_PASSWORD=servers.PASSWORD,
+        MLFLOW_FLASK_SERVER_SECRET_KEY=servers.PASSWORD,
     ) as address:  # fmt: skip
         yield address

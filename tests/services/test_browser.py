@@ -70,7 +70,9 @@ def test_all_runs_are_listed_with_factors_and_outcome_the_best_first(
     expected = sorted(read_study(core, "core").runs["final/dev_loss"])
     rows = page.locator(".ag-center-cols-container .ag-row")
     for i in range(15):
-        cell = rows.locator(f"xpath=self::*[@row-index='{i}']").locator("[col-id*='final/dev_loss']")
+        cell = rows.locator(f"xpath=self::*[@row-index='{i}']").locator(
+            "[col-id*='final/dev_loss']"
+        )
         assert float(cell.inner_text()) == pytest.approx(expected[i], abs=1e-6)
 
 
