@@ -7,41 +7,32 @@ last checkpoint that came back. The data travel once to every node.
 This is the only place that imports Ray, and only when it is asked for.
 """
 
-import hashlib
 import logging
 import os
-import platform
 import signal
 import socket
 import time
-import traceback
 from asyncio import Event as Flag
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from harness.corpus import Corpus
 from harness.engine import CHECKPOINT_SECONDS, TRIES, Ended, Task, TaskEvent
 from harness.engine.local import LOOK, PATIENCE, THREADS
+from harness.engine.versions import versions
+from harness.engine.worker import News, Terms, batches, carry_out
 from harness.errors import UserError
-from harness.plan import TRAINER
-from harness.records import Checkpoint, Event, Record
+from harness.records import Checkpoint
 
 AHEAD = 2  # tasks in Ray's hands for each CPU: work for nodes that join, demand for an autoscaler
 FEWEST = 16  # tasks in Ray's hands, however few CPUs there are yet
 ANSWER = 5.0  # seconds in which a cluster must answer
-HURRY = 0.2  # seconds for which records may wait to travel together
 LISTENERS = 1_000_000  # tasks that may wait for the bell at a time
-PINNED = ("torch", "numpy", "numba")  # packages whose versions decide what a run comes to
-TRAINING = ("*.py", "corpus/*.py", "engine/*.py", "layers/**/*.py")  # the code that workers use
-
-Versions = dict[str, str]
 
 
 @dataclass(eq=False)
@@ -90,6 +81,7 @@ class RayEngine:
         self, ray: Any, limit: int | None, logs: Path, pause: float = CHECKPOINT_SECONDS
     ) -> None:
         self._ray, self._limit, self._pause = ray, limit, pause
+        self._work = ray.remote(num_cpus=1, num_returns="streaming", max_retries=0)(work)
         self.logs = logs
         self._errands: dict[Any, Errand] = {}  # by the generator of their events
         self._waiting: deque[Errand] = deque()
@@ -120,7 +112,7 @@ class RayEngine:
         bell = ray.remote(num_cpus=0, max_concurrency=LISTENERS, scheduling_strategy=here)(
             Bell
         ).remote()
-        common = (ray.put(corpus), corpus.digest, bell, versions(), self._pause)
+        common = (ray.put(corpus), Terms(corpus.digest, versions(), self._pause), bell)
         self._waiting = deque(Errand(task, task) for task in tasks)
         try:
             while (self._waiting or self._errands) and not stopping():
@@ -134,11 +126,10 @@ class RayEngine:
             ray.kill(bell)
 
     def _send(self, common: tuple[Any, ...]) -> None:
-        remote = self._ray.remote(num_cpus=1, num_returns="streaming", max_retries=0)(work)
         room = (self._limit or max(FEWEST, AHEAD * self.cpus)) if self._waiting else 0
         while self._waiting and len(self._errands) < room:
             errand = self._waiting.popleft()
-            self._errands[remote.remote(errand.left, *common)] = errand
+            self._errands[self._work.remote(errand.left, *common)] = errand
 
     def _hear(self, seconds: float) -> Iterator[TaskEvent]:
         """Pass on what has come; waits so long for it."""
@@ -150,10 +141,10 @@ class RayEngine:
             for event in self._next(stream):
                 yield from self._take(stream, event)
 
-    def _next(self, stream: Any) -> list[Event | Ended | UserError]:
+    def _next(self, stream: Any) -> list[News]:
         exceptions = self._ray.exceptions
         try:
-            events: list[Event | Ended | UserError] = self._ray.get(next(stream))
+            events: list[News] = self._ray.get(next(stream))
             self._errands[stream].begun = True  # before it there is nothing to save
         except StopIteration:
             del self._errands[stream]  # it stopped, as it was told
@@ -162,13 +153,13 @@ class RayEngine:
             raise UserError(
                 "every node of the cluster must have the harness and what it needs",
                 _brief(error),
-                f"Install there what is installed here: {_said(versions())}.",
+                "Install there what is installed here; the logs of Ray say more.",
             ) from None
         except exceptions.RayError as error:
             return [Ended(f"its worker was lost: {_brief(error)}")]
         return events
 
-    def _take(self, stream: Any, event: Event | Ended | UserError) -> Iterator[TaskEvent]:
+    def _take(self, stream: Any, event: News) -> Iterator[TaskEvent]:
         if isinstance(event, UserError):
             raise event
         errand = self._errands[stream]
@@ -211,9 +202,7 @@ def cluster(
     ray = _load(local=address is None)
     before = signal.getsignal(signal.SIGTERM)
     try:
-        ray._private.worker.print_to_stdstream = (
-            _silent  # reports of lost nodes: there is no setting
-        )
+        ray._private.worker.print_to_stdstream = _silent  # there is no setting for it
         context = _connect(ray, address, workers)
         signal.signal(signal.SIGTERM, before)  # Ray's would end the program without a checkpoint
         logs = Path(context.address_info["session_dir"]) / "logs"
@@ -256,113 +245,12 @@ def _connect(ray: Any, address: str | None, workers: int | None) -> Any:
         ) from None  # fmt: skip
 
 
-def work(
-    task: Task, corpus: Corpus, digest: str, bell: Any, expected: Versions, pause: float
-) -> Iterator[list[Event | Ended | UserError]]:
-    """A worker's part, run by Ray: train a task, and yield its events in batches.
-
-    Args:
-        task: what to train.
-        corpus: as it arrived here.
-        digest: as the coordinator has it.
-        bell: tells when to stop.
-        expected: versions of the coordinator.
-        pause: seconds between two checkpoints.
-    """
-    os.environ.update(dict.fromkeys(THREADS, "1"))
-    yield from batches(_events(task, corpus, digest, bell, expected, pause))
-
-
-def _events(
-    task: Task, corpus: Corpus, digest: str, bell: Any, expected: Versions, pause: float
-) -> Iterator[Event | Ended | UserError]:
-    try:
-        require(expected, versions())
-        if hashlib.sha256("\n".join(corpus.words).encode()).hexdigest() != digest:
-            raise ValueError("the data were damaged on their way to the worker")
-        from harness.trainer import train
-
-        listener = Listener(import_module("ray"), bell, pause)
-        for event in train(task.cohort, corpus, task.resume, listener.wanted):
-            yield event
-            if listener.stopping and isinstance(event, Checkpoint):
-                return
-        yield Ended()
-    except UserError as error:
-        yield error
-    except Exception:
-        if task.resume:  # whole, and yet of no use, as that of another version may be
-            yield from _events(replace(task, resume=None), corpus, digest, bell, expected, pause)
-        else:
-            yield Ended(traceback.format_exc())
-
-
-class Listener:
-    """Says when a checkpoint is wanted: now and then, and when the bell is rung.
-
-    Attributes:
-        stopping: whether the bell has been heard.
-    """
-
-    def __init__(self, ray: Any, bell: Any, pause: float) -> None:
-        self._ray, self._pause = ray, pause
-        self._rung = bell.rung.remote()
-        self._next = time.monotonic() + pause
-        self.stopping = False
-
-    def wanted(self) -> bool:
-        """Whether a checkpoint is due; no message is sent to find out."""
-        self.stopping = bool(self._ray.wait([self._rung], timeout=0)[0])
-        due = time.monotonic() >= self._next
-        if due:
-            self._next = time.monotonic() + self._pause
-        return self.stopping or due
-
-
-def batches(
-    events: Iterable[Event | Ended | UserError],
-) -> Iterator[list[Event | Ended | UserError]]:
-    """The events in the same order, records together with what follows them within a moment."""
-    batch, since = [], time.monotonic()
-    for event in events:
-        batch.append(event)
-        if not isinstance(event, Record) or time.monotonic() - since > HURRY:
-            yield batch
-            batch, since = [], time.monotonic()
-
-
-def require(expected: Versions, found: Versions) -> None:
-    """Check a worker's versions against the coordinator's.
-
-    Raises:
-        UserError: they differ; results could then differ as well.
-    """
-    differing = [name for name in expected if found.get(name) != expected[name]]
-    if differing:
-        raise UserError(
-            "every node must have the versions of the coordinator",
-            "; ".join(
-                f"{name} {found.get(name)} on node {platform.node()}, {expected[name]} "
-                "where the study is run from" for name in differing
-            ),
-            "Install the same on every node, or run from one that has what they have.",
-        )  # fmt: skip
-
-
-@cache
-def versions() -> Versions:
-    """What a run's numbers depend on, by name: of Python, the packages, and the harness's code."""
-    found = {"Python": platform.python_version(), "machine": platform.machine()}
-    for package in PINNED:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "missing"
-    root = Path(__file__).parents[1]
-    code = hashlib.sha256()
-    for path in sorted(path for part in TRAINING for path in root.glob(part)):
-        code.update(path.read_bytes())
-    return found | {"harness": f"trainer {TRAINER}, code {code.hexdigest()[:8]}"}
+def work(task: Task, corpus: Corpus, terms: Terms, bell: Any) -> Iterator[list[News]]:
+    """A worker's part, run by Ray: train a task, and yield its events in batches."""
+    os.environ.update(dict.fromkeys(THREADS, "1"))  # read when the trainer imports its libraries
+    ray = import_module("ray")
+    rung = bell.rung.remote()
+    yield from batches(carry_out(task, corpus, terms, lambda: bool(ray.wait([rung], timeout=0)[0])))
 
 
 def _silent(data: object, ignore_prefix: bool) -> None:
@@ -373,7 +261,3 @@ def _brief(error: Exception) -> str:
     """An error in one line; of a long one with a traceback only what it ends in."""
     text = str(error).strip()
     return text.splitlines()[-1].strip() if "Traceback" in text else " ".join(text.split())
-
-
-def _said(found: Versions) -> str:
-    return ", ".join(f"{name} {what}" for name, what in found.items())
