@@ -69,11 +69,13 @@ class LocalEngine:
 
     def _hire(self, corpus: Corpus) -> Worker:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=work, args=(theirs, corpus), daemon=True)
+        process = self._context.Process(target=work, args=(theirs,), daemon=True)
         with _inherited():
             process.start()
         theirs.close()
-        return Worker(process, ours)
+        worker = Worker(process, ours)
+        _tell(worker, corpus)  # as an argument it would hang the start of a process that dies
+        return worker
 
     def _assign(self, team: list[Worker], waiting: deque[tuple[Task, int]]) -> None:
         for worker in team:
@@ -105,7 +107,7 @@ class LocalEngine:
         if isinstance(event, UserError):
             raise event
         if isinstance(event, Checkpoint):
-            worker.task, worker.tries = replace(task, resume=event), 1
+            worker.task, worker.tries = task.after(event), 1
         if isinstance(event, Ended):
             worker.task = None
             if event.failure and worker.tries < TRIES:
@@ -133,7 +135,7 @@ class LocalEngine:
                 yield worker.task, event
 
 
-def _tell(worker: Worker, message: Task | str) -> None:
+def _tell(worker: Worker, message: Corpus | Task | str) -> None:
     try:
         worker.pipe.send(message)
     except OSError:
@@ -158,12 +160,13 @@ def _inherited() -> Iterator[None]:
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-def work(pipe: Connection, corpus: Corpus) -> None:
-    """A worker's life: train the tasks that come through the pipe, until it is closed.
+def work(pipe: Connection) -> None:
+    """A worker's life: train the tasks that come through the pipe after the data, until it closes.
 
     When the coordinator is gone, the pipe is at its end.
     """
     try:
+        corpus = pipe.recv()
         while True:
             task = pipe.recv()
             if isinstance(task, Task):  # else a message to a task that has ended meanwhile
