@@ -1,6 +1,7 @@
 """Corpora that tests share; and one thread, for parallel tests would fight over the cores."""
 
 import os
+from importlib.util import find_spec
 
 import pytest
 import torch
@@ -15,6 +16,10 @@ TINY = """
 """
 
 torch.set_num_threads(1)
+
+# Tests against real servers and a browser need what `make test-services` installs.
+NEEDED = ("playwright", "psycopg2")
+collect_ignore = [] if all(map(find_spec, NEEDED)) else ["services"]
 
 
 @pytest.fixture(scope="session")

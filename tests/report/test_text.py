@@ -96,7 +96,8 @@ def test_nothing_is_loaded_from_elsewhere(core_report: Path) -> None:
 @pytest.fixture(scope="module")
 def evil(tmp_path_factory: pytest.TempPathFactory) -> Path:
     claims = [{"id": "evil", "says": EVIL, "kind": "threshold", "below": 3.0}]
-    data = made_up(ONE_FACTOR, name=EVIL, question=EVIL, note=EVIL, claims=claims)
+    name = EVIL.replace("\n", "")[:80]  # a longer one, or one of two lines, is refused
+    data = made_up(ONE_FACTOR, name=name, question=EVIL, note=EVIL, claims=claims)
     runs = data.runs.assign(run_name=EVIL, versions=EVIL, device=EVIL, commit=EVIL)
     facts = data.facts | {"corpus": EVIL, EVIL: EVIL}
     return build(replace(data, runs=runs, facts=facts), tmp_path_factory.mktemp("evil")).folder

@@ -9,19 +9,21 @@ import pytest
 
 from harness.tracking.session import STALE, Session
 
-HERE = Session("one", socket.gethostname(), os.getppid(), "", round(time.time(), 1))
+HERE = Session("one", socket.gethostname(), os.getppid(), "", 0.0)
 
 
 @pytest.mark.parametrize(
-    ("session", "lives"),
+    ("session", "ago", "lives"),
     [
-        (HERE, True),
-        (replace(HERE, pid=os.getpid()), False),  # this very process, in an earlier session
-        (replace(HERE, pid=2**22 + 1), False),  # no process has so high a number
-        (replace(HERE, renewed=HERE.renewed - STALE - 60), False),  # a later one got its number
-        (replace(HERE, host="elsewhere"), True),
-        (replace(HERE, host="elsewhere", renewed=HERE.renewed - STALE - 60), False),
+        (HERE, 0, True),
+        (replace(HERE, pid=os.getpid()), 0, False),  # this very process, in an earlier session
+        (replace(HERE, pid=2**22 + 1), 0, False),  # no process has so high a number
+        (HERE, STALE + 60, False),  # a later process got its number
+        (replace(HERE, host="elsewhere"), 0, True),
+        (replace(HERE, host="elsewhere"), STALE + 60, False),
     ],
 )
-def test_a_session_lives_while_its_process_says_so(session: Session, lives: bool) -> None:
-    assert session.lives() is lives
+def test_a_session_lives_while_its_process_says_so(
+    session: Session, ago: float, lives: bool
+) -> None:
+    assert replace(session, renewed=time.time() - ago).lives() is lives
