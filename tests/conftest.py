@@ -18,7 +18,7 @@ TINY = """
 torch.set_num_threads(1)
 
 # Tests against real servers and a browser need what `make test-services` installs.
-NEEDED = ("playwright", "psycopg")
+NEEDED = ("playwright", "psycopg2")
 collect_ignore = [] if all(map(find_spec, NEEDED)) else ["services"]
 
 
