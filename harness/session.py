@@ -18,7 +18,7 @@ from harness.flow import Tally, run_study
 from harness.interrupt import GO_ON, INTERRUPTED, stop_signals
 from harness.plan import Run, expand
 from harness.progress import Bars, Lines
-from harness.speed import remember
+from harness.speed import remember, tells
 from harness.study import LARGEST_GRID, Study, load_study
 from harness.tracking import Tracker, Unreachable, redacted, tracking_uri
 from harness.tracking.models import keep_best
@@ -88,7 +88,7 @@ def run_session(
                 keep_best(uri, study, corpus.digest)
             tracker.close("interrupted" if tally.interrupted else
                           "failed" if tally.failed else "finished")  # fmt: skip
-    if tally.trained and engine == "local":
+    if engine == "local" and tells(tally.trained):
         remember(tally.seconds, tally.trained)
     return conclude(tally, len(runs), console)
 

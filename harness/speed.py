@@ -9,11 +9,22 @@ from harness.files import write_atomically
 from harness.plan import Cohort, Run, cohort_cost, step_cost
 
 TYPICAL = 3.5e-5  # worker-seconds per million multiplications, where nothing is measured yet
+LEAST = 1e6  # millions of multiplications; less says more of loading and compiling than of training
 WARM_UP, TIMED = 20, 200  # steps of a calibration
 
 
 def _file(root: Path) -> Path:
     return root / ".ablate" / "speed.json"
+
+
+def work(runs: Sequence[Run]) -> float:
+    """Multiplications of the runs' matrix products, in millions."""
+    return sum(step_cost(run.fields) * run.fields.steps for run in runs)
+
+
+def tells(runs: Sequence[Run]) -> bool:
+    """Whether these runs were work enough to tell this machine's speed."""
+    return work(runs) >= LEAST
 
 
 def remember(seconds: float, runs: Sequence[Run], root: Path | None = None) -> None:
@@ -24,8 +35,7 @@ def remember(seconds: float, runs: Sequence[Run], root: Path | None = None) -> N
         runs: which were trained from start to end.
         root: the working directory, if it is another.
     """
-    work = sum(step_cost(run.fields) * run.fields.steps for run in runs)
-    payload = json.dumps({"seconds_per_million": seconds / work})
+    payload = json.dumps({"seconds_per_million": seconds / work(runs)})
     write_atomically(_file(root or Path.cwd()), payload.encode())
 
 
