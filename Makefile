@@ -32,8 +32,7 @@ setup: .venv/ready ## install everything into .venv
 	@touch $@
 
 ablations: .venv/ready ## train what is missing of STUDY (default: core), then write its report
-	@$(ABLATE) run $(STUDY) $(CHOSEN)
-	@$(ABLATE) report $(STUDY) $(CHOSEN)
+	@$(ABLATE) run $(STUDY) $(CHOSEN) --report
 
 report: .venv/ready ## remake STUDY's report from the store, without training
 	@$(ABLATE) report $(STUDY) $(CHOSEN)

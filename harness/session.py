@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from harness.corpus import Corpus, load_corpus
 from harness.corpus.facts import corpus_facts
 from harness.engine.local import LocalEngine
 from harness.errors import UserError
 from harness.flow import Tally, run_study
 from harness.interrupt import GO_ON, INTERRUPTED, stop_signals
-from harness.plan import Run, expand
+from harness.order import resolve
 from harness.progress import Bars, Lines
 from harness.speed import remember, tells
-from harness.study import LARGEST_GRID, Study, load_study
 from harness.tracking import Tracker, Unreachable, redacted, tracking_uri
 from harness.tracking.models import keep_best
 from harness.workspace import Workspace
@@ -28,25 +26,6 @@ if TYPE_CHECKING:
     from harness.engine.ray import RayEngine
 
 DONE, FAILED = 0, 1  # exit codes; `interrupt` has another
-
-
-def resolve(
-    study: str, steps: int | None, seeds: tuple[int, ...] | None, data: str | None,
-    yes: bool = False,
-) -> tuple[Study, Corpus, list[Run]]:  # fmt: skip
-    """The study with what the command line changes of it, its data, and its whole grid.
-
-    Raises:
-        UserError: one of them cannot be used, or the grid is very large and not agreed to.
-    """
-    resolved = load_study(study).override(steps=steps, seeds=seeds)
-    if resolved.size() > LARGEST_GRID and not yes:
-        raise UserError(
-            f"a grid has at most {LARGEST_GRID:,} runs, unless `ablate run` is given --yes",
-            f"{resolved.size():,} runs", "Take out levels or seeds, or add --yes.",
-        )  # fmt: skip
-    corpus = load_corpus(data)
-    return resolved, corpus, expand(resolved, corpus.digest)
 
 
 def run_session(

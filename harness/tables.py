@@ -82,9 +82,9 @@ def trace(run: History) -> pd.DataFrame:
     """Everything measured, as one long table; what was not measured has no row.
 
     Columns: series, step, layer (0 where there is none), left and right edge of a bin (NaN where
-    there is none), value. Series: "loss", "dev_loss", the quantities of `ACTIVATION_COLUMNS` by
-    layer, "update_data" by weight, "activation_histogram" and "gradient_histogram" by layer and
-    bin, and `FINAL_COLUMNS` with "final_" before them.
+    there is none), value. Series: the `CURVES`, "loss", "dev_loss", the quantities of
+    `ACTIVATION_COLUMNS` by layer, "update_data" by weight, "activation_histogram" and
+    "gradient_histogram" by layer and bin, and `FINAL_COLUMNS` with "final_" before them.
     """
     table = pd.concat(list(_pieces(run)), ignore_index=True)
     measured: pd.DataFrame = table[np.isfinite(table["value"])]
@@ -93,6 +93,8 @@ def trace(run: History) -> pd.DataFrame:
 
 def _pieces(run: History) -> Iterator[pd.DataFrame]:
     plan = schedule(run.steps)
+    for metric, curve in CURVES.items():
+        yield _long(metric, np.array(curve.at(run)), curve.of(run)[:, None], first_layer=0)
     ends = np.minimum(np.arange(1, len(run.loss) + 1) * plan.window, run.steps) - 1
     yield _long("loss", ends, run.loss[:, None], first_layer=0)
     yield _long("dev_loss", np.array(plan.evaluations), run.dev_loss[:, None], first_layer=0)

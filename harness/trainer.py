@@ -81,6 +81,8 @@ class Training:
     def __init__(self, runs: Sequence[Run], corpus: Corpus) -> None:
         self.fields, self.corpus = runs[0].fields, corpus
         self.schedule = schedule(self.fields.steps)
+        self.probes = {step: place for place, step in enumerate(self.schedule.probes)}
+        self.evaluations = {step: place for place, step in enumerate(self.schedule.evaluations)}
         self.splits = corpus.splits(self.fields.context, self.fields.train_words)
         self.x, self.y = self.splits.train.X.numpy(), self.splits.train.Y.numpy()
         self.dev = Contexts.of(self.splits.dev)
@@ -116,7 +118,7 @@ class Training:
             self._keep(probe)
         self.stack.update()
         self.step += 1
-        if self.step in self.schedule.evaluations:
+        if self.step in self.evaluations:
             self._evaluate()
         self.seconds += time.perf_counter() - began
         yield from self._records()
@@ -125,7 +127,7 @@ class Training:
         if self.step in self.drops:
             self.lr = np.array([member.run.fields.lr_at(self.step) for member in self.members])
         probe = None
-        if self.step in self.schedule.probes:
+        if self.step in self.probes:
             ends = self.step in (0, self.fields.steps - 1)
             probe = Probe(self.stack, self.lr, histograms=ends)
         rows = self.minibatches.at(self.step)  # (K, B)
@@ -144,7 +146,7 @@ class Training:
                 member.window_loss = 0.0
 
     def _keep(self, probe: Probe) -> None:
-        place = self.schedule.probes.index(self.step)
+        place = self.probes[self.step]
         since = self.step - (self.schedule.probes[place - 1] if place else -1)
         for k, member in enumerate(self.members):
             history = member.history
@@ -161,12 +163,12 @@ class Training:
                      history.gradient_range[end, number]) = probe.histogram(k, number)  # fmt: skip
 
     def _evaluate(self) -> None:
-        place = self.schedule.evaluations.index(self.step)
+        place = self.evaluations[self.step]
         for member, loss in zip(self.members, split_loss(self.stack, self.dev), strict=True):
             member.history.dev_loss[place] = loss
 
     def _records(self) -> Iterator[Record]:
-        if self.step - 1 in self.schedule.probes or self.step in self.schedule.evaluations:
+        if self.step - 1 in self.probes or self.step in self.evaluations:
             for member in self.members:
                 yield from record_at(member.run.key, member.history, self.step)
 

@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit
 
 LEVEL = 0.95
 FEWEST_SEEDS_FOR_SIGN_FLIP = 6  # below it the smallest two-sided p possible exceeds 0.05
@@ -69,7 +69,7 @@ def spread(values: Array) -> float:
 
 def t_quantile(probability: float, df: int) -> float:
     """Quantile of Student's t; NaN without a degree of freedom."""
-    return float(stats.t.ppf(probability, df)) if df > 0 else NAN
+    return float(stdtrit(df, probability)) if df > 0 else NAN
 
 
 def sign_flip_p(values: Array) -> float:

@@ -2,6 +2,8 @@
 
 import multiprocessing
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
 from harness.bench.timing import Measured
@@ -11,31 +13,34 @@ SPELL = 1.0  # seconds that workers train for at a time
 
 def both_over_one(rounds: int) -> Measured:
     """Steps that two worker processes take together over those one takes, round by round."""
+    with workers(2) as team:
+        alone_and_together = [(spell(team[:1]), spell(team)) for _ in range(rounds)]
+    return Measured(tuple(sum(both) / sum(one) for one, both in alone_and_together))
+
+
+@contextmanager
+def workers(count: int) -> Iterator[list[Connection]]:
+    """Processes that train the seed network when told for how long; the ends of their pipes."""
     context = multiprocessing.get_context("spawn")
-    ends = [context.Pipe() for _ in range(2)]
-    workers = [context.Process(target=_work, args=(theirs,), daemon=True) for _, theirs in ends]
-    ours = [end for end, _ in ends]
+    ends = [context.Pipe() for _ in range(count)]
+    team = [context.Process(target=_work, args=(theirs,), daemon=True) for _, theirs in ends]
     try:
-        for worker in workers:
+        for worker in team:
             worker.start()
-        for end in ours:
-            end.recv()  # it is ready
-        ratios = []
-        for _ in range(rounds):
-            alone, together = _spell(ours[:1]), _spell(ours)
-            ratios.append(together / alone)
-        return Measured(tuple(ratios))
+        for ours, _ in ends:
+            ours.recv()  # it is ready
+        yield [ours for ours, _ in ends]
     finally:
-        for worker in workers:
+        for worker in team:
             worker.kill()
             worker.join()
 
 
-def _spell(ends: list[Connection]) -> float:
-    """Steps a second of these workers together."""
-    for end in ends:
-        end.send(SPELL)
-    return sum(float(end.recv()) for end in ends)
+def spell(team: list[Connection], seconds: float = SPELL) -> list[float]:
+    """Steps a second of each of these workers, which train at the same time."""
+    for end in team:
+        end.send(seconds)
+    return [float(end.recv()) for end in team]
 
 
 def _work(pipe: Connection) -> None:
@@ -48,9 +53,9 @@ def _work(pipe: Connection) -> None:
     step()
     pipe.send("ready")
     while True:
-        end = time.perf_counter() + pipe.recv()
-        began, steps = time.perf_counter(), 0
-        while time.perf_counter() < end:
+        seconds, steps = pipe.recv(), 0
+        began = time.perf_counter()
+        while time.perf_counter() - began < seconds:
             step()
             steps += 1
         pipe.send(steps / (time.perf_counter() - began))

@@ -1,28 +1,23 @@
-"""Whole commands: how long they take and how much memory, in a directory of their own."""
+"""Whole studies: how long they take and how much memory, in a directory of their own."""
 
 import os
-import subprocess
-import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from harness.bench import ways
+from harness.bench.command import Bench
 from harness.bench.rows import Row
 from harness.bench.timing import Measured, side_by_side
 from harness.corpus import Corpus
-from harness.errors import UserError
-from harness.plan import Cohort, expand, stack
+from harness.plan import Cohort, Run, expand, run_key, stack
 from harness.study import Study, load_study
-from harness.trainer import Training
+from harness.trainer import Training, train
 
-ABLATE = Path(sys.executable).parent / "ablate"
-POLL = 0.2  # seconds between two looks at the memory of a command and its workers
+SHORT = 300  # steps of a run that is trained for what is measured of it
 
 GRID = """
 question = "How fast are many short runs?"
@@ -36,75 +31,6 @@ init = ["naive", "kaiming"]
 norm = "batch"
 init = "kaiming"
 """
-
-
-@dataclass(frozen=True)
-class Command:
-    """A command that has run.
-
-    Attributes:
-        seconds: from start to end.
-        coordinator, worker: the most memory that it, and the largest of its workers, held, MB;
-            0 where the system does not tell.
-    """
-
-    seconds: float
-    coordinator: float
-    worker: float
-
-
-class Bench:
-    """A directory in which commands are run on some data."""
-
-    def __init__(self, folder: Path, corpus: Corpus) -> None:
-        self.folder, self.corpus = folder, corpus
-        self.data = folder / "words.txt"
-        self.data.write_text("\n".join(corpus.words), encoding="utf-8")
-
-    def run(self, *words: str) -> Command:
-        """Run `ablate` with these words.
-
-        Raises:
-            UserError: it fails.
-        """
-        environment = {**os.environ, "ABLATE_DATA": str(self.data)}
-        environment.pop("MLFLOW_TRACKING_URI", None)
-        began = time.perf_counter()
-        with subprocess.Popen(  # noqa: S603 - our own command
-            [ABLATE, *words], cwd=self.folder, env=environment,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        ) as process:  # fmt: skip
-            peaks: dict[int, float] = {}
-            watcher = threading.Thread(target=_watch, args=(process, peaks), daemon=True)
-            watcher.start()
-            output, _ = process.communicate()
-            watcher.join()
-        if process.returncode:
-            raise UserError(
-                "every command of the benchmark must succeed",
-                f"ablate {' '.join(words)}: {output}",
-                "Mend what it says, and start again.",
-            )  # fmt: skip
-        workers = [peak for pid, peak in peaks.items() if pid != process.pid]
-        return Command(
-            time.perf_counter() - began, peaks.get(process.pid, 0.0), max(workers, default=0.0)
-        )
-
-
-def _watch(process: "subprocess.Popen[str]", peaks: dict[int, float]) -> None:
-    """Keep the highest memory of a process and its children, as Linux tells it."""
-    while process.poll() is None:
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-        pids = [process.pid, *map(int, children.read_text().split())] if children.exists() else []
-        for pid in pids:
-            try:
-                lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-            except OSError:
-                continue
-            for line in lines:
-                if line.startswith("VmHWM:"):
-                    peaks[pid] = max(peaks.get(pid, 0.0), int(line.split()[1]) / 1024)
-        time.sleep(POLL)
 
 
 def whole_rows(corpus: Corpus, say: Callable[[str], None]) -> Iterator[Row]:
@@ -130,35 +56,52 @@ def _core_rows(bench: Bench, say: Callable[[str], None]) -> Iterator[Row]:
     trained = bench.run("run", "core")
     bench.run("report", "core")
     say("core, once more")
-    again = bench.run("run", "core").seconds + bench.run("report", "core").seconds
-    say("core's steps alone, and the textbook loop's")
+    again = bench.run("run", "core", "--report")
+    idle = bench.run("run", "core")
+    say("core's measuring alone, and the textbook loop's steps")
     workers = os.cpu_count() or 1
-    runs = expand(load_study("core"), bench.corpus.digest)
-    pure, loop = _steps_alone(stack(runs, workers))
+    cohorts = stack(expand(load_study("core"), bench.corpus.digest), workers)
+    measuring, loop = _alone(cohorts, bench.corpus)
+    compute = trained.seconds - idle.seconds
+    tracking = trained.busy - idle.busy
     yield Row("core: wall time", _once(trained.seconds), "s")
-    yield Row("core: the textbook loop on one core over its wall time",
-              _once(loop / trained.seconds), "×", 14, 22, at_least=True)  # fmt: skip
-    yield Row("core: share of all but steps (start, evaluation, probes, records, tracking)",
-              _once(100 * (1 - pure / workers / trained.seconds)), "%", 8, 4)  # fmt: skip
-    yield Row("core, nothing to train, report unchanged", _once(again), "s", 8)
+    yield Row("core: the textbook loop on one core over its compute part",
+              _once(loop / compute), "×", 14, 22, at_least=True)  # fmt: skip
+    yield Row("core: evaluation, probes and records of its time",
+              _once(100 * measuring / workers / compute), "%")  # fmt: skip
+    yield Row("core: tracking of its time", _once(100 * tracking / workers / compute), "%")
+    yield Row("core: evaluation, probes, records and tracking together",
+              _once(100 * (measuring + tracking) / workers / compute), "%", 8, 4)  # fmt: skip
+    yield Row("core, nothing to train, report unchanged", _once(again.seconds), "s", 8)
 
 
-def _steps_alone(cohorts: list[Cohort]) -> tuple[float, float]:
-    """Seconds on one core that the steps take: stacked, and by the lecture's loop."""
+def _alone(cohorts: list[Cohort], corpus: Corpus) -> tuple[float, float]:
+    """Seconds on one core for all that is measured of these, and for the lecture's loop's steps.
+
+    What is measured of a run is the same however many its steps are, so short ones tell it.
+    """
     torch.set_num_threads(1)
-    pure = loop = 0.0
+    measuring = loop = 0.0
     known: dict[tuple[object, ...], tuple[float, float]] = {}
     for cohort in cohorts:
         fields, members = cohort.fields, len(cohort.runs)
         if (fields.shape, members) not in known:
-            stacked, textbook = side_by_side(
-                [ways.stacked(fields, members), ways.textbook(fields)], 3
-            )
-            known[fields.shape, members] = stacked.median, textbook.median
-        step, slow = known[fields.shape, members]
-        pure += step * fields.steps
+            step, textbook = side_by_side([ways.stacked(fields, members), ways.textbook(fields)], 3)
+            short = Cohort(tuple(_shortened(run, corpus) for run in cohort.runs))
+            began = time.perf_counter()
+            for _ in train(short, corpus):
+                pass
+            rest = time.perf_counter() - began - SHORT * step.median
+            known[fields.shape, members] = rest, textbook.median
+        rest, slow = known[fields.shape, members]
+        measuring += rest
         loop += slow * fields.steps * members
-    return pure, loop
+    return measuring, loop
+
+
+def _shortened(run: Run, corpus: Corpus) -> Run:
+    fields = run.fields.model_copy(update={"steps": SHORT})
+    return Run(run_key(fields, run.seed, corpus.digest), run.cell, fields, run.seed)
 
 
 def _many_rows(bench: Bench, say: Callable[[str], None]) -> Iterator[Row]:

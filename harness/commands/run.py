@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from harness.commands.options import cpu_only, study_options
+from harness.commands.report import command as reporting
 
 
 @click.command()
@@ -28,12 +29,17 @@ from harness.commands.options import cpu_only, study_options
     "--device", default="cpu", expose_value=False, callback=cpu_only, help="Only cpu, so far."
 )
 @click.option("--yes", is_flag=True, help="Train a very large grid without asking.")
-@click.pass_obj
-def command(uri: str | None, /, study: str, **chosen: Any) -> None:
+@click.option("--report", is_flag=True, help="Then write the report, as `ablate report` does.")
+@click.pass_context
+def command(context: click.Context, /, study: str, report: bool, **chosen: Any) -> None:
     """Train what is missing of STUDY, and log every run to MLflow.
 
     A run that has ended is never trained again; an interrupted command goes on where it stopped.
     """
-    from harness.session import run_session
+    from harness.session import DONE, run_session
 
-    sys.exit(run_session(uri, study, **chosen))
+    code = run_session(context.obj, study, **chosen)
+    if report and code == DONE:
+        which = {name: chosen[name] for name in ("steps", "seeds", "data")}
+        context.invoke(reporting, study=study, **which)
+    sys.exit(code)

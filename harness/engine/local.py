@@ -51,7 +51,9 @@ class LocalEngine:
     ) -> Iterator[TaskEvent]:
         """As `Engine` says."""
         waiting = deque((task, 1) for task in tasks)
-        team = [self._hire(corpus) for _ in range(min(self.workers, len(tasks)))]
+        team = [self._hire() for _ in range(min(self.workers, len(tasks)))]
+        for worker in team:
+            _tell(worker, corpus)  # waits until it reads, and all are starting meanwhile
         try:
             while not stopping():
                 self._assign(team, waiting)
@@ -67,15 +69,17 @@ class LocalEngine:
                 worker.process.join()
                 worker.pipe.close()
 
-    def _hire(self, corpus: Corpus) -> Worker:
+    def _hire(self) -> Worker:
+        """A new process; the data must be the first that it is told.
+
+        As an argument they would hang the start of a process that dies.
+        """
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=work, args=(theirs,), daemon=True)
         with _inherited():
             process.start()
         theirs.close()
-        worker = Worker(process, ours)
-        _tell(worker, corpus)  # as an argument it would hang the start of a process that dies
-        return worker
+        return Worker(process, ours)
 
     def _assign(self, team: list[Worker], waiting: deque[tuple[Task, int]]) -> None:
         for worker in team:
@@ -103,7 +107,8 @@ class LocalEngine:
         except (EOFError, OSError):
             worker.process.join()
             event = Ended(f"its worker died with exit code {worker.process.exitcode}")
-            team[team.index(worker)] = self._hire(corpus)
+            team[team.index(worker)] = fresh = self._hire()
+            _tell(fresh, corpus)
         if isinstance(event, UserError):
             raise event
         if isinstance(event, Checkpoint):

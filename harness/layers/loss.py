@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from harness.layers.kernels import Array, kernel
+from harness.layers.kernels import Array, kernel, row_kernel
 
 
 @kernel
@@ -42,25 +42,29 @@ def cross_entropy_step(
         loss[k] = total / rows
 
 
-@kernel
+@row_kernel
 def cross_entropy_counts(logits: Array, counts: Array, totals: Array) -> None:
     """Add each member's summed loss over contexts that are followed by many characters.
 
     Args:
-        logits: (K, C, V), one row a context.
+        logits: (K, C, V and the filling), one row a context.
         counts: (C, V), how often each character follows.
         totals: (K,) float64, added to, nats.
     """
     contexts, vocabulary = counts.shape
+    odds = np.empty(vocabulary, logits.dtype)
     for k in range(logits.shape[0]):
         total = 0.0
         for c in range(contexts):
-            row = logits[k, c]
-            highest = np.float64(row.max())
-            mass = 0.0
+            row, highest = logits[k, c], logits[k, c, 0]
             for v in range(vocabulary):
-                mass += math.exp(row[v] - highest)
-            log_total = math.log(mass) + highest
+                highest = max(highest, row[v])
             for v in range(vocabulary):
-                total += counts[c, v] * (log_total - row[v])
+                odds[v] = math.exp(row[v] - highest)
+            mass, followers, score = 0.0, 0.0, 0.0
+            for v in range(vocabulary):
+                mass += odds[v]
+                followers += counts[c, v]
+                score += counts[c, v] * (row[v] - highest)
+            total += followers * math.log(mass) - score
         totals[k] += total

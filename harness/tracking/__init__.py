@@ -31,9 +31,8 @@ duplicates (two machines, one server) the oldest counts.
 """
 
 from harness.tracking import environment as environment  # before any import of MLflow
-from harness.tracking.reading import ended_runs, read_study
 from harness.tracking.store import Unreachable
 from harness.tracking.tracker import Tracker
 from harness.tracking.uri import redacted, tracking_uri
 
-__all__ = ["Tracker", "Unreachable", "ended_runs", "read_study", "redacted", "tracking_uri"]
+__all__ = ["Tracker", "Unreachable", "redacted", "tracking_uri"]

@@ -5,10 +5,15 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.errors import UserError
 from harness.tracking.uri import sqlite_uri
+
+if TYPE_CHECKING:
+    from alembic.script import ScriptDirectory
 
 OURS = {"alembic_version", "experiments", "runs", "metrics"}
 
@@ -56,10 +61,8 @@ def check_revision(revision: str, where: str) -> None:
         UserError: it is older or newer.
     """
     import mlflow
-    from alembic.script import ScriptDirectory
 
-    migrations = Path(mlflow.__file__).parent / "store" / "db_migrations"
-    scripts = ScriptDirectory(str(migrations))
+    scripts = _migrations()
     if revision in scripts.get_heads():
         return
     known = {script.revision for script in scripts.walk_revisions()}
@@ -73,6 +76,14 @@ def check_revision(revision: str, where: str) -> None:
         f"one made by an {age} MLflow: {where} (schema {revision})".replace("an newer", "a newer"),
         remedy,
     )
+
+
+@cache  # to read them takes half a second
+def _migrations() -> "ScriptDirectory":
+    import mlflow
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory(str(Path(mlflow.__file__).parent / "store" / "db_migrations"))
 
 
 def create(path: Path) -> None:

@@ -30,6 +30,7 @@ TAGS = ("variant", "minibatches", "data_digest", "device", "versions", "trainer"
         "diverged_step", "diverged_cause", "claims_digest", "session")  # fmt: skip
 SESSIONS_OWN = (HELD, "progress")  # tags of a parent that every session renews
 PARAMS = ("seed", "batch", "train_words", "steps")
+CURVE_COLUMNS = ["run_key", "metric", "step", "value"]
 KEPT = (  # tags of a parent
     "study", "claims_digest", "seeds_at_first_look", "progress", VERIFICATION,
 )  # fmt: skip
@@ -213,11 +214,16 @@ def level_text(logged: str, known: tuple[Level, ...]) -> str:
 
 
 def tables(store: Store, runs: list[StoredRun]) -> dict[str, pd.DataFrame]:
-    """Curves, layers, updates and histograms of all runs, as `gather` takes them."""
+    """Curves, layers, updates and histograms of all runs, as `gather` takes them.
+
+    Those of a complete run come from its trace: one small file instead of a request a curve.
+    """
     traces = pd.concat([_trace(store, run) for run in runs if outcome_of(run)] or [_no_trace()])
     series = traces["series"]
+    drawn = traces[series.isin(CURVES)].rename(columns={"series": "metric"})
+    incomplete = [run for run in runs if not outcome_of(run)]
     return {
-        "curves": curves(store, runs),
+        "curves": pd.concat([drawn[CURVE_COLUMNS], curves(store, incomplete)]),
         "layers": _layers(traces),
         "updates": traces[series == "update_data"].rename(columns={"layer": "weight"}),
         "histograms": _histograms(traces[series.str.endswith("_histogram")]),
@@ -225,8 +231,9 @@ def tables(store: Store, runs: list[StoredRun]) -> dict[str, pd.DataFrame]:
 
 
 def curves(store: Store, runs: list[StoredRun]) -> pd.DataFrame:
-    """Every point of every run's curves: run_key, metric, step, value."""
-    return pd.DataFrame(_points(store, runs), columns=["run_key", "metric", "step", "value"])
+    """Every point of every run's curves, one by one from the store: for runs without a trace."""
+    points = pd.DataFrame(_points(store, runs), columns=CURVE_COLUMNS)
+    return points.astype({"step": "int64", "value": "float64"})  # even where there is none
 
 
 def _points(store: Store, runs: list[StoredRun]) -> Iterator[tuple[str, str, int, float]]:

@@ -286,12 +286,10 @@ def test_all_listen_on_loopback_and_come_to_the_local_engines_numbers(
 
 def listening() -> set[str]:
     """Addresses on which this session's processes listen."""
-    ours = {
-        os.readlink(handle)
-        for process in same_session()
-        for handle in Path(f"/proc/{process}/fd").iterdir()
-        if handle.is_symlink()
-    }
+    ours = set()
+    for process in same_session():
+        with suppress(PermissionError, FileNotFoundError):  # another user's, or ended since
+            ours |= {os.readlink(handle) for handle in Path(f"/proc/{process}/fd").iterdir()}
     hosts = set()
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:

@@ -67,7 +67,7 @@ def interrupted(process: subprocess.Popen[str], number: signal.Signals, group: b
     output, _ = process.communicate(timeout=60)
     assert time.monotonic() - began < 5
     assert "Traceback" not in output
-    if process.returncode == 0 and "all 8 runs have ended" in output:
+    if "all 8 runs have ended" in output:  # Python, when it leaves, ends by the signal itself
         return ""
     assert process.returncode == 130, output
     assert output.endswith(f"{GO_ON}\n")

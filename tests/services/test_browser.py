@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from harness.study import load_study
-from harness.tracking import read_study
+from harness.tracking.reading import read_study
 from tests.services import browser
 from tests.tracking.test_server import listens
 

@@ -6,7 +6,7 @@ import pytest
 from mlflow import MlflowClient
 
 from harness.errors import UserError
-from harness.tracking import read_study
+from harness.tracking.reading import read_study
 from harness.tracking.schema import LONGEST_NAME
 from tests.reliability.small import NAME
 from tests.services.servers import PASSWORD

@@ -11,8 +11,8 @@ from harness.commands import ablate
 from harness.errors import UserError
 from harness.responses import responses
 from harness.tables import records
-from harness.tracking import read_study
 from harness.tracking.export import LONG, export, tidy
+from harness.tracking.reading import read_study
 from tests.tracking.small import children, grid, result, study, tracker
 
 
