@@ -15,8 +15,8 @@ from harness.engine.local import LocalEngine
 from harness.errors import UserError
 from harness.flow import Tally, run_study
 from harness.interrupt import GO_ON, INTERRUPTED, stop_signals
-from harness.order import resolve
 from harness.progress import Bars, Lines
+from harness.request import resolve
 from harness.speed import remember, tells
 from harness.tracking import Tracker, Unreachable, redacted, tracking_uri
 from harness.tracking.models import keep_best

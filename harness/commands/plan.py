@@ -27,8 +27,8 @@ def command(
 ) -> None:
     """Show the variants, stacks and expected time of STUDY; train nothing."""
     from harness import speed
-    from harness.order import resolve
     from harness.plan import stack
+    from harness.request import resolve
     from harness.tracking.reading import ended_runs
 
     resolved, corpus, runs = resolve(study, **chosen)

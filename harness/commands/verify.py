@@ -22,7 +22,7 @@ def command(uri: str | None, /, study: str, **chosen: Any) -> None:
     textbook layers and autograd, in float64, every step to 1e-9. Exits with 1 if one does not.
     """
     from harness import verify
-    from harness.order import resolve
+    from harness.request import resolve
     from harness.tracking.afterwards import keep_verdict
     from harness.tracking.stored import find_key
 
