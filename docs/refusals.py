@@ -1,0 +1,65 @@
+"""Every mistake that the harness refuses, read off the code that refuses it."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+HARNESS = Path(__file__).parents[1] / "harness"
+
+PARTS = {  # of the harness, by whose mistakes these are
+    "Study files": (
+        "study.py",
+        "fields.py",
+        "claims.py",
+        "levels.py",
+        "responses.py",
+        "explain.py",
+    ),
+    "Data": ("corpus",),
+    "Stores and servers": ("tracking",),
+    "Checkpoints and the working directory": ("workspace.py", "saved.py", "files.py"),
+    "Engines": ("engine",),
+    "Commands and reports": ("",),  # all the rest
+}
+
+
+def refusals() -> dict[str, list[tuple[str, str]]]:
+    """Rule and remedy of every mistake, by part; "…" stands for what depends on the case."""
+    found: dict[str, list[tuple[str, str]]] = {part: [] for part in PARTS}
+    for path in sorted(HARNESS.rglob("*.py")):
+        place = path.relative_to(HARNESS).as_posix()
+        part = next(p for p, starts in PARTS.items() if place.startswith(starts))
+        for pair in _in(ast.parse(path.read_text("utf-8")), validators=part == "Study files"):
+            if pair not in found[part]:
+                found[part].append(pair)
+    return found
+
+
+def _in(tree: ast.Module, validators: bool) -> Iterator[tuple[str, str]]:
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+            continue
+        if node.func.id in ("UserError", "Mistake") and len(node.args) == 3:
+            rule, remedy = _text(node.args[0]), _text(node.args[2])
+        elif node.func.id == "ValueError" and validators:  # told by `explain`
+            rule, remedy = f"… {_text(node.args[0])}", "Mend that entry."
+        else:
+            continue
+        if rule.strip("…: "):
+            yield rule, remedy
+
+
+def _text(node: ast.expr) -> str:
+    """What an expression says, as far as it is written there."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.JoinedStr(values=values):
+            return "".join(_text(value) for value in values)
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return _text(left) + _text(right)
+        case ast.IfExp(body=body, orelse=orelse):
+            return f"{_text(body)} / {_text(orelse)}"
+        case ast.Call(func=ast.Name(id="suggest")):
+            return "The nearest valid one, or all of them."
+    return "…"
