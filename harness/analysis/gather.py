@@ -1,6 +1,7 @@
 """From long tables of every run to the tidy tables of a study."""
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from harness.analysis.frames import TABLES, StudyData, runs_types, typed
@@ -93,12 +94,16 @@ def _init_layers(layers: pd.DataFrame) -> pd.DataFrame:
 
 def _updates(updates: pd.DataFrame) -> pd.DataFrame:
     """Mean over seeds of some of the weights' update:data ratios."""
-    last = updates.groupby("variant")["weight"].transform("max").to_numpy()
-    kept = [
-        weight + 1 in shown(end + 1, WEIGHTS_SHOWN)
-        for weight, end in zip(updates["weight"], last, strict=True)
-    ]
-    return mean_intervals(updates[np.array(kept, dtype=bool)], ["variant", "step", "weight"])
+    last = updates.groupby("variant")["weight"].transform("max")
+    kept = _kept(updates["weight"] + 1, last + 1, WEIGHTS_SHOWN)
+    return mean_intervals(updates[kept], ["variant", "step", "weight"])
+
+
+def _kept(places: pd.Series, ends: pd.Series, most: int) -> npt.NDArray[np.bool_]:
+    """Whether each place is one of the few `shown` of 1..end."""
+    few = {end: shown(end, most) for end in ends.unique()}
+    pairs = zip(places, ends, strict=True)
+    return np.array([place in few[end] for place, end in pairs], dtype=bool)
 
 
 def _histograms(histograms: pd.DataFrame) -> pd.DataFrame:
@@ -106,10 +111,7 @@ def _histograms(histograms: pd.DataFrame) -> pd.DataFrame:
     first = histograms.groupby("variant")["seed"].transform("min")
     kept = histograms[histograms["seed"] == first]
     depth = kept.groupby("variant")["layer"].transform("max")
-    few = [
-        layer in shown(end, LAYERS_SHOWN) for layer, end in zip(kept["layer"], depth, strict=True)
-    ]
-    kept = kept[np.array(few, dtype=bool)]
+    kept = kept[_kept(kept["layer"], depth, LAYERS_SHOWN)]
     keys = ["variant", "kind", "when", "layer"]
     kept = kept.sort_values([*keys, "left"])
     group = kept.groupby(keys)["left"]

@@ -13,18 +13,11 @@ from harness.fields import Fields
 from harness.files import write_atomically
 from harness.responses import RESPONSES
 from harness.study import Study
-from harness.tracking.reading import (
-    chosen,
-    curves,
-    definition_of,
-    existing,
-    key_of,
-    latest_parent,
-    row,
-    tables,
-)
+from harness.tracking.ledger import key_of
+from harness.tracking.reading import chosen, definition_of, existing, latest_parent, row
 from harness.tracking.schema import IS_SCHEMA, SCHEMA
 from harness.tracking.store import Store
+from harness.tracking.traces import curves, tables
 
 LONG = {  # tables of values, with the columns that name a value
     "curves": ["run_key", "metric", "step"],

@@ -140,6 +140,12 @@ class Ledger:
                     self.store.client.delete_run(run.info.run_id)
 
 
+def key_of(run: Run) -> str:
+    """The run's key; MLflow's id of a run that the harness did not log."""
+    key: str = run.data.tags.get("run_key", run.info.run_id)
+    return key
+
+
 def outcome_of(run: Run) -> Outcome | None:
     """How a run ended; None while it is not complete."""
     outcome = run.data.tags.get("outcome")

@@ -1,10 +1,7 @@
 """A study read back from the store: all that reports, exports and plans are made of."""
 
 import json
-import tempfile
-from collections.abc import Iterator
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,24 +10,22 @@ from mlflow.entities import Run as StoredRun
 from harness.analysis.frames import StudyData
 from harness.analysis.gather import gather
 from harness.errors import UserError
-from harness.history import ACTIVATION_COLUMNS
 from harness.plan import expand
 from harness.records import Outcome
 from harness.responses import RESPONSES
 from harness.study import Level, Study, format_level
-from harness.tables import CURVES, FINAL_COLUMNS
-from harness.tracking.ledger import Ledger, outcome_of
+from harness.tracking.ledger import Ledger, key_of, outcome_of
 from harness.tracking.parent import Facts, read_definition
-from harness.tracking.schema import TRACE, VERIFICATION, text
+from harness.tracking.schema import VERIFICATION, text
 from harness.tracking.session import HELD, renewed
 from harness.tracking.store import Store
+from harness.tracking.traces import first_seeds, tables
 from harness.tracking.uri import redacted, sqlite_path, tracking_uri
 
 TAGS = ("variant", "minibatches", "data_digest", "device", "versions", "trainer", "seconds",
         "diverged_step", "diverged_cause", "claims_digest", "session")  # fmt: skip
 SESSIONS_OWN = (HELD, "progress")  # tags of a parent that every session renews
 PARAMS = ("seed", "batch", "train_words", "steps")
-CURVE_COLUMNS = ["run_key", "metric", "step", "value"]
 KEPT = (  # tags of a parent
     "study", "claims_digest", "seeds_at_first_look", "progress", VERIFICATION,
 )  # fmt: skip
@@ -63,7 +58,8 @@ def read_study(
     runs = [run for run in chosen(ledger) if run.data.tags["run_key"] in planned]
     return gather(
         study=study, facts=_facts(ledger, parent, corpus, len(runs)),
-        runs=pd.DataFrame([row(run, study) for run in runs]), **tables(store, runs),
+        runs=pd.DataFrame([row(run, study) for run in runs]),
+        **tables(store, runs, drawn=first_seeds(runs)),
     )  # fmt: skip
 
 
@@ -178,12 +174,6 @@ def _facts(ledger: Ledger, parent: StoredRun, corpus: Facts, count: int) -> dict
     }  # fmt: skip
 
 
-def key_of(run: StoredRun) -> str:
-    """The run's key; MLflow's id of a run that the harness did not log."""
-    key: str = run.data.tags.get("run_key", run.info.run_id)
-    return key
-
-
 def row(run: StoredRun, study: Study) -> dict[str, Any]:
     """A run's labels as they were logged, never as they ought to be: the audit compares the two."""
     tags, params = run.data.tags, run.data.params
@@ -211,72 +201,6 @@ def level_text(logged: str, known: tuple[Level, ...]) -> str:
     ('yes', '0.10')
     """
     return {text(level): format_level(level) for level in known}.get(logged, logged)
-
-
-def tables(store: Store, runs: list[StoredRun]) -> dict[str, pd.DataFrame]:
-    """Curves, layers, updates and histograms of all runs, as `gather` takes them.
-
-    Those of a complete run come from its trace: one small file instead of a request a curve.
-    """
-    traces = pd.concat([_trace(store, run) for run in runs if outcome_of(run)] or [_no_trace()])
-    series = traces["series"]
-    drawn = traces[series.isin(CURVES)].rename(columns={"series": "metric"})
-    incomplete = [run for run in runs if not outcome_of(run)]
-    return {
-        "curves": pd.concat([drawn[CURVE_COLUMNS], curves(store, incomplete)]),
-        "layers": _layers(traces),
-        "updates": traces[series == "update_data"].rename(columns={"layer": "weight"}),
-        "histograms": _histograms(traces[series.str.endswith("_histogram")]),
-    }
-
-
-def curves(store: Store, runs: list[StoredRun]) -> pd.DataFrame:
-    """Every point of every run's curves, one by one from the store: for runs without a trace."""
-    points = pd.DataFrame(_points(store, runs), columns=CURVE_COLUMNS)
-    return points.astype({"step": "int64", "value": "float64"})  # even where there is none
-
-
-def _points(store: Store, runs: list[StoredRun]) -> Iterator[tuple[str, str, int, float]]:
-    for run in runs:
-        for metric in CURVES.keys() & run.data.metrics.keys():
-            with store.reach():
-                history = store.client.get_metric_history(run.info.run_id, metric)
-            for point in history:
-                yield key_of(run), metric, point.step, point.value
-
-
-def _trace(store: Store, run: StoredRun) -> pd.DataFrame:
-    with store.reach(), tempfile.TemporaryDirectory(prefix="ablate-") as folder:
-        path = Path(run.info.artifact_uri) / TRACE
-        if (
-            not path.is_file()
-        ):  # else it lies on this machine: read directly, in a tenth of the time
-            path = Path(store.client.download_artifacts(run.info.run_id, TRACE, folder))
-        return pd.read_parquet(path).assign(run_key=run.data.tags["run_key"])
-
-
-def _no_trace() -> pd.DataFrame:
-    columns = ("run_key", "series", "step", "layer", "left", "right", "value")
-    return pd.DataFrame({name: pd.Series(dtype="object") for name in columns})
-
-
-def _layers(traces: pd.DataFrame) -> pd.DataFrame:
-    """What the hidden layers were like at init, at the last step measured, and in the end."""
-    final = traces[traces["series"].isin([f"final_{name}" for name in FINAL_COLUMNS])]
-    probed = traces[traces["series"].isin(ACTIVATION_COLUMNS)]
-    last = probed.groupby("run_key")["step"].transform("max")
-    parts = [
-        probed[probed["step"] == 0].assign(when="init"),
-        probed[probed["step"] == last].assign(when="last"),
-        final.assign(when="final", series=final["series"].str.removeprefix("final_")),
-    ]
-    return pd.concat(parts).rename(columns={"series": "quantity"})
-
-
-def _histograms(rows: pd.DataFrame) -> pd.DataFrame:
-    when = rows["step"].map(lambda step: "last" if step else "init")
-    kind = rows["series"].str.removesuffix("_histogram")
-    return rows.assign(kind=kind, when=when).rename(columns={"value": "count"})
 
 
 def _nothing(name: str, received: str) -> UserError:
