@@ -44,7 +44,7 @@ class Probe:
         for number, block in enumerate(self._stack.hidden):
             self.layers[:, number, :4] = describe(block.out, self._stack.fields)
         weights = [(name, tensor) for name, tensor in self._stack.state().items()
-                   if name.endswith(".weight")]  # fmt: skip
+                   if name == "embedding.weight" or name.endswith(".linear.weight")]  # fmt: skip
         gradients = self._stack.gradients()
         for number, (name, tensor) in enumerate(weights):
             size, step = np.empty((2, self._stack.count))

@@ -26,6 +26,16 @@ LARGEST_SEED = 999_999_999
 LONGEST_NAME = 80  # characters
 
 
+EXACT = 2**53  # whole numbers below it are fractions, too, without rounding
+
+
+def as_its_field(name: str, level: Level) -> Level:
+    """A level as the field of that name takes it: a whole number where that is a fraction, too."""
+    field = Fields.model_fields.get(name)
+    whole = isinstance(level, int) and not isinstance(level, bool) and abs(level) < EXACT
+    return float(level) if whole and field and field.annotation is float else level
+
+
 class Study(BaseModel):
     """A question put to a full-factorial grid of variants over several seeds."""
 
@@ -77,6 +87,20 @@ class Study(BaseModel):
     @classmethod
     def _known_primary(cls, value: str) -> str:
         return require_response(value)
+
+    @field_validator("factors")
+    @classmethod
+    def _levels_as_their_fields(
+        cls, value: dict[str, tuple[Level, ...]]
+    ) -> dict[str, tuple[Level, ...]]:
+        return {
+            name: tuple(as_its_field(name, v) for v in levels) for name, levels in value.items()
+        }
+
+    @field_validator("fixed", "baseline", "bare")
+    @classmethod
+    def _level_as_its_field(cls, value: Levels) -> Levels:
+        return {name: as_its_field(name, level) for name, level in value.items()}
 
     @field_validator("factors")
     @classmethod

@@ -54,7 +54,7 @@ def train(
             training.restore(resume)
         while training.members and training.step < cohort.fields.steps:
             yield from training.advance()
-            if training.step % PULSE == 0 and training.step and wanted():
+            if training.members and training.step % PULSE == 0 and training.step and wanted():
                 yield training.checkpoint()
         yield from training.finish()
 
@@ -120,7 +120,7 @@ class Training:
         self.step += 1
         if self.step in self.evaluations:
             self._evaluate()
-        self.seconds += time.perf_counter() - began
+        self.seconds += (time.perf_counter() - began) / len(self.members)
         yield from self._records()
 
     def _gradient(self) -> Probe | None:
@@ -193,7 +193,7 @@ class Training:
         contexts = [Contexts.of(self.splits.train), self.dev, Contexts.of(self.splits.test)]
         losses = np.stack([split_loss(self.stack, split) for split in contexts], axis=1)  # (K, 3)
         tables = split_layers(self.stack, self.dev)  # (K, L, 4)
-        self.seconds += time.perf_counter() - began
+        self.seconds += (time.perf_counter() - began) / len(self.members)
         for k, member in enumerate(self.members):
             member.history.final_loss[:] = losses[k]
             member.history.final_layers[:] = tables[k]
@@ -213,7 +213,7 @@ class Training:
             key=member.run.key, outcome=outcome, history=member.history, samples=samples,
             weights={name: t.numpy() for name, t in self.stack.member_state(k).items()},
             facts={"minibatches": self.minibatches.digest(k, steps),
-                   "seconds": self.seconds / len(self.members), **facts},
+                   "seconds": self.seconds, **facts},
         )  # fmt: skip
 
     def checkpoint(self) -> Checkpoint:

@@ -5,6 +5,7 @@ Every sentence is made from the tables; what was tested is told apart from what 
 
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 
 from harness.analysis.claims_table import claims_table, stamps
@@ -22,6 +23,7 @@ from harness.analysis.verdicts import (
 )
 from harness.responses import RESPONSES
 
+ROUNDING = 1e-9  # differences below it are none
 STRATA_TOLD = 6  # of the attribution; more are left to its table
 ORDER = (SUPPORTED, REFUTED, INCONCLUSIVE, NOT_TESTABLE)
 
@@ -34,7 +36,7 @@ def bottom_line(data: StudyData) -> list[str]:
     primary = data.study.primary
     return [
         *_accounting(data),
-        *_claims(claims_table(data, verdicts(data))),
+        *_claims(claims_table(data, verdicts(data)), stamps(data)),
         *_stamps(data),
         *_effects(data, effects_table(data, primary, ("main",))),
         *_attribution(data, attribution_table(data, primary)),
@@ -49,7 +51,10 @@ def caveats(data: StudyData) -> list[str]:
         "The split of the data is fixed: intervals and verdicts are about seeds, not about data."
     ]
     if "lr" not in study.factors and {"norm", "init", "gain"} & set(study.factors):
-        found.append(
+        found.append("One learning rate for all: variants may differ in the rate that suits them.")
+    norms = {study.fields(cell).norm for cell in study.cells()}
+    if "lr" not in study.factors and "batch" in norms and "init" in study.factors:
+        found[-1] = (
             "One learning rate for all confounds normalisation and init: under BatchNorm the"
             " forward pass ignores the weights' scale, so naive init there is Kaiming init with its"
             " learning rate divided by fan_in."
@@ -71,21 +76,23 @@ def _accounting(data: StudyData) -> Iterator[str]:
         )
         yield (
             f"{len(diverged)} of them diverged, most often in: {where}; their final losses count as"
-            " those of predicting uniformly."
+            " those of predicting uniformly, and contrasts that need another final response of"
+            " theirs are not testable."
         )
     if len(study.seeds) == 1:
         yield "With one seed nothing can be told from chance; differences are only described."
 
 
-def _claims(claims: pd.DataFrame) -> Iterator[str]:
+def _claims(claims: pd.DataFrame, stamped: list[str]) -> Iterator[str]:
     if claims.empty:
         yield "The study states no claims: everything here is exploratory."
         return
     counts = claims["verdict"].value_counts()
     numbers = ", ".join(f"{counts[v]} {v.lower()}" for v in ORDER if v in counts)
+    promise = "" if stamped else f": at most {ALPHA:.0%} chance of any wrong verdict"
     yield (
         f"Of {len(claims)} claim{'s' if len(claims) > 1 else ''}: {numbers} (t tests over seeds,"
-        f" Holm over the study's claims: at most {ALPHA:.0%} chance of any wrong verdict)."
+        f" Holm over the study's claims{promise})."
     )
     for verdict in (SUPPORTED, REFUTED):
         said = claims[claims["verdict"] == verdict]["says"]
@@ -105,11 +112,13 @@ def _effects(data: StudyData, effects: pd.DataFrame) -> Iterator[str]:
         yield f"No main effect on {_name(data)} can be estimated from these runs."
         return
     row = main.iloc[int(main["estimate"].abs().to_numpy().argmax())]
-    chance = "; it may be chance" if not (row["low"] > 0 or row["high"] < 0) else ""
+    if abs(row["estimate"]) < ROUNDING:
+        yield f"No main effect on {_name(data)} differs from 0."
+        return
     yield (
         f"The largest change on average (exploratory): {row['factor']} {row['level']} instead of"
         f" {row['versus']} changes {_name(data)} by {_signed(data, row)}, averaged over the rest"
-        f"{chance}."
+        f"{_chance(row)}."
     )
     for _, other in main[main["conditional"] != ""].iterrows():
         yield (
@@ -126,7 +135,7 @@ def _attribution(data: StudyData, attribution: pd.DataFrame) -> Iterator[str]:
         return
     most = shares.loc[shares.groupby("stratum", sort=False)["estimate"].apply(_largest)]
     told = [
-        f"{row['factor']} {row['estimate']:+.3g}{_unit(data)}{_at(row['stratum'])}"
+        f"{row['factor']} {row['estimate']:+.3g}{_unit(data)}{_at(row['stratum'])}{_chance(row)}"
         for _, row in most.head(STRATA_TOLD).iterrows()
     ]
     left = len(most) - len(told)
@@ -135,6 +144,10 @@ def _attribution(data: StudyData, attribution: pd.DataFrame) -> Iterator[str]:
         "On the way from bare to baseline the largest share of the change in"
         f" {_name(data)} (Shapley, exploratory): {'; '.join(told)}{more}."
     )
+
+
+def _chance(row: pd.Series) -> str:
+    return "" if row["low"] > 0 or row["high"] < 0 else " (it may be chance)"
 
 
 def _largest(shares: pd.Series) -> object:
@@ -151,6 +164,8 @@ def _best(data: StudyData) -> Iterator[str]:
     if response.lower_is_better is None or means.empty:
         return
     values = means.to_numpy()
+    if np.ptp(values) < ROUNDING:
+        return  # of one, or of equals, there is no best
     best = int(values.argmin() if response.lower_is_better else values.argmax())
     way = "Lowest" if response.lower_is_better else "Highest"
     yield (

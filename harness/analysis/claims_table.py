@@ -12,6 +12,7 @@ from harness.analysis.halves import Half
 from harness.analysis.intervals import NOTHING, estimate, spread
 from harness.analysis.verdicts import Tested, Verdict, one_sided_p
 from harness.claims import Claim, Equivalence, Threshold
+from harness.seeds import seeds_of, seeds_text
 from harness.study import Level, format_level
 
 CLAIM_COLUMNS = (
@@ -34,8 +35,9 @@ def claims_table(data: StudyData, found: list[Verdict]) -> pd.DataFrame:
         CLAIM_COLUMNS. `where` is JSON, levels as text as in runs.csv; `bound` is what the value
         stays below ("direction" lower, or within of an equivalence) or above; `cap` is what final
         losses were cut to, diverged runs counting as it; `cell` is the least favourable one, whose
-        estimate and interval (of level `interval` = 1 − alpha) are shown; `p_for`, `p_against` are
-        one-sided, of the claim and its negation; ranks are the sensitivity analysis there.
+        estimate is shown; the interval (of level `interval` = 1 − alpha) is for the worst cell;
+        `p_for`, `p_against` are one-sided, of the claim and its negation; ranks are the
+        sensitivity analysis of that cell.
     """
     stamped = "; ".join(stamps(data))
     grids = {claim.response: grid(data, claim.response) for claim in data.study.claims}
@@ -65,10 +67,10 @@ def stamps(data: StudyData) -> list[str]:
     digests = {facts.get("claims_digest", ""), *data.runs["claims_digest"]} - {""}
     if study.claims and digests - {study.claims_digest()}:
         found.append("claims changed after the first run")
-    looked = {int(seed) for seed in facts.get("seeds_at_first_look", "").split(",") if seed}
-    later = sorted(set(study.seeds) - looked)
-    if looked and later:
-        found.append(f"seeds added after a look: {', '.join(map(str, later))}")
+    first = seeds_of(facts.get("first_seeds", ""))
+    later = sorted(set(study.seeds) - set(first))
+    if first and later:
+        found.append(f"seeds added after the first session: {seeds_text(later)}")
     return found
 
 
@@ -105,8 +107,14 @@ def _outcome(v: Verdict) -> dict[str, Any]:
         "n": n, "df": max(0, n - 1), "cell": v.cell, "estimate": v.estimate, "low": v.low,
         "high": v.high, "interval": 1 - v.alpha, "p_for": v.tested.p_for,
         "p_against": v.tested.p_against, "p": v.tested.p, "p_adjusted": v.p_adjusted,
-        "alpha": v.alpha, "seeds_needed": v.seeds_needed, "reason": v.tested.reason,
+        "alpha": v.alpha, "seeds_needed": v.seeds_needed,
+        "reason": v.tested.reason or _remark(v.tested),
     }  # fmt: skip
+
+
+def _remark(tested: Tested) -> str:
+    alike = any(spread(column) == 0 for column in tested.d.T)
+    return "no spread between seeds" if alike else ""
 
 
 def _ranks(measured: Grid, v: Verdict) -> dict[str, float]:

@@ -1,29 +1,14 @@
-"""Two variants side by side, and the whole study as one tidy frame."""
-
-from dataclasses import asdict
+"""Two variants side by side."""
 
 import pandas as pd
 
+from harness.analysis.effects import note, usable
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import contrast, grid
-from harness.analysis.intervals import estimate
 from harness.errors import UserError, suggest
 from harness.responses import RESPONSES
 
-COLUMNS = (
-    "response", "label", "first", "second", "estimate", "low", "high", "n", "p_flip", "note",
-)  # fmt: skip
-
-
-def tidy(data: StudyData) -> pd.DataFrame:
-    """Every response of every run in long form, for a notebook.
-
-    Returns:
-        One row a run and response: the factors' levels (text), variant, seed, outcome, response,
-        value as measured (not capped; NaN where the run has none), run_id.
-    """
-    keys = list(dict.fromkeys([*data.study.factors, "variant", "seed", "outcome", "run_id"]))
-    return data.runs.melt(keys, list(RESPONSES), var_name="response", value_name="value")
+COLUMNS = ("response", "first", "second", "estimate", "low", "high", "n", "note")
 
 
 def compare(data: StudyData, first: str, second: str) -> pd.DataFrame:
@@ -79,7 +64,6 @@ def _row(data: StudyData, response: str, one: str, other: str) -> tuple[object, 
     if not len(used.values):
         return None
     means = measured.values.loc[[one, other], list(used.seeds)].mean(axis=1)
-    found = asdict(estimate(used.values))
-    numbers = (found[name] for name in ("estimate", "low", "high", "n", "p_flip"))
-    label = RESPONSES[response].label
-    return (response, label, means[one], means[other], *numbers, used.reason)
+    found = usable(used)
+    return (response, means[one], means[other], found.estimate, found.low, found.high, found.n,
+            note(used, found))  # fmt: skip

@@ -79,7 +79,7 @@ def _row(study: Study, measured: Grid, effect: Effect) -> dict[str, Any]:
 def _numbers(measured: Grid, weights: Weights) -> dict[str, Any]:
     used = contrast(measured, weights)
     result = usable(used)
-    return {**asdict(result), "note": _note(used, result)}
+    return {**asdict(result), "note": note(used, result)}
 
 
 def usable(used: Contrast, level: float = LEVEL) -> Estimate:
@@ -90,7 +90,8 @@ def usable(used: Contrast, level: float = LEVEL) -> Estimate:
     return NOTHING if used.diverged else estimate(used.values, level)
 
 
-def _note(used: Contrast, result: Estimate) -> str:
+def note(used: Contrast, result: Estimate) -> str:
+    """What a reader of the estimate must know, in words."""
     if used.diverged or result.n == 0:
         return f"NOT TESTABLE: {used.reason}"
     parts = [used.reason] if used.reason else []

@@ -28,7 +28,7 @@ FACTS = {
     "entropy/unigram": "of the next character on the train split, nats",
     "entropy/context": "of the next character given the context, on the train split, nats",
     "claims_digest": "of the claims when the study was first run",
-    "seeds_at_first_look": "seeds that were finished when a report was first made: '1,2,3'",
+    "first_seeds": "those asked for when the study was first run, as text",
 }
 
 # Type of each column; in `runs`, also a text column per factor and a float one per response.

@@ -14,8 +14,7 @@ from harness.fields import Fields
 
 Cells = Callable[[Fields], bool]
 
-LECTURE = "Karpathy, makemore part 3"
-HE = "He et al. 2015"
+COMPUTED = "computed for these sizes"
 YANG = "Yang et al. 2019"
 
 
@@ -94,7 +93,7 @@ def _initial_losses() -> Iterator[Prediction]:
     )  # fmt: skip
     for name, words, cells, scale, layers, excess, tolerance in cases:
         yield Prediction(
-            f"initial-loss-{name}", f"initial loss {words}: ln 27 + {excess:g}", LECTURE, "init",
+            f"initial-loss-{name}", f"initial loss {words}: ln 27 + {excess:g}", COMPUTED, "init",
             _scaled(cells, scale, layers), "init/loss", log(27) + excess, tolerance,
         )  # fmt: skip
 
@@ -104,7 +103,7 @@ def _saturation_with_norm() -> Iterator[Prediction]:
         "BatchNorm and tanh saturate 3.0 to 3.4 % at init with batches of 32 (3.64 % if infinite)"
     )
     yield Prediction(
-        "saturation-norm", words, LECTURE, "init", with_norm, "init/saturation_mean", 0.032, 0.002
+        "saturation-norm", words, COMPUTED, "init", with_norm, "init/saturation_mean", 0.032, 0.002
     )
     yield Prediction(
         "norm-ignores-scale", "under BatchNorm naive and Kaiming init start equally saturated",
@@ -123,19 +122,19 @@ def _saturation_without_norm() -> Iterator[Prediction]:
             cells = without_norm(init, gain)
             yield Prediction(
                 f"saturation-{init}-gain-{gain:.2g}-layer-{layer}",
-                f"{words}, no norm: {share:.1%} saturated in layer {layer}", HE, "init",
+                f"{words}, no norm: {share:.1%} saturated in layer {layer}", COMPUTED, "init",
                 lambda f, cells=cells, layer=layer: cells(f) and f.depth >= layer,  # type: ignore[misc]
                 f"saturation of layer {layer}", share, tolerance,
             )  # fmt: skip
     naive = without_norm("naive", 1.0)
     yield Prediction(
         "saturation-naive-layer-1", "naive init, no norm: 70 % saturated at fan-in 30 (layer 1)",
-        LECTURE, "init", naive, "saturation of layer 1", 0.70, 0.03,
+        COMPUTED, "init", naive, "saturation of layer 1", 0.70, 0.03,
     )  # fmt: skip
     yield Prediction(
         "saturation-naive-deeper",
         "naive init, no norm: 83 % saturated at fan-in 100 (layers 2 and up)",
-        LECTURE, "init", lambda f: naive(f) and f.depth >= 2, "saturation of layers 2 and up",
+        COMPUTED, "init", lambda f: naive(f) and f.depth >= 2, "saturation of layers 2 and up",
         0.83, 0.03,
     )  # fmt: skip
 
@@ -147,7 +146,8 @@ def _gradients() -> Iterator[Prediction]:
     )  # fmt: skip
     cells = without_norm("kaiming", 5 / 3)
     yield Prediction(
-        "growth-gain", "without norm, gain 5/3, gradients grow ×1.10 a layer from layer 5 on", YANG,
+        "growth-gain", "without norm, gain 5/3, gradients grow ×1.10 a layer from layer 5 on",
+        COMPUTED,
         "init", lambda f: cells(f) and f.depth >= 10, "gradient growth from layer 5", 1.10, 0.03,
     )  # fmt: skip
 

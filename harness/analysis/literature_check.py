@@ -18,10 +18,10 @@ def literature_table(data: StudyData) -> pd.DataFrame:
     """Every prediction that applies to cells of the study, with what was observed.
 
     Returns:
-        COLUMNS. `observed` is the mean over the cells within each seed, then over seeds (of a
-        floor, the lowest cell), with its 95 % t interval; `cells` is how many cells it is about.
+        COLUMNS. `observed` is the mean over the cells within each seed, then over seeds, with its
+        95 % t interval; of a floor it is the lowest run; `cells` is how many cells it is about.
         `verdict` is "agrees", "agrees within noise" (the interval reaches what is predicted),
-        "differs", or "not measured".
+        "differs", "one seed" (too few to say that it differs), or "not measured".
     """
     rows = [row for prediction in predictions(data) if (row := _row(data, prediction))]
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -38,7 +38,8 @@ def _row(data: StudyData, made: Prediction) -> tuple[object, ...] | None:
     )
     if against:
         within = within - table.loc[against].mean(skipna=False)
-    found = estimate(within.dropna().to_numpy())
+    seen = within.dropna().to_numpy()
+    found = estimate(seen[[seen.argmin()]] if made.at_least and len(seen) else seen)
     return (
         made.id, made.says, made.source, made.mode, made.quantity, len(about) + len(against),
         made.expected, made.tolerance, found.estimate, found.low, found.high, found.n,
@@ -54,6 +55,8 @@ def verdict(made: Prediction, found: Estimate) -> str:
     top = float("inf") if made.at_least else made.expected + made.tolerance
     if bottom <= found.estimate <= top:
         return "agrees"
+    if found.n == 1 and not made.at_least:
+        return "one seed"
     return "agrees within noise" if found.high >= bottom and found.low <= top else "differs"
 
 

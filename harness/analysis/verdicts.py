@@ -62,8 +62,9 @@ class Verdict:
         tested: the claim and its tests.
         p_adjusted: Holm's, over the study's claims.
         alpha: the level this claim is judged at; its interval's level is 1 − alpha.
-        estimate, low, high: of the least favourable cell, in the response's unit (of an
-            equivalence, of the absolute difference); NaN where not testable.
+        estimate: of the least favourable cell, in the response's unit (of an equivalence, of the
+            absolute difference); NaN where not testable.
+        low, high: interval for the worst of the cells, whichever that is.
         cell: the least favourable cell.
         bound: what the claim says the value stays below, or above.
         verdict: SUPPORTED, REFUTED, INCONCLUSIVE or NOT TESTABLE.
@@ -97,7 +98,8 @@ def put_to_test(study: Study, claim: Claim, measured: Grid) -> Tested:
     """Test a claim and its negation."""
     parts = halves(study, claim)
     needed = {variant: 1.0 for half in parts for variant, w in half.weights.items() if w}
-    reason = untestable(contrast(measured, needed))
+    lost = bool(measured.diverged.loc[list(needed)].all(axis=None))
+    reason = "every run it needs diverged" if lost else untestable(contrast(measured, needed))
     if reason:
         return Tested(claim, parts, np.empty((0, len(parts))), float("nan"), float("nan"), reason)
     d = np.column_stack([h.sign * contrast(measured, h.weights).values - h.bound for h in parts])

@@ -28,12 +28,19 @@ def command(
     from rich.console import Console
 
     from harness.analysis.compare import compare, find_variant
+    from harness.analysis.integrity import audit
+    from harness.errors import UserError
     from harness.levels import parse_levels
     from harness.plan import variant_label
     from harness.tracking.reading import read_study
 
     with answering():
         tables = read_study(uri, **chosen(study, steps, seeds, data))
+    for finding in audit(tables):
+        if finding.severity == "refuse":
+            raise UserError("runs that are compared must be comparable", finding.message,
+                            "`ablate report` shows which they are.")  # fmt: skip
+        click.echo(finding.message)
     asked = tables.study
     first, second = (
         variant_label(asked.baseline | parse_levels(name, asked.factors)) if "=" in name else name

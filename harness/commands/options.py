@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from harness.seeds import seeds_of
+
 MOST_SEEDS = 10_000
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -36,13 +38,7 @@ def _seeds(text: str) -> tuple[int, ...]:
     """The seeds that a text names; none if it is not in the form, or names far too many."""
     if re.fullmatch(r"\d{1,5}", text):
         return tuple(range(1, int(text) + 1))
-    if not re.fullmatch(r"\d{1,9}(-\d{1,9})?(,\d{1,9}(-\d{1,9})?)*,?", text):
-        return ()
-    seeds: dict[int, None] = {}
-    for part in filter(None, text.split(",")):
-        first, last = int(part.split("-")[0]), int(part.split("-")[-1])
-        seeds |= dict.fromkeys(range(first, min(last, first + MOST_SEEDS) + 1))
-    return tuple(seeds)
+    return seeds_of(text, MOST_SEEDS)
 
 
 def study_options(command: Command) -> Command:

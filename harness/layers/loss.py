@@ -29,7 +29,7 @@ def cross_entropy_step(
         scale = lr[k] / rows
         total = 0.0
         for b in range(rows):
-            row, out = logits[k, b], gradient[k, b]  # (V,)
+            row, out = logits[k, b, :vocabulary], gradient[k, b]  # (V,)
             highest = row.max()
             mass = row.dtype.type(0)
             for v in range(vocabulary):

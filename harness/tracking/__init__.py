@@ -9,7 +9,7 @@ The data model, exactly:
   `--steps 300` stands beside the full study and does not mix with it, while more seeds or another
   level join it. It holds `study.json` (the study as resolved, seeds of all sessions, facts of the
   data), `report/`, and tags: `progress`, `session` (who writes it now), `claims_digest` and
-  `seeds_at_first_look` (as they were when it was made). RUNNING means: a session is at work.
+  `first_seeds` (as they were when it was made). RUNNING means: a session is at work.
 - One **child run** per run. Its identity is the tag `run_key`; what lacks `ablate.schema` is not
   ours and never counts. Params: every field and the seed. Tags: `variant`, `outcome` (running,
   interrupted, failed, finished, diverged), `data`, `data_digest`, `minibatches`, `trainer`,

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Literal
 
+from harness.seeds import seeds_text
 from harness.study import Study
 from harness.tracking import look
 from harness.tracking.ledger import Entry, Ledger, run_tags
@@ -113,7 +114,7 @@ def identity_tags(study: Study, corpus: Facts) -> dict[str, str]:
         "data": str(corpus["corpus"]),
         "data_digest": str(corpus["digest"]),
         "claims_digest": study.claims_digest(),
-        "seeds_at_first_look": ",".join(map(str, study.seeds))[:LONGEST_TAG],
+        "first_seeds": seeds_text(study.seeds)[:LONGEST_TAG],
     }
 
 

@@ -27,7 +27,7 @@ TAGS = ("variant", "minibatches", "data_digest", "device", "versions", "trainer"
 SESSIONS_OWN = (HELD, "progress")  # tags of a parent that every session renews
 PARAMS = ("seed", "batch", "train_words", "steps")
 KEPT = (  # tags of a parent
-    "study", "claims_digest", "seeds_at_first_look", "progress", VERIFICATION,
+    "study", "claims_digest", "first_seeds", "progress", VERIFICATION,
 )  # fmt: skip
 
 

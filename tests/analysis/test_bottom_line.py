@@ -70,8 +70,10 @@ def test_a_crossing_effect_is_called_conditional() -> None:
 
 def test_stamps_are_told() -> None:
     asked = simulated.study(claims=[LOWER])
-    data = simulated.data(asked, truth, facts=simulated.FACTS | {"seeds_at_first_look": "1,2"})
-    assert "Read the verdicts with care: seeds added after a look: 3, 4, 5." in bottom_line(data)
+    data = simulated.data(asked, truth, facts=simulated.FACTS | {"first_seeds": "1-2"})
+    assert "Read the verdicts with care: seeds added after the first session: 3-5." in bottom_line(
+        data
+    )
 
 
 def test_no_run_at_all_leaves_nothing_to_say() -> None:

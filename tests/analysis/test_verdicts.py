@@ -203,8 +203,8 @@ def test_changed_claims_and_late_seeds_are_stamped() -> None:
     data = simulated.data(simulated.study(claims=[LOWER]), shifted(0))
     assert stamps(data) == []
     assert stamps(facts(data, claims_digest="other")) == ["claims changed after the first run"]
-    assert stamps(facts(data, seeds_at_first_look="1,2,3")) == ["seeds added after a look: 4, 5"]
-    assert stamps(facts(data, seeds_at_first_look="1,2,3,4,5")) == []
+    assert stamps(facts(data, first_seeds="1-3")) == ["seeds added after the first session: 4-5"]
+    assert stamps(facts(data, first_seeds="1-5")) == []
     stamped = claims_table(facts(data, claims_digest="x"), verdicts(data))["stamps"][0]
     assert stamped == "claims changed after the first run"
 

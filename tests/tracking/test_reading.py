@@ -74,7 +74,7 @@ def test_the_facts_name_the_data_and_never_a_password(filled):
     assert facts["digest"] == CORPUS["digest"]
     assert facts["vocabulary"] == "4"
     assert facts["claims_digest"] == study().claims_digest()
-    assert facts["seeds_at_first_look"] == "1,2"
+    assert facts["first_seeds"] == "1-2"
 
 
 def test_the_making_asked_for_is_read(filled):

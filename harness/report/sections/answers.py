@@ -34,9 +34,9 @@ def claims(source: Source) -> Section:
             "seeds", "least favourable cell, remarks")  # fmt: skip
     blocks: list[Block] = [
         Paragraph(
-            "Estimate and interval are those of the cell least favourable to the claim; each "
-            "interval has the level that Holm's correction over this study's "
-            f"{len(table)} claim{'s' * (len(table) != 1)} leaves. "
+            "The estimate is that of the cell least favourable to the claim; the interval is for "
+            "the worst of its cells, whichever that is, at the level that Holm's correction over "
+            f"this study's {len(table)} claim{'s' * (len(table) != 1)} leaves. "
             "claims.csv and runs.csv suffice to recompute every verdict."
         ),
         compact(Table("Claims and verdicts", head, rows, frozenset({3, 6, 7}))),
@@ -50,15 +50,21 @@ def claim_row(row: pd.Series) -> tuple[str | Strong, ...]:
     response, absolute = row["response"], row["kind"] == "threshold"
     side = {"lower": "<", "higher": ">", "within": "within ±"}[row["direction"]]
     ends = f"{interval(row['low'], row['high'], response)} ({100 * row['interval']:.1f} %)"
-    remarks = "; ".join(part for part in (row["cell"], row["reason"], row["stamps"]) if part)
+    remarks = "; ".join(filter(None, (row["cell"], row["reason"], ranks(row), row["stamps"])))
     needed = f"{row['n']} (needs {row['seeds_needed']})" if row["seeds_needed"] else str(row["n"])
     show = (measured if absolute else difference)(response, row["estimate"])
     return (
-        row["says"], Strong(row["verdict"]), row["response"], show,
+        f"{row['says']} [{row['id']}]", Strong(row["verdict"]), row["response"], show,
         ends if pd.notna(row["low"]) else "–",
         unbroken(f"{side} {measured(response, row['bound'])}"),
         p_value(row["p_adjusted"]), needed, remarks,
     )  # fmt: skip
+
+
+def ranks(row: pd.Series) -> str:
+    """A remark where the analysis of ranks points the other way."""
+    against = row["estimate"] * row["rank_estimate"] < 0
+    return "ranks point the other way" if against and row["kind"] != "equivalence" else ""
 
 
 def cells_of_claims(source: Source) -> Iterator[Table]:
@@ -100,7 +106,7 @@ def _effects(title: str, table: pd.DataFrame, *, folded: bool) -> Table:
             interval(row["low"], row["high"], row["response"]),
             number(row["effect_size"], 1), str(row["n"]), p_value(row["p_flip"]),
             difference("", row["rank_estimate"]),
-            "; ".join(part for part in (row["conditional"], row["note"]) if part),
+            "; ".join(filter(None, (row["conditional"], ranks(row), row["note"]))),
         )
         for _, row in table.iterrows()
     )  # fmt: skip

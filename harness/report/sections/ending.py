@@ -1,10 +1,16 @@
 """What comes last: the check against theory, how to make it again, and whose work it rests on."""
 
+import shlex
 from collections.abc import Iterator
 
+import pandas as pd
+
+from harness.corpus.choice import EMBEDDED, NAMES
 from harness.report.document import Bullets, Code, Link, Paragraph, Section, Strong, Table
 from harness.report.source import Source
 from harness.report.words import interval, number
+from harness.seeds import seeds_text
+from harness.study import study_names
 
 REFERENCES = (
     ("Andrej Karpathy, “Neural Networks: Zero to Hero”, makemore parts 2–4: the network, its "
@@ -29,7 +35,7 @@ def literature(source: Source) -> Iterator[Section]:
         return
     rows = tuple(
         (row["says"], row["quantity"], row["mode"], str(row["cells"]),
-         f"{'≥ ' * (row['tolerance'] == 0)}{number(row['expected'], 4)}",
+         predicted(row),
          number(row["observed"], 4), interval(row["low"], row["high"]), Strong(row["verdict"]),
          row["source"])
         for _, row in table.iterrows()
@@ -38,9 +44,17 @@ def literature(source: Source) -> Iterator[Section]:
             "outcome", "source")  # fmt: skip
     shown = Table("Literature check", head, rows, frozenset({3, 4, 5}))
     words = (
-        "Numbers that theory or the lectures give for these networks, beside those measured here."
+        "Numbers that theory gives for these networks, or that were computed for their sizes "
+        "before the runs, beside those measured here."
     )
     yield Section("literature", "Literature check", [Paragraph(words), shown])
+
+
+def predicted(row: pd.Series) -> str:
+    """A predicted value with how far off still agrees; a floor has no such."""
+    if row["tolerance"] == 0:
+        return f"≥ {number(row['expected'], 4)}"
+    return f"{number(row['expected'], 4)} ± {number(row['tolerance'])}"
 
 
 def reproducibility(source: Source) -> Section:
@@ -58,9 +72,7 @@ def reproducibility(source: Source) -> Section:
         for name, value in sorted(source.data.facts.items())
         if value and name not in ("claims_digest", "digest", "commit")
     ]
-    seeds = ",".join(map(str, study.seeds))
-    steps = f" --steps {study.fixed['steps']}" if "steps" in study.fixed else ""
-    chosen = f"{study.name}{steps} --seeds {seeds}"
+    chosen = arguments(source)
     return Section(
         "reproducibility", "Making it again",
         [Paragraph("Runs are bit-identical on one machine type and set of versions."),
@@ -69,6 +81,19 @@ def reproducibility(source: Source) -> Section:
          Paragraph(("The study as resolved is in ", Link("data/study.json", "data/study.json"),
                     "; every number here is in, or follows from, the tables beside it."))],
     )  # fmt: skip
+
+
+def arguments(source: Source) -> str:
+    """What follows `ablate run` to make these runs again."""
+    study, corpus = source.study, source.data.facts.get("corpus", "")
+    shipped = study.name in study_names()
+    words = [study.name if shipped else f"{study.name}.toml"]
+    if "steps" in study.fixed:
+        words += ["--steps", str(study.fixed["steps"])]
+    words += ["--seeds", seeds_text(study.seeds)]
+    if corpus not in ("", NAMES, EMBEDDED):
+        words += ["--data", corpus]
+    return shlex.join(words)
 
 
 def references() -> Section:

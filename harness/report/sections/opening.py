@@ -5,11 +5,6 @@ from harness.history import SATURATED
 from harness.report.document import Block, Bullets, Callout, Paragraph, Section, Strong, Table
 from harness.report.source import Source, seeds_in_words
 
-PILOT = (
-    "An independent pilot came before these studies, so their authors knew roughly what to expect. "
-    "Claims were written before these runs."
-)
-
 
 def bottom_line(source: Source) -> Section:
     """The answer in a few sentences."""
@@ -29,9 +24,10 @@ def how_to_read(source: Source) -> Section:
         (Strong("Intervals."), f" {seeds_in_words(source)} Those of claims are at the level that "
          "the correction for several claims (Holm) leaves, so that none contradicts its verdict. "
          "All other tables and figures are exploratory and not corrected."),
-        (Strong("Verdicts."), " SUPPORTED or REFUTED where the data decide a claim written before "
-         "the runs; INCONCLUSIVE where they do not, with a guess at the seeds it would take; NOT "
-         "TESTABLE with one seed or with runs missing or diverged."),
+        (Strong("Verdicts."), " SUPPORTED where the data show that a claim holds as stated, by its "
+         "margin and in every cell meant; REFUTED where they show that it does not; INCONCLUSIVE "
+         "where they do neither, with a guess at the seeds it would take; NOT TESTABLE with one "
+         "seed, with runs missing, or with runs diverged that a response cannot do without."),
         (Strong("CONDITIONAL."), " A main effect whose direction depends on the other factors: "
          "its average answers no question; look at where it holds."),
         (Strong("Saturation."), " Share of hidden outputs with an absolute value above "
@@ -47,7 +43,7 @@ def how_to_read(source: Source) -> Section:
 
 def caveats(source: Source) -> Section:
     """What the numbers do not say."""
-    items = [*caveats_of(source.data), PILOT]
+    items = caveats_of(source.data)
     if source.study.note:
         items.append(source.study.note)
     return Section("caveats", "Caveats", [Bullets(tuple(items))])
