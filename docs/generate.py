@@ -51,7 +51,7 @@ def reference() -> str:
         "2 a mistake in what was asked, 130 interrupted.",
         *command_sections(),
         "## What is refused\n\nA mistake is told as rule, what was received, remedy; the exit code "
-        "is 2, and nothing was created or changed. \"…\" stands for what depends on the case.",
+        "is 2; nothing was created or changed by then but what was already stored, which stays. \"…\" stands for what depends on the case.",
         *refusal_sections(),
     ]  # fmt: skip
     return "\n\n".join(parts) + "\n"
@@ -74,8 +74,10 @@ def model_rows(model: type[BaseModel], left_out: set[str]) -> Iterator[tuple[str
     """Key and meaning of every field of a model."""
     for name, field in model.model_fields.items():
         if name not in left_out:
-            needed = " (needed)" if field.is_required() else ""
-            yield f"`{name}`", f"{field.description or ''}{needed}"
+            given = field.get_default(call_default_factory=True)
+            told = f"; default: `{given}`" if given not in (None, "", (), {}) else ""
+            remark = " (needed)" if field.is_required() else told
+            yield f"`{name}`", f"{field.description or ''}{remark}"
 
 
 def field_rows() -> Iterator[tuple[str, str, str, str]]:
@@ -97,12 +99,18 @@ def claim_sections() -> Iterator[str]:
 
 def command_sections() -> Iterator[str]:
     """The help of every command, as it is printed."""
+    yield help_of("ablate", ablate)
     for name in COMMANDS:
         command = ablate.get_command(click.Context(ablate), name)
         assert command is not None  # noqa: S101 - it is in the list
-        context = click.Context(command, info_name=f"ablate {name}", terminal_width=80)
-        text = re.sub(r"[ \t]+$", "", command.get_help(context), flags=re.MULTILINE)
-        yield f"### ablate {name}\n\n```\n{text}\n```"
+        yield help_of(f"ablate {name}", command)
+
+
+def help_of(name: str, command: click.Command) -> str:
+    """A heading and what the command says of itself."""
+    context = click.Context(command, info_name=name, terminal_width=80)
+    text = re.sub(r"[ \t]+$", "", command.get_help(context), flags=re.MULTILINE)
+    return f"### {name}\n\n```\n{text}\n```"
 
 
 def refusal_sections() -> Iterator[str]:

@@ -59,7 +59,8 @@ def last(trace: pd.DataFrame, series: str) -> "pd.Series[float]":
 
 
 def _within(says: str, values: "pd.Series[float]", low: float, high: float) -> Check:
-    return Check(f"{says} ({low:g} to {high:g})", bool(values.between(low, high).all()),
+    good = len(values) > 0 and bool(values.between(low, high).all())
+    return Check(f"{says} ({low:g} to {high:g})", good,
                  f"from {values.min():.4f} to {values.max():.4f}")  # fmt: skip
 
 

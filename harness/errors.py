@@ -26,6 +26,10 @@ class UserError(Exception):
         return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
+class Unreachable(Exception):  # noqa: N818 - a state of the store, not an error of ours
+    """The store cannot be reached now; nothing is lost, and the same call may succeed later."""
+
+
 class Mistake(ValueError):  # noqa: N818 - told as a UserError
     """What a validator of a user's data raises: it knows the rule, the value and the remedy.
 

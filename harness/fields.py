@@ -98,7 +98,7 @@ class Fields(BaseModel):
         return data
 
     @model_validator(mode="after")
-    def _batch_norm_needs_two(self) -> Self:
+    def _deviations_need_two(self) -> Self:
         if self.batch < 2 and "batch" in (self.norm, self.output_norm):
             raise Mistake(
                 "batch must be at least 2, for BatchNorm takes its variance", self.batch,

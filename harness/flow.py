@@ -71,12 +71,16 @@ def run_study(
 
     delivery = Delivery(tracker, workspace, runs, pulse)
     delivery.attempt()
+    for name, checkpoint in workspace.checkpoints():
+        if all(delivery.has(key) for key in checkpoint.keys):
+            workspace.drop_checkpoint(name)  # its session was killed after the last result
     missing = [run for run in runs if not delivery.has(run.key)]
     tasks = begun(missing, workspace) if missing else []
     fresh = {run.key for run in missing} - {run.key for t in tasks for run in t.cohort.runs}
     for cohort in stack([run for run in missing if run.key in fresh], workers):
         tasks.append(Task(cohort_name(cohort.runs), cohort))
-    watch.plan(tasks)
+    if tasks:
+        watch.plan(tasks)
     failed: dict[str, str] = {}
     trained: dict[str, float] = {}
     for task, event in engine(tasks, corpus, pulse) if tasks else ():

@@ -11,6 +11,7 @@ INTERRUPTED = 130  # exit code, as shells have it
 GRACE = 3.8  # seconds for saving, whatever hangs
 REST = 0.6  # seconds for leaving after them
 GO_ON = "interrupted; all is saved, and the same command goes on from here."
+LEFT = "interrupted; what was saved before is kept."  # where there was no time for more
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Handler = Callable[[int, FrameType | None], None]
@@ -52,7 +53,7 @@ def _overdue(number: int, frame: FrameType | None) -> None:
 
 
 def _leave(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signals' form
-    print(GO_ON, file=sys.stderr, flush=True)
+    print(LEFT, file=sys.stderr, flush=True)
     sys.exit(INTERRUPTED)
 
 

@@ -114,9 +114,7 @@ class Lines:
 
 
 def announce(tasks: Sequence[Task], workers: int) -> list[str]:
-    """What will be trained, and the estimate of how long it takes; nothing for no tasks."""
-    if not tasks:
-        return []
+    """What will be trained, and the estimate of how long it takes."""
     runs = sum(len(task.cohort.runs) for task in tasks)
     seconds, _ = expected_seconds([task.cohort for task in tasks], workers)
     return [f"training {runs} runs in {len(tasks)} stacks, about {duration(seconds)}"]

@@ -36,5 +36,7 @@ def seeds_of(text: str, most: int = 1_000_000) -> tuple[int, ...]:
     seeds: dict[int, None] = {}
     for part in filter(None, text.split(",")):
         first, last = int(part.split("-")[0]), int(part.split("-")[-1])
+        if last < first:
+            return ()
         seeds |= dict.fromkeys(range(first, min(last, first + most) + 1))
     return tuple(seeds)

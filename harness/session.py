@@ -1,6 +1,7 @@
 """One session of a study: from the words of the command line to an exit code."""
 
 import os
+import re
 import shlex
 import sys
 import uuid
@@ -12,13 +13,13 @@ from rich.console import Console
 
 from harness.corpus.facts import corpus_facts
 from harness.engine.local import LocalEngine
-from harness.errors import UserError
+from harness.errors import Unreachable, UserError
 from harness.flow import Tally, run_study
 from harness.interrupt import GO_ON, INTERRUPTED, stop_signals
 from harness.progress import Bars, Lines
 from harness.request import resolve
 from harness.speed import remember, tells
-from harness.tracking import Tracker, Unreachable, redacted, tracking_uri
+from harness.tracking import Tracker, redacted, tracking_uri
 from harness.tracking.models import keep_best
 from harness.workspace import Workspace
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from harness.engine.ray import RayEngine
 
 DONE, FAILED = 0, 1  # exit codes; `interrupt` has another
+CREDENTIALS = r"(?<=://)[^/]*@|(?<=password=)[^&]*"  # in a URI
 
 
 def run_session(
@@ -46,6 +48,8 @@ def run_session(
     console.print(f"{study.name}: {study.question}", markup=False, soft_wrap=True)
     console.print(f"data: {corpus.name}, {len(corpus.words):,} items; store: {redacted(store)}",
                   markup=False)  # fmt: skip
+    for note in corpus.notes:
+        console.print(note, markup=False, soft_wrap=True)
     with (
         workspace.locked(), stop_signals() as stopping,
         engine_of(engine, address, workers, console) as team,
@@ -67,7 +71,7 @@ def run_session(
                 keep_best(uri, study, corpus.digest)
             tracker.close("interrupted" if tally.interrupted else
                           "failed" if tally.failed else "finished")  # fmt: skip
-    if engine == "local" and tells(tally.trained):
+    if engine == "local" and tells(tally.trained) and "diverged" not in tracker.ended.values():
         remember(tally.seconds, tally.trained)
     return conclude(tally, len(runs), console)
 
@@ -118,4 +122,4 @@ def conclude(tally: Tally, runs: int, console: Console) -> int:
 
 def again(arguments: Sequence[str]) -> str:
     """The command that goes on where this one stopped, without credentials."""
-    return shlex.join(["ablate", *(redacted(a) if "://" in a else a for a in arguments)])
+    return shlex.join(["ablate", *(re.sub(CREDENTIALS, "", argument) for argument in arguments)])

@@ -58,7 +58,7 @@ def expected_seconds(
 
 
 def calibrate(runs: Sequence[Run], vocabulary: int) -> float:
-    """Seconds that these runs, stacked in one process, take for a few hundred steps.
+    """What training these runs will take, from a few hundred steps of them stacked.
 
     Returns:
         Worker-seconds for the runs' whole length.

@@ -210,7 +210,7 @@ def load_study(name_or_path: str) -> Study:
             files("ablations").joinpath(f"{name_or_path}.toml").read_bytes(), path.stem
         )
     try:
-        if path.suffix == ".toml" and path.stat():
+        if path.suffix == ".toml":
             return parse_study(path.read_bytes(), path.stem)
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
         reason = f"{name_or_path!r} ({getattr(error, 'strerror', None) or error})"

@@ -12,7 +12,6 @@ from harness.records import Record
 from harness.responses import growth
 
 FINAL_COLUMNS = ("mean", "std", "saturation", "dead")
-TRACE_COLUMNS = ("series", "step", "layer", "left", "right", "value")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import pytest
 
 from harness.analysis.halves import halves
 from harness.plan import expand, step_cost, variant_label
-from harness.study import load_study, study_names
+from harness.study import load_study, parse_study, study_names
 
 SHIPPED = (
     "components",
@@ -59,3 +59,21 @@ def test_claims_on_every_cell_name_the_cells_they_mean() -> None:
         for scale in ("1", "0.1")
         for depth in (5, 10)
     ]
+
+
+def test_a_whole_number_is_a_level_of_a_field_of_fractions() -> None:
+    text = b"""
+question = "Is 1 the same as 1.0?"
+seeds = 1
+[factors]
+gain = [1, 2]
+depth = [1, 2]
+[baseline]
+gain = 1
+depth = 1
+"""
+    study = parse_study(text, "whole")
+    assert study.factors == {"gain": (1.0, 2.0), "depth": (1, 2)}
+    assert all(isinstance(gain, float) for gain in study.factors["gain"])
+    assert all(isinstance(depth, int) for depth in study.factors["depth"])
+    assert isinstance(study.baseline["gain"], float)

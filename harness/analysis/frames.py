@@ -28,6 +28,7 @@ FACTS = {
     "entropy/unigram": "of the next character on the train split, nats",
     "entropy/context": "of the next character given the context, on the train split, nats",
     "claims_digest": "of the claims when the study was first run",
+    "duplicates": "runs that were left out, because an older one of the same key counts",
     "first_seeds": "those asked for when the study was first run, as text",
 }
 

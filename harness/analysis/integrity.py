@@ -39,8 +39,9 @@ class Finding:
 def audit(data: StudyData) -> list[Finding]:
     """Everything found, what is refused first."""
     found = [
-        *_duplicates(data.runs), *_digests(data), *_identities(data), *_budgets(data),
-        *_pairing(data.runs), *_missing(data), *_unplanned(data), *_mixtures(data.runs),
+        *_duplicates(data.runs), *_left_out(data), *_digests(data), *_identities(data),
+        *_budgets(data), *_pairing(data.runs), *_missing(data), *_unplanned(data),
+        *_mixtures(data.runs),
     ]  # fmt: skip
     return sorted(found, key=lambda finding: finding.severity != "refuse")
 
@@ -61,6 +62,13 @@ def _duplicates(runs: pd.DataFrame) -> Iterator[Finding]:
         if len(twice):
             message = f"{len(twice)} runs share their {what} with another."
             yield Finding("duplicates", "refuse", message, _names(twice))
+
+
+def _left_out(data: StudyData) -> Iterator[Finding]:
+    """Runs of a key that has an older complete one: two machines that wrote to one server."""
+    if count := int(data.facts.get("duplicates") or 0):
+        message = f"{count} runs were left out: of each an older one of the same key counts."
+        yield Finding("duplicates", "banner", message)
 
 
 def _digests(data: StudyData) -> Iterator[Finding]:

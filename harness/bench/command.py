@@ -57,6 +57,7 @@ class Bench:
             watch = Watch(process)
             watch.start()
             output, _ = process.communicate()
+            seconds = time.perf_counter() - began
             watch.join()
         if process.returncode:
             raise UserError(
@@ -64,7 +65,7 @@ class Bench:
                 f"ablate {' '.join(words)}: {output}",
                 "Mend what it says, and start again.",
             )  # fmt: skip
-        seconds, own = time.perf_counter() - began, watch.peaks.pop(process.pid, 0.0)
+        own = watch.peaks.pop(process.pid, 0.0)
         return Command(seconds, watch.busy, own, max(watch.peaks.values(), default=0.0))
 
 

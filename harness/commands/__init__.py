@@ -4,10 +4,11 @@ import os
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
-from harness.errors import UserError
+from harness.errors import Unreachable, UserError
 from harness.interrupt import INTERRUPTED, leaving_at_once
 
 COMMANDS = sorted(
@@ -48,10 +49,19 @@ def main() -> None:
         with leaving_at_once():
             ablate()
     except UserError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+        _refuse(error)
+    except Unreachable as error:
+        _refuse(
+            UserError("the store must answer", str(error),
+                      "Start its server, or give another --tracking-uri.")
+        )  # fmt: skip
     except SystemExit as end:
         if end.code == INTERRUPTED:
             sys.stdout.flush()
             os._exit(INTERRUPTED)  # clearing torch and MLflow away would take seconds more
         raise
+
+
+def _refuse(error: UserError) -> NoReturn:
+    click.echo(f"error: {error}", err=True)
+    sys.exit(2)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.commands.options import answering, chosen, study_options
+from harness.commands.options import chosen, study_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,8 +34,7 @@ def command(
     from harness.plan import variant_label
     from harness.tracking.reading import read_study
 
-    with answering():
-        tables = read_study(uri, **chosen(study, steps, seeds, data))
+    tables = read_study(uri, **chosen(study, steps, seeds, data))
     for finding in audit(tables):
         if finding.severity == "refuse":
             raise UserError("runs that are compared must be comparable", finding.message,

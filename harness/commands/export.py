@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from harness.commands.options import answering, study_name
+from harness.commands.options import study_name
 
 
 @click.command()
@@ -27,7 +27,6 @@ def command(uri: str | None, study: str, folder: Path | None) -> None:
 
     name = study_name(study)
     folder = folder or Path("exports") / name
-    with answering():
-        rows = export(uri, name, folder)
+    rows = export(uri, name, folder)
     for table, count in rows.items():
         click.echo(f"{folder / table}.csv, .parquet: {count:,} rows")

@@ -1,8 +1,7 @@
 """Options that several commands take alike."""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,7 +28,9 @@ class SeedList(click.ParamType[tuple[int, ...]]):
         seeds = _seeds(str(value))
         if not 0 < len(seeds) <= MOST_SEEDS:
             self.fail(
-                f"{value!r} is neither a number of seeds nor a list such as 2,4-6", param, ctx
+                f"{value!r} must name 1 to {MOST_SEEDS:,} seeds: a number, or a list such as 2,4-6",
+                param,
+                ctx,
             )
         return seeds
 
@@ -81,18 +82,5 @@ def chosen(
     from harness.study import load_study
 
     digest = load_corpus(data).digest if data else None
-    return {"name": load_study(study).name, "steps": steps, "seeds": seeds, "data_digest": digest}
-
-
-@contextmanager
-def answering() -> Iterator[None]:
-    """While this is held, a store that does not answer is the user's to mend."""
-    from harness.errors import UserError
-    from harness.tracking import Unreachable
-
-    try:
-        yield
-    except Unreachable as error:
-        raise UserError(
-            "the store must answer", str(error), "Start its server, or give another --tracking-uri."
-        ) from None
+    name = study_name(study) if study.endswith(".toml") else load_study(study).name
+    return {"name": name, "steps": steps, "seeds": seeds, "data_digest": digest}

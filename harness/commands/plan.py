@@ -41,6 +41,8 @@ def command(
         speed.remember(speed.calibrate(largest, corpus.vocabulary), largest)
     click.echo(f"{resolved.name}: {resolved.question}")
     click.echo(f"data: {corpus.name}, {len(corpus.words):,} items, digest {corpus.digest[:12]}")
+    for note in corpus.notes:
+        click.echo(note)
     for line in _variants(runs, outcomes, corpus.vocabulary):
         click.echo(line)
     cells = len(runs) // len(resolved.seeds)

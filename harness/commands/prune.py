@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from harness.commands.options import answering, study_name
+from harness.commands.options import study_name
 
 
 @click.command()
@@ -19,14 +19,13 @@ def command(uri: str | None, study: str, yes: bool) -> None:
     from harness.errors import UserError
     from harness.tracking.prune import doomed, remove
 
-    with answering():
-        found = doomed(uri, study_name(study))
-        if not yes:
-            if not sys.stdin.isatty():
-                raise UserError("prune asks before it removes", "no terminal", "Add --yes.")
-            click.echo(str(found))
-            click.confirm("Remove all of it for good?", abort=True)
-        left = remove(found)
+    found = doomed(uri, study_name(study))
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UserError("prune asks before it removes", "no terminal", "Add --yes.")
+        click.echo(str(found))
+        click.confirm("Remove all of it for good?", abort=True)
+    left = remove(found)
     click.echo(f"removed: {found}")
     for sentence in left:
         click.echo(sentence)

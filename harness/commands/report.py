@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from harness.commands.options import answering, chosen, study_options
+from harness.commands.options import chosen, study_options
 
 
 @click.command()
@@ -37,16 +37,15 @@ def command(
     from harness.tracking.reading import fingerprint, read_study
 
     forms = tuple(dict.fromkeys(form.strip() for form in formats.split(",")))
-    with answering():
-        which = chosen(study, steps, seeds, data)
-        store = fingerprint(uri, **which)
-        folder = output or Path("reports") / which["name"]
-        if figure is None and unchanged(folder, forms, store):
-            click.echo(f"{folder / 'index.html'} (nothing has changed)")
-            return
-        tables = read_study(uri, **which)
-        click.echo(f"{which['name']}: {len(tables.runs):,} runs read")
-        built = build(tables, folder, forms, figure, store)
-        click.echo(f"{built.page}" if built.remade else f"{built.page} (nothing has changed)")
-        if built.remade:
-            keep_report(uri, tables.facts["parent_run_id"], built.folder)
+    which = chosen(study, steps, seeds, data)
+    store = fingerprint(uri, **which)
+    folder = output or Path("reports") / which["name"]
+    if figure is None and unchanged(folder, forms, store):
+        click.echo(f"{folder / 'index.html'} (nothing has changed)")
+        return
+    tables = read_study(uri, **which)
+    click.echo(f"{which['name']}: {len(tables.runs):,} runs read")
+    built = build(tables, folder, forms, figure, store)
+    click.echo(f"{built.page}" if built.remade else f"{built.page} (nothing has changed)")
+    if built.remade:
+        keep_report(uri, tables.facts["parent_run_id"], built.folder)

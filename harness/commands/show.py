@@ -35,6 +35,9 @@ def _tables(trace: "pd.DataFrame", activation: str) -> "Iterator[str]":
     """The lecture's three tables, of the last minibatch looked into."""
     from harness.checklist import last
 
+    if "mean" not in set(trace["series"]):
+        yield "\nit diverged before anything was measured"
+        return
     step = int(trace.loc[trace["series"] == "mean", "step"].max())
     yield f"\nactivations ({activation}, training mode, minibatch of step {step:,})"
     mean, std, saturation = (last(trace, name) for name in ("mean", "std", "saturation"))
@@ -45,7 +48,7 @@ def _tables(trace: "pd.DataFrame", activation: str) -> "Iterator[str]":
     for layer, value in last(trace, "gradient_std").items():
         yield f"layer {layer:2d}: std {value:e}"
     yield "\nupdate:data, log10"
+    ends = {0: "embedding", len(mean) + 1: "last weight"}
     updates = last(trace, "update_data")
-    hidden = [f"weight {number}" for number in range(1, len(updates) - 1)]
-    for name, value in zip(["embedding", *hidden, "last weight"], updates, strict=True):
-        yield f"{name:>12}: {value:+.2f}"
+    for number in updates.index:
+        yield f"{ends.get(number, f'weight {number}'):>12}: {updates[number]:+.2f}"

@@ -4,7 +4,7 @@ import signal
 
 import click
 
-PORT = 5055
+PORT = 5055  # not 5000, which macOS uses itself
 
 
 @click.command()

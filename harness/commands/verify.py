@@ -51,6 +51,8 @@ def command(uri: str | None, /, study: str, **chosen: Any) -> None:
 
 
 def _verdict(findings: "list[Finding]") -> str:
+    from harness.verify import STEPS
+
     off = [finding for finding in findings if not finding.passed]
     worst = max(f.deviation for f in findings if f.allowed)
     runs = len({finding.run.key for finding in findings})
@@ -58,5 +60,5 @@ def _verdict(findings: "list[Finding]") -> str:
         return f"NOT verified: {len(off)} of {len(findings)} comparisons of {runs} runs are off"
     return (
         f"verified on {runs} runs: bit-equal alone, restacked and in the store where it has them; "
-        f"within {worst:.0e} of the textbook layers in float64 at each of 200 steps"
+        f"within {worst:.0e} of the textbook layers in float64 at each of {STEPS} steps"
     )

@@ -108,6 +108,6 @@ def _notes(payload: bytes, lines: list[str], words: list[str]) -> list[str]:
         "The byte order mark at its start was left out.": payload.startswith(BOM_UTF8),
         "Its line ends are CRLF or CR, which are no part of the items.": b"\r" in payload,
         f"Blank lines left out: {blank:,}.": blank,
-        f"Lines with spaces at an end, which were left out: {trimmed:,}.": trimmed,
+        f"Spaces at the ends of lines left out: {trimmed:,} lines.": trimmed,
     }
     return [note for note, holds in found.items() if holds]

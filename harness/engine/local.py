@@ -135,9 +135,12 @@ class LocalEngine:
                 except (EOFError, OSError):
                     busy.remove(worker)
                     continue
-                if isinstance(event, Checkpoint) or event == Ended():
+                if isinstance(event, UserError):
+                    raise event
+                if isinstance(event, Checkpoint | Ended):
                     busy.remove(worker)
-                yield worker.task, event
+                if not isinstance(event, Ended) or not event.failure:  # it is tried again later
+                    yield worker.task, event
 
 
 def _tell(worker: Worker, message: Corpus | Task | str) -> None:
@@ -176,13 +179,11 @@ def work(pipe: Connection) -> None:
             task = pipe.recv()
             if isinstance(task, Task):  # else a message to a task that has ended meanwhile
                 _train(pipe, task, corpus)
-    except (EOFError, OSError):
+    except (EOFError, ConnectionError):
         return
 
 
 def _train(pipe: Connection, task: Task, corpus: Corpus) -> None:
-    from harness.trainer import train
-
     last = [False]
 
     def wanted() -> bool:
@@ -192,6 +193,8 @@ def _train(pipe: Connection, task: Task, corpus: Corpus) -> None:
         return True
 
     try:
+        from harness.trainer import train
+
         for event in train(task.cohort, corpus, task.resume, wanted):
             pipe.send(event)
             if last[0] and isinstance(event, Checkpoint):
@@ -199,7 +202,7 @@ def _train(pipe: Connection, task: Task, corpus: Corpus) -> None:
         pipe.send(Ended())
     except UserError as error:
         pipe.send(error)
-    except (EOFError, OSError):
+    except (EOFError, ConnectionError):
         raise
     except Exception:
         if task.resume:  # whole, and yet of no use, as that of another version may be

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 MOMENTS = {"init": "first minibatch", "last": "last minibatch"}
 MOST_VARIANTS = 5
+STYLES = ("-", "--", ":")  # of the first, a middle and the last layer
 
 
-def describe(source: Source, of: str, meaning: str) -> str:
+def describe(of: str, meaning: str) -> str:
     """The caption."""
-    first = min(source.study.seeds)
     return (
-        f"Density of {of} in training mode, of the run with seed {first}, for the first, a middle "
+        f"Density of {of} in training mode, of each variant's first seed, for the first, a middle "
         f"and the last hidden layer. {meaning} A row each for the baseline, single changes from "
         "it, and the bare variant."
     )
@@ -56,8 +56,8 @@ def draw_histograms(source: Source, kind: str, x: str) -> Figure | None:
     table = table[table["kind"] == kind]
     colours = ramp(3)
     key: list[tuple[str, Look | None]] = [
-        (f"{which} layer", Look(colour, "", "-"))
-        for which, colour in zip(("first", "middle", "last"), colours, strict=True)
+        (f"{which} layer", Look(colour, "", line))
+        for which, colour, line in zip(("first", "middle", "last"), colours, STYLES, strict=True)
     ]
     made = sheet(2 * len(people), 2, height=1.15, key=key, share_y=False, share_x=False,
                  bottom=0.4, gap=0.5)  # fmt: skip
@@ -80,11 +80,13 @@ def draw_layers(ax: Axes, rows: pd.DataFrame, colours: list[str]) -> None:
         mark_missing(ax, "diverged before")
         return
     for i, (_, bins) in enumerate(layers):
-        colour = colours[0] if i == 0 else colours[2] if i == len(layers) - 1 else colours[1]
+        place = 0 if i == 0 else 2 if i == len(layers) - 1 else 1
         width = (bins["right"] - bins["left"]).to_numpy()
         share = bins["count"].to_numpy() / max(1.0, float(bins["count"].sum()))
         edges = np.append(bins["left"].to_numpy(), bins["right"].to_numpy()[-1])
-        ax.stairs(share / width, edges, color=colour, linewidth=1.2)
+        ax.stairs(
+            share / width, edges, color=colours[place], linestyle=STYLES[place], linewidth=1.2
+        )
 
 
 def finish(made: Sheet, x: str) -> None:

@@ -11,7 +11,7 @@ from harness.analysis.bottom_line import bottom_line
 from harness.analysis.claims_table import claim_cells_table, claims_table
 from harness.analysis.effects import attribution_table, effects_table, seeds_table
 from harness.analysis.frames import StudyData
-from harness.analysis.grid import grid
+from harness.analysis.grid import CAPPED, grid
 from harness.analysis.integrity import audit, findings_table
 from harness.analysis.intervals import mean_intervals
 from harness.analysis.literature_check import literature_table
@@ -174,6 +174,18 @@ class Source:
                  for name, value in self.losses.items()]  # fmt: skip
         return f" In nats: {'; '.join(parts)}." if parts else ""
 
+    @cached_property
+    def capping_in_words(self) -> str:
+        """What is done in figures of the primary response with losses beyond guessing."""
+        if self.primary not in CAPPED:
+            return "Diverged runs are left out. "
+        return "Losses are capped at that of guessing uniformly, diverged runs count as that. "
+
+    @cached_property
+    def primary_losses_in_words(self) -> str:
+        """What the lines of reference mean, where the primary response is a loss."""
+        return self.losses_in_words if self.primary in CAPPED else ""
+
     def diverged(self, variant: str) -> pd.DataFrame:
         """The diverged runs of a variant."""
         runs = self.data.runs
@@ -182,8 +194,9 @@ class Source:
 
 def seeds_in_words(source: Source) -> str:
     """How an interval over these seeds is to be read."""
-    n = len(source.study.seeds)
+    n, all_there = len(source.study.seeds), len(source.data.runs) == source.study.size()
+    whole = all_there and (source.data.runs["outcome"] == "finished").all()
     if n == 1:
         return "One seed: no intervals."
     wide = ", wide by design with so few seeds" if n < 5 else ""
-    return f"Intervals are 95 % t intervals over {n} seeds{wide}."
+    return f"Intervals are 95 % t intervals over {'' if whole else 'at most '}{n} seeds{wide}."

@@ -6,8 +6,8 @@ from harness.study import Study
 from harness.tracking.ledger import Ledger
 from harness.tracking.parent import parent_key
 from harness.tracking.schema import VERIFICATION
-from harness.tracking.store import Store
-from harness.tracking.uri import sqlite_path, tracking_uri
+from harness.tracking.store import Store, opened
+from harness.tracking.uri import tracking_uri
 
 
 def keep_verdict(uri: str | None, study: Study, digest: str, verdict: str) -> None:
@@ -16,13 +16,9 @@ def keep_verdict(uri: str | None, study: Study, digest: str, verdict: str) -> No
     Raises:
         Unreachable: it could not be kept.
     """
-    resolved = tracking_uri(uri)
-    path = sqlite_path(resolved)
-    if path is not None and not path.exists():
-        return
-    store = Store(resolved)
-    experiment = store.experiment(study.name)
-    if experiment is None:
+    store = opened(uri)
+    experiment = store and store.experiment(study.name)
+    if not store or not experiment:
         return
     for parent in Ledger(store, experiment.experiment_id).find(parent_key(study, digest)):
         with store.reach():

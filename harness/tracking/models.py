@@ -9,13 +9,13 @@ from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, M
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 
-from harness.errors import UserError
+from harness.errors import Unreachable, UserError
 from harness.responses import RESPONSES
 from harness.study import Study
 from harness.tracking.ledger import OURS, outcome_of
 from harness.tracking.pyfunc import save_model
 from harness.tracking.schema import IS_KIND, IS_SCHEMA, SCHEMA
-from harness.tracking.store import Store, Unreachable
+from harness.tracking.store import Store
 from harness.tracking.uri import tracking_uri
 
 ALIAS = "best"

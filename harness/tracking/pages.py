@@ -36,4 +36,8 @@ def enlarged(body: bytes) -> bytes:
         request = json.loads(body)
     except ValueError:
         return body
-    return json.dumps({**request, "max_results": PAGE}).encode() if request else body
+    return (
+        json.dumps({**request, "max_results": PAGE}).encode()
+        if isinstance(request, dict) and request
+        else body
+    )

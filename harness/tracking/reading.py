@@ -18,9 +18,9 @@ from harness.tracking.ledger import Ledger, key_of, outcome_of
 from harness.tracking.parent import Facts, read_definition
 from harness.tracking.schema import VERIFICATION, text
 from harness.tracking.session import HELD, renewed
-from harness.tracking.store import Store
+from harness.tracking.store import Store, opened
 from harness.tracking.traces import first_seeds, tables
-from harness.tracking.uri import redacted, sqlite_path, tracking_uri
+from harness.tracking.uri import redacted, tracking_uri
 
 TAGS = ("variant", "minibatches", "data_digest", "device", "versions", "trainer", "seconds",
         "diverged_step", "diverged_cause", "claims_digest", "session")  # fmt: skip
@@ -92,13 +92,9 @@ def ended_runs(uri: str | None, name: str) -> dict[str, Outcome]:
         UserError: the store cannot be used.
         Unreachable: the store does not answer.
     """
-    resolved = tracking_uri(uri)
-    path = sqlite_path(resolved)
-    if path is not None and not path.exists():
-        return {}
-    store = Store(resolved)
-    experiment = store.experiment(name)
-    return Ledger(store, experiment.experiment_id).ended() if experiment else {}
+    store = opened(uri)
+    experiment = store and store.experiment(name)
+    return Ledger(store, experiment.experiment_id).ended() if store and experiment else {}
 
 
 def existing(uri: str | None, name: str) -> tuple[Store, Ledger]:
@@ -108,14 +104,12 @@ def existing(uri: str | None, name: str) -> tuple[Store, Ledger]:
         UserError: there is no such store, or no such study in it.
         Unreachable: the store does not answer.
     """
-    resolved = tracking_uri(uri)
-    path = sqlite_path(resolved)
-    if path is not None and not path.exists():
-        raise _nothing(name, f"no store at {path}")
-    store = Store(resolved)
+    store = opened(uri)
+    if store is None:
+        raise _nothing(name, f"no store at {redacted(tracking_uri(uri))}")
     experiment = store.experiment(name)
     if experiment is None:
-        raise _nothing(name, f"no experiment '{name}' in {redacted(resolved)}")
+        raise _nothing(name, f"no experiment '{name}' in {redacted(store.uri)}")
     return store, Ledger(store, experiment.experiment_id)
 
 

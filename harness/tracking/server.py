@@ -17,7 +17,6 @@ from harness.errors import UserError
 from harness.tracking.uri import sqlite_path
 
 HOST = "127.0.0.1"
-PORT = 5055  # of `ablate ui`; not 5000, which macOS uses itself
 PATIENCE = 60  # seconds that the server may take to answer
 STOPS = (signal.SIGINT, signal.SIGTERM)
 GRACE = 5  # seconds that it may take to stop
@@ -25,7 +24,7 @@ LIGHT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETR
 
 
 @contextmanager
-def serving(uri: str, port: int = PORT) -> Iterator[str]:
+def serving(uri: str, port: int) -> Iterator[str]:
     """An MLflow server for a store while the block runs; yields its address.
 
     Args:

@@ -17,9 +17,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
-from harness.errors import UserError
+from harness.errors import Unreachable, UserError
 from harness.tracking.database import check_revision, prepare
-from harness.tracking.uri import is_server, redacted, sqlite_path
+from harness.tracking.uri import is_server, redacted, sqlite_path, tracking_uri
 
 PROBE = 3  # seconds a server may take to say that it is well
 PAGE = 1000  # runs fetched at once
@@ -27,10 +27,6 @@ LONGEST_ARTIFACT_URI = 200  # characters; PostgreSQL enforces it
 ARTIFACT_TAIL = 60  # characters that follow the artifact location: experiment, run, "artifacts"
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 REFUSALS = ("UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED", "PERMISSION_DENIED")
-
-
-class Unreachable(Exception):  # noqa: N818 - a state of the store, not an error of ours
-    """The store cannot be reached now; nothing is lost, and the same call may succeed later."""
 
 
 class Gone(Unreachable):
@@ -162,12 +158,29 @@ class Store:
                 "the MLflow database must be writable", redacted(self.uri),
                 "Give yourself write access, or choose another store with --tracking-uri.",
             ) from None  # fmt: skip
+        if "No such artifact" in text:
+            raise UserError(
+                "the artifacts of a run must be where they were logged", text,
+                "Put them back (mlartifacts/ belongs beside mlflow.db), or train the run again.",
+            ) from None  # fmt: skip
         if error.error_code == "RESOURCE_DOES_NOT_EXIST" or "must be in the 'active' state" in text:
             raise Gone(f"{redacted(self.uri)}: {text}") from None
         status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]
         if status >= 429:  # too many requests, or a failure on their side
             raise Unreachable(f"{redacted(self.uri)}: {text}") from None
         raise error
+
+
+def opened(uri: str | None) -> Store | None:
+    """The store to be looked into; None where there is no such file, and nothing is created.
+
+    Raises:
+        UserError: it cannot be used.
+        Unreachable: it does not answer.
+    """
+    resolved = tracking_uri(uri)
+    path = sqlite_path(resolved)
+    return Store(resolved) if path is None or path.exists() else None
 
 
 def probe(uri: str) -> None:

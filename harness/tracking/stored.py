@@ -17,8 +17,8 @@ from harness.saved import load_network, read_config
 from harness.study import Levels
 from harness.tracking.ledger import OURS, outcome_of
 from harness.tracking.schema import IS_KIND, TRACE, text
-from harness.tracking.store import Store
-from harness.tracking.uri import redacted, sqlite_path, tracking_uri
+from harness.tracking.store import Store, opened
+from harness.tracking.uri import redacted, tracking_uri
 
 CHILDREN = f"{OURS} AND tags.`{IS_KIND}` = 'run'"
 SHORTEST = 4  # characters of a run id or key that may stand for the whole
@@ -55,6 +55,22 @@ class StoredRun:
         return str(self.config["corpus"]["alphabet"])
 
 
+def existing(uri: str | None) -> Store:
+    """The store, which must be there.
+
+    Raises:
+        UserError: it is not.
+        Unreachable: it does not answer.
+    """
+    store = opened(uri)
+    if store is None:
+        raise UserError(
+            "the store must be there", f"no store at {redacted(tracking_uri(uri))}",
+            "Go where the study was run, or name its store with --tracking-uri.",
+        )  # fmt: skip
+    return store
+
+
 def find_run(uri: str | None, name: str) -> StoredRun:
     """The ended run that a person means.
 
@@ -66,7 +82,7 @@ def find_run(uri: str | None, name: str) -> StoredRun:
         UserError: no run, or several, go by that name, or the run has not ended.
         Unreachable: the store does not answer.
     """
-    store = Store(tracking_uri(uri))
+    store = existing(uri)
     with store.reach():
         experiments = [found.experiment_id for found in store.client.search_experiments()]
     matching = [
@@ -95,7 +111,7 @@ def find_variant(uri: str | None, study: str, levels: Levels, seed: int | None) 
         UserError: there is none.
         Unreachable: the store does not answer.
     """
-    store = Store(tracking_uri(uri))
+    store = existing(uri)
     experiment = store.experiment(study)
     runs = store.runs(experiment.experiment_id, CHILDREN) if experiment else []
     wanted = {factor: text(level) for factor, level in levels.items()}
@@ -120,11 +136,9 @@ def find_key(uri: str | None, study: str, key: str) -> StoredRun | None:
     Raises:
         Unreachable: the store does not answer.
     """
-    resolved = tracking_uri(uri)
-    path = sqlite_path(resolved)
-    if path is not None and not path.exists():
+    store = opened(uri)
+    if store is None:
         return None
-    store = Store(resolved)
     experiment = store.experiment(study)
     query = f"{CHILDREN} AND tags.run_key = '{key}'"
     runs = store.runs(experiment.experiment_id, query) if experiment else []

@@ -10,7 +10,7 @@ from types import TracebackType
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Param
 
-from harness.errors import UserError
+from harness.errors import Unreachable, UserError
 from harness.plan import Run
 from harness.records import Record, Result
 from harness.study import Study
@@ -18,7 +18,7 @@ from harness.tracking import look, schema
 from harness.tracking.ledger import Entry, Ledger, run_tags
 from harness.tracking.parent import Facts, Parent, Status
 from harness.tracking.session import Session
-from harness.tracking.store import Gone, Store, Unreachable
+from harness.tracking.store import Gone, Store
 from harness.tracking.throttle import Throttle
 from harness.tracking.uri import tracking_uri
 
@@ -79,8 +79,8 @@ class Tracker:
         ledger = Ledger(store, made)
         parent = Parent.open(ledger, study, corpus, Session.here(session))
         tracker = cls(ledger, parent, study, runs, corpus)
-        tracker._recolour()
         tracker._parent.beat(tracker._progress())
+        tracker._recolour()
         return tracker
 
     def write(self, record: Record) -> None:

@@ -59,9 +59,9 @@ def redacted(uri: str) -> str:
         parts = urlsplit(uri)
     except ValueError:
         return "an address that cannot be read"
-    if "@" not in parts.netloc:
+    if not parts.netloc:  # a file
         return uri
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))
 
 
 def _sqlite_path_in(uri: str) -> Path:

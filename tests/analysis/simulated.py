@@ -9,7 +9,7 @@ import pandas as pd
 
 from harness.analysis.frames import StudyData, level_texts
 from harness.analysis.gather import gather
-from harness.plan import Run, expand
+from harness.plan import TRAINER, Run, expand
 from harness.study import Levels, Study
 
 DIGEST = "d" * 16
@@ -62,7 +62,7 @@ def _row(run: Run, response: str, value: float) -> dict[str, Any]:
         **level_texts(run.cell), response: value,
         "minibatches": f"{run.seed}-{fields.batch}-{fields.train_words}-{fields.steps}",
         "data_digest": DIGEST, "device": "cpu", "versions": "torch 2", "commit": "abc",
-        "trainer": "1", "batch": str(fields.batch), "train_words": str(fields.train_words),
+        "trainer": str(TRAINER), "batch": str(fields.batch), "train_words": str(fields.train_words),
         "steps": str(fields.steps), "seconds": 1.0,
     }  # fmt: skip
 

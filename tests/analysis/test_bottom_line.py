@@ -36,7 +36,7 @@ def test_a_clear_study_is_told_in_full() -> None:
 def test_noise_is_said_to_be_perhaps_chance() -> None:
     data = simulated.data(simulated.study(), simulated.noise(11))
     said = " ".join(bottom_line(data))
-    assert "it may be chance" in said
+    assert "(it may be chance)" in said
     assert "The study states no claims: everything here is exploratory." in said
 
 
@@ -56,7 +56,19 @@ def test_divergence_is_counted_and_explained() -> None:
     runs["outcome"] = np.where(out, "diverged", "finished")
     said = bottom_line(simulated.data(asked, truth, runs=runs))[1]
     assert said.startswith("4 of them diverged, most often in: none, ")
-    assert said.endswith("their final losses count as those of predicting uniformly.")
+    assert said.endswith(
+        "their final losses count as those of predicting uniformly, and contrasts that need another"
+        " final response of theirs are not testable."
+    )
+
+
+def test_where_nothing_differs_no_effect_and_no_best_is_told() -> None:
+    asked = simulated.study(claims=[LOWER])
+    runs = simulated.runs_of(asked, truth).assign(outcome="diverged")
+    said = bottom_line(simulated.data(asked, truth, runs=runs))
+    assert "No main effect on dev loss differs from 0." in said
+    assert not any(sentence.startswith("Lowest mean") for sentence in said)
+    assert any("1 not testable" in sentence for sentence in said)
 
 
 def test_a_crossing_effect_is_called_conditional() -> None:

@@ -1,9 +1,12 @@
 """Two variants are compared seed by seed, and found by what people would type."""
 
+import math
+
 import pytest
 
-from harness.analysis.compare import compare, find_variant, tidy
+from harness.analysis.compare import compare, find_variant
 from harness.errors import UserError
+from harness.notebook import long
 from harness.responses import RESPONSES
 from harness.study import Levels
 from tests.analysis import simulated
@@ -28,6 +31,16 @@ def test_the_difference_is_second_minus_first_paired_by_seed() -> None:
     assert row["n"] == 5
 
 
+def test_a_response_that_diverged_runs_lack_is_not_compared() -> None:
+    response, asked = "final/saturation_worst", simulated.study()
+    runs = simulated.runs_of(asked, truth, response)
+    out = (runs["variant"] == FIRST) & (runs["seed"] == 2)
+    runs = runs.assign(outcome=["diverged" if one else "finished" for one in out])
+    (row,) = compare(simulated.data(asked, truth, runs=runs), FIRST, SECOND).to_dict("records")
+    assert math.isnan(row["estimate"])
+    assert row["note"] == "NOT TESTABLE: of 10 runs, 1 diverged"
+
+
 def test_part_of_a_name_is_enough_while_it_fits_one_variant() -> None:
     assert find_variant(DATA, "depth 5, kaiming, batch, output_scale 0.1") == SECOND
     with pytest.raises(UserError, match="which fits 6"):
@@ -39,7 +52,7 @@ def test_part_of_a_name_is_enough_while_it_fits_one_variant() -> None:
 
 
 def test_the_tidy_frame_has_a_row_per_run_and_response() -> None:
-    frame = tidy(DATA)
+    frame = long(DATA)
     assert len(frame) == 120 * len(RESPONSES)
     measured = frame[frame["response"] == "final/dev_loss"]
     assert list(measured["value"]) == list(DATA.runs["final/dev_loss"])

@@ -1,6 +1,6 @@
 """A reader who disagrees recomputes every verdict from claims.csv and runs.csv alone.
 
-Nothing of the harness is used below the line: csv, json, the t distribution.
+Nothing of the harness is used above the line: csv, json, the t distribution.
 """
 
 import csv

@@ -13,6 +13,7 @@ from harness.analysis.verdicts import (
     Verdict,
     holm,
     p_values,
+    seeds_needed,
     verdicts,
     worst_interval,
 )
@@ -100,8 +101,24 @@ def test_where_picks_the_cells() -> None:
 def test_noise_is_inconclusive_and_the_seeds_it_would_take_are_guessed() -> None:
     found = judged(LOWER, shifted(-0.012, sd=0.02), seeds=3)
     assert found.verdict == "INCONCLUSIVE"
-    assert found.seeds_needed == ">100" or int(found.seeds_needed) > 3
     assert found.low < found.bound < found.high
+
+
+def test_the_seeds_it_would_take_are_counted_by_hand() -> None:
+    below, above = np.array([[-2.0], [-1.0], [0.0]]), np.array([[0.0] * 2, [1.0] * 2, [2.0] * 2])
+    # sd 1, mean ∓1: √10 ≥ t(.975, 9) + t(.8, 9) = 3.146, √9 < t(.975, 8) + t(.8, 8) = 3.195
+    assert seeds_needed(below, 0.05) == "10"
+    # two halves against it: √13 ≥ t(.9875, 12) + t(.8, 12) = 3.433, √12 < 3.469
+    assert seeds_needed(above, 0.05) == "13"
+    assert seeds_needed(below / 1000 + [[-1.0], [0.0], [1.0]], 0.05) == ">100"
+
+
+def test_where_all_runs_diverged_nothing_is_testable() -> None:
+    asked = simulated.study(claims=[LOWER, SAME | {"id": "b"}])
+    runs = simulated.runs_of(asked, shifted(-0.1)).assign(outcome="diverged")
+    found = verdicts(simulated.data(asked, shifted(-0.1), runs=runs))
+    assert [one.verdict for one in found] == ["NOT TESTABLE"] * 2
+    assert {one.tested.reason for one in found} == {"every run it needs diverged"}
 
 
 def test_one_seed_and_missing_runs_are_not_testable() -> None:

@@ -22,7 +22,7 @@ SIX = b"anna\nbob\ncarla\ndan\neve\nfred\n"
         (SIX.replace(b"\n", b"\r\n"), LINE_ENDS),
         (SIX.replace(b"\n", b"\r"), LINE_ENDS),
         (b"\n\n" + SIX.replace(b"bob", b"bob\n \n") + b"\n", "Blank lines left out: 5."),
-        (SIX.replace(b"bob", b"  bob "), "Lines with spaces at an end, which were left out: 1."),
+        (SIX.replace(b"bob", b"  bob "), "Spaces at the ends of lines left out: 1 lines."),
     ],
 )  # fmt: skip
 def test_what_is_sensible_is_read_as_if_it_were_plain_and_said(payload: bytes, note: str) -> None:

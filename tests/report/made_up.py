@@ -9,7 +9,7 @@ import pandas as pd
 from harness.analysis.frames import StudyData, level_texts
 from harness.analysis.gather import gather
 from harness.history import History, schedule
-from harness.plan import Run, expand
+from harness.plan import TRAINER, Run, expand
 from harness.responses import responses
 from harness.study import Study
 from harness.tables import records, trace
@@ -181,7 +181,8 @@ def row(run: Run, made: History, stop: float) -> dict[str, Any]:
         "variant": run.variant, "seed": run.seed, "outcome": "finished" if ended else "diverged",
         **level_texts(run.cell), **responses(made), "minibatches": f"order-{run.seed}",
         "data_digest": DIGEST, "device": "cpu", "versions": "torch 2.13, numpy 2.4",
-        "commit": "abcdef0", "trainer": "1", "batch": str(fields.batch), "session": "first",
+        "commit": "abcdef0", "trainer": str(TRAINER), "batch": str(fields.batch),
+        "session": "first",
         "train_words": str(fields.train_words), "steps": str(fields.steps), "seconds": 4.0,
         "diverged_step": float("nan") if ended else stop * fields.steps,
         "diverged_cause": "" if ended else "loss",

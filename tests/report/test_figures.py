@@ -123,9 +123,15 @@ def test_seeds_are_those_of_the_csv(core_report: Path, source: Source) -> None:
                   for x in line.get_xdata())  # fmt: skip
     labels = [label.get_text() for label in ax.get_yticklabels()]
     assert len(dots) == 5 * len(labels)
-    shown = effects[(effects["kind"] == "main")]["id"]
-    for value in seeds[seeds["id"].isin(shown)]["value"]:
-        assert np.isclose(dots, value, rtol=0, atol=1e-12).any()
+    main = effects[effects["kind"] == "main"]
+    for effect in main.to_dict("records"):
+        name = f"{effect['factor']}: {effect['level']} − {effect['versus']}"
+        row = labels.index(name)
+        there = [x for line in ax.get_lines() if line.get_marker() == "."
+                 for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)
+                 if y == row]  # fmt: skip
+        wanted = seeds.loc[seeds["id"] == effect["id"], "value"]
+        assert sorted(there) == pytest.approx(sorted(wanted), abs=1e-12)
 
 
 def test_cells_of_the_interaction_grid_are_those_of_the_csv(
@@ -178,6 +184,7 @@ def test_no_panel_is_empty_and_no_words_overlap(
     with settings():
         made = figure(name).draw(source)
         if made is None:
+            assert shape != "core"
             return
         FigureCanvasAgg(made).draw()  # type: ignore[no-untyped-call]
         boxes = []

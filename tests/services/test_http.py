@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from harness.tracking import Tracker, Unreachable
+from harness.errors import Unreachable
+from harness.tracking import Tracker
 from harness.tracking.reading import read_study
 from tests.reliability.small import NAME
 from tests.services.proxy import Fate, Proxy, proxy

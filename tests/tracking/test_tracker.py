@@ -9,11 +9,11 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Metric, RunTag
 
-from harness.errors import UserError
+from harness.errors import Unreachable, UserError
 from harness.records import Record
 from harness.responses import RESPONSES
 from harness.tables import CURVES
-from harness.tracking import Tracker, Unreachable
+from harness.tracking import Tracker
 from harness.tracking.uri import sqlite_path
 from tests.tracking.small import (
     CORPUS,

@@ -39,6 +39,7 @@ def test_anything_else_is_refused_with_a_remedy(uri):
 
 def test_credentials_are_never_shown():
     assert redacted("https://ann:secret@host:1/x") == "https://host:1/x"
+    assert redacted("postgresql://h/db?user=ann&password=secret") == "postgresql://h/db"
     assert redacted("sqlite:////a/x.db") == "sqlite:////a/x.db"
     with pytest.raises(UserError) as refused:
         tracking_uri("ftp://ann:secret@host")

@@ -10,9 +10,9 @@ PLACE = 1
 TITLE = "Activations, first and last minibatch"
 
 
-def caption(source: Source) -> str:
+def caption(source: Source) -> str:  # noqa: ARG001 - the form of all figures
     """What is drawn."""
-    return describe(source, "the hidden layers' outputs", "Mass at ±1 is saturation.")
+    return describe("the hidden layers' outputs", "Mass at ±1 is saturation.")
 
 
 def alt(source: Source) -> str:

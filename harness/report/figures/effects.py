@@ -36,7 +36,8 @@ def caption(source: Source) -> str:
         f"Difference in {source.primary_label}: the level named first minus the baseline's, "
         "averaged over all other factors (diamonds), and within one level of another factor "
         "(discs). Small dots are the seeds, bars the intervals; left of zero means lower. "
-        f"{seeds_in_words(source)}{margin} Exploratory: not corrected for how many there are."
+        f"{seeds_in_words(source)}{margin}{left_out(source)} Exploratory: not corrected for how "
+        "many there are."
     )
 
 
@@ -62,6 +63,12 @@ def rows_shown(source: Source) -> pd.DataFrame:
         inside = table["where"].str.startswith(f"{stratum} ")
         table = table[(table["kind"] == "main") | inside]
     return table.head(MOST_ROWS).reset_index(drop=True)
+
+
+def left_out(source: Source) -> str:
+    """A remark where not all effects of the shown kinds are drawn."""
+    left = int(source.effects["kind"].isin(source.shown_kinds).sum()) - len(rows_shown(source))
+    return f" {left} more are in the tables." if left else ""
 
 
 def in_nats(source: Source) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from harness.analysis.grid import CAPPED
 from harness.analysis.intervals import mean_intervals
 from harness.report.canvas import reference, sheet
 from harness.report.facets import ordered_factor, varying
@@ -29,8 +30,8 @@ def caption(source: Source) -> str:
     coloured = f", coloured by {hue}" if hue else ""
     return (
         f"{capital(source.primary_label)} of every run{coloured}; the bar beside them is the mean "
-        "over all cells with that level, with its interval. Losses are capped at that of guessing "
-        f"uniformly. {seeds_in_words(source)}{source.losses_in_words}"
+        "over all cells with that level, with its interval. "
+        f"{source.capping_in_words}{seeds_in_words(source)}{source.primary_losses_in_words}"
     )
 
 
@@ -59,9 +60,14 @@ def levelled(source: Source) -> pd.DataFrame:
 
 
 def by_level(source: Source, factor: str) -> pd.DataFrame:
-    """Mean over cells with a level within each seed; then mean over seeds and its interval."""
+    """Mean over cells with a level within each seed; then mean over seeds and its interval.
+
+    Of the seeds that have all these cells: else the means would be of different cells.
+    """
     table = levelled(source).rename(columns={factor: "level"})
-    blocks = table.groupby(["level", "seed"])["value"].mean().reset_index()
+    blocks = table.groupby(["level", "seed"])["value"].agg(["mean", "size"]).reset_index()
+    cells = source.study.size() // len(source.study.seeds) // len(source.study.factors[factor])
+    blocks = blocks[blocks["size"] == cells].rename(columns={"mean": "value"})
     order = {format_level(level): i for i, level in enumerate(source.study.factors[factor])}
     rows = mean_intervals(blocks, ["level"])
     return rows.sort_values("level", key=lambda column: column.map(order)).reset_index(drop=True)
@@ -86,7 +92,7 @@ def draw(source: Source) -> Figure | None:
         ax.tick_params(labelleft=i % made.per_row == 0)
     low, high = made.axes[0].get_ylim()
     for name, value in source.losses.items():
-        if "[nats]" in source.primary_label and low < value < high:
+        if source.primary in CAPPED and low < value < high:
             for i, ax in enumerate(made.axes):
                 reference(ax, value, name if i == 0 else "")
     return made.figure

@@ -10,10 +10,10 @@ PLACE = 2
 TITLE = "Gradients by activation, first and last minibatch"
 
 
-def caption(source: Source) -> str:
+def caption(source: Source) -> str:  # noqa: ARG001 - the form of all figures
     """What is drawn."""
     return describe(
-        source, "the loss's gradient by the hidden layers' outputs",
+        "the loss's gradient by the hidden layers' outputs",
         "Curves of like width mean gradients of like size in all layers; scales differ by plot.",
     )  # fmt: skip
 

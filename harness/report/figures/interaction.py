@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.analysis.grid import CAPPED
 from harness.report.canvas import reference, sheet
 from harness.report.facets import Panel, facets, ordered_factor, varying
 from harness.report.source import Source, seeds_in_words
@@ -37,8 +38,7 @@ def caption(source: Source) -> str:
         f"{capital(source.primary_label)} of every cell, by {over}: "
         "mean over seeds with its interval; small dots are the runs. Parallel lines mean that "
         "parts add up; lines that cross or part, that what one is worth depends on another. "
-        "Losses are capped at that of guessing uniformly, diverged runs count as that. "
-        f"{seeds_in_words(source)}{source.losses_in_words}{note}"
+        f"{source.capping_in_words}{seeds_in_words(source)}{source.primary_losses_in_words}{note}"
     )
 
 
@@ -70,7 +70,7 @@ def draw(source: Source) -> Figure | None:
     made.axes[0].set_xlim(-0.4, len(levels) - 0.6)
     low, high = made.axes[0].get_ylim()
     for name, value in source.losses.items():
-        if "[nats]" in source.primary_label and low < value < high:
+        if source.primary in CAPPED and low < value < high:
             for ax in made.axes:
                 reference(ax, value, name)
     made.outer(over, source.primary_label)
@@ -84,7 +84,7 @@ def draw_panel(ax: Axes, source: Source, panel: Panel, over: str) -> None:
         rows = source.means.reindex(names)
         x = np.arange(len(names)) + DODGE * (i - (len(panel.cells) - 1) / 2)
         mean = rows["mean"].to_numpy()
-        error = np.nan_to_num([mean - rows["low"].to_numpy(), rows["high"].to_numpy() - mean])
+        error = [mean - rows["low"].to_numpy(), rows["high"].to_numpy() - mean]
         ax.errorbar(
             x, mean, yerr=error if rows["low"].notna().any() else None, color=look.colour,
             marker=look.marker, linestyle=look.line, linewidth=1.2,

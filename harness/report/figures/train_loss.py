@@ -14,9 +14,9 @@ def caption(source: Source) -> str:
     """What is drawn."""
     return (
         "Loss on training minibatches in training mode, averaged since the point before, against "
-        "the step on a logarithmic axis, so that the start shows: a line that enters from above "
-        "begins with a loss worse than guessing. The axis ends "
-        f"{HEADROOM} nats above guessing uniformly. {seeds_in_words(source)}"
+        "the step on a logarithmic axis: mean over the seeds still training, a cross marks a run "
+        "that diverged. A line that enters from above begins with a loss worse than guessing. The "
+        f"axis ends {HEADROOM} nats above guessing uniformly. {seeds_in_words(source)}"
         f"{source.losses_in_words}{facets(source.study).note}"
     )
 
