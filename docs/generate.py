@@ -51,7 +51,8 @@ def reference() -> str:
         "2 a mistake in what was asked, 130 interrupted.",
         *command_sections(),
         "## What is refused\n\nA mistake is told as rule, what was received, remedy; the exit code "
-        "is 2; nothing was created or changed by then but what was already stored, which stays. \"…\" stands for what depends on the case.",
+        "is 2. What was stored before stays, and nothing is left half-written. \"…\" stands for what "
+        "depends on the case.",
         *refusal_sections(),
     ]  # fmt: skip
     return "\n\n".join(parts) + "\n"

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from harness.interrupt import GO_ON
+from harness.interrupt import GO_ON, LEFT
 from tests.reliability.small import NAME, command, furnish, run, start, workers
 from tests.tracking.small import picture
 
@@ -70,7 +70,7 @@ def interrupted(process: subprocess.Popen[str], number: signal.Signals, group: b
     if "all 8 runs have ended" in output:  # Python, when it leaves, ends by the signal itself
         return ""
     assert process.returncode == 130, output
-    assert output.endswith(f"{GO_ON}\n")
+    assert output.endswith((f"{GO_ON}\n", f"{LEFT}\n"))
     return output
 
 
@@ -86,9 +86,10 @@ def test_an_interrupted_study_says_how_to_go_on_and_does(
         process = start(place, hurry=30.0)
         wait_for_workers(process)
         time.sleep(draw.random() * 6)
-        if process.poll() is not None or not interrupted(process, number, group):
+        if process.poll() is not None or not (said := interrupted(process, number, group)):
             break
         struck += 1
+        assert said.endswith(f"{GO_ON}\n")
         assert statuses(place).isdisjoint({"RUNNING"})
         assert not workers(process.pid)
     assert struck
