@@ -1,4 +1,7 @@
-"""Writes reference.md from the code; `python -m docs.generate` after a change of what it lists."""
+"""Writes what is generated of the documentation: `python -m docs.generate` after a change of it.
+
+The reference from the code, and the table of claims in reports/README.md from published reports.
+"""
 
 import html
 import re
@@ -9,6 +12,7 @@ from typing import Any, get_args
 import click
 from pydantic import BaseModel
 
+from docs.findings import FINDINGS, with_claims
 from docs.refusals import refusals
 from harness.claims import Claim
 from harness.commands import COMMANDS, ablate
@@ -51,8 +55,8 @@ def reference() -> str:
         "2 a mistake in what was asked, 130 interrupted.",
         *command_sections(),
         "## What is refused\n\nA mistake is told as rule, what was received, remedy; the exit code "
-        "is 2. What was stored before stays, and nothing is left half-written. \"…\" stands for what "
-        "depends on the case.",
+        "is 2. What was stored before stays, and nothing is left half-written. \"…\" stands for "
+        "what depends on the case.",
         *refusal_sections(),
     ]  # fmt: skip
     return "\n\n".join(parts) + "\n"
@@ -129,3 +133,4 @@ def refusal_sections() -> Iterator[str]:
 
 if __name__ == "__main__":
     PAGE.write_text(reference(), encoding="utf-8")
+    FINDINGS.write_text(with_claims(FINDINGS.read_text("utf-8")), encoding="utf-8")

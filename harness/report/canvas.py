@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LEFT, RIGHT, BOTTOM = 0.72, 0.15, 0.52  # inches round the plots
 TITLE, GAP = 0.30, 0.22  # above each plot, between neighbours
+SHORT = 50  # a logarithmic axis whose ends have a smaller ratio
 KEY_LINE = 0.24  # height of one line of the key
 
 
@@ -41,34 +42,55 @@ class Sheet:
         """Put the legend above the plots: factors in plain words, levels with their marks."""
         from matplotlib.lines import Line2D
 
-        handles = [
-            Line2D([], [], linestyle="none", label=f"{text}:")
-            if look is None
-            else Line2D(
-                [], [], color=look.colour or INK, marker=look.marker, linestyle=look.line,
-                label=text,
-            )
-            for text, look in entries
-        ]  # fmt: skip
-        self.figure.legend(
-            handles=handles, loc="upper left", ncols=key_columns(entries), borderaxespad=0.2,
-            bbox_to_anchor=(0.0, 1.0), handlelength=2.4, columnspacing=1.1, handletextpad=0.5,
-        )  # fmt: skip
+        for number, line in enumerate(key_lines(entries)):
+            handles = [
+                Line2D([], [], linestyle="none", label=f"{text}:")
+                if look is None
+                else Line2D(
+                    [], [], color=look.colour or INK, marker=look.marker, linestyle=look.line,
+                    label=text,
+                )
+                for text, look in line
+            ]  # fmt: skip
+            self.figure.legend(
+                handles=handles, loc="upper left", ncols=len(line), borderaxespad=0.2,
+                bbox_to_anchor=(0.0, 1 - number * KEY_LINE / self.figure.get_figheight()),
+                handlelength=2.4, columnspacing=1.1, handletextpad=0.5,
+            )  # fmt: skip
 
 
 def _shared(ax: Axes) -> bool:
     return len(ax.get_shared_y_axes().get_siblings(ax)) > 1
 
 
-def key_columns(entries: Sequence[tuple[str, Look | None]]) -> int:
-    """Entries of the key that fit beside each other."""
-    longest = max((len(text) for text, _ in entries), default=1)
-    return max(1, min(len(entries), int(WIDTH / (0.62 + 0.078 * longest))))
+def key_lines(entries: Sequence[tuple[str, Look | None]]) -> list[list[tuple[str, Look | None]]]:
+    """The key's lines: a factor with its levels goes on a line of its own where it must."""
+    groups: list[list[tuple[str, Look | None]]] = []
+    for entry in entries:
+        if entry[1] is None or not groups:
+            groups.append([])
+        groups[-1].append(entry)
+    lines: list[list[tuple[str, Look | None]]] = []
+    for group in groups:
+        if lines and _width([*lines[-1], *group]) <= WIDTH:
+            lines[-1] += group
+            continue
+        lines.append([])
+        for entry in group:
+            if _width([*lines[-1], entry]) > WIDTH:
+                lines.append([])
+            lines[-1].append(entry)
+    return lines
+
+
+def _width(entries: Sequence[tuple[str, Look | None]]) -> float:
+    """Inches that these entries of the key take beside each other, about."""
+    return sum(0.62 + 0.078 * len(text) for text, _ in entries)
 
 
 def key_height(entries: Sequence[tuple[str, Look | None]]) -> float:
     """Inches that the key takes."""
-    return KEY_LINE * -(-len(entries) // key_columns(entries)) + 0.06 if entries else 0.0
+    return KEY_LINE * len(key_lines(entries)) + 0.06 if entries else 0.0
 
 
 @contextmanager
@@ -141,13 +163,13 @@ def reference(ax: Axes, value: float, text: str, *, vertical: bool = False) -> N
     if text:
         ax.annotate(
             text, (1, value), xycoords=("axes fraction", "data"), xytext=(-2, 2),
-            textcoords="offset points", ha="right", va="bottom", fontsize=7, color=INK, zorder=1.4,
+            textcoords="offset points", ha="right", va="bottom", fontsize=7, color=INK, zorder=5,
             bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5, "alpha": 0.7},
         )  # fmt: skip
 
 
 def log_ticks(axis: Axis, *, thousands: bool = False) -> None:
-    """A logarithmic axis with a label at each power of ten, in plain text."""
+    """A logarithmic axis labelled in plain text: powers of ten, 2 and 5 too where it is short."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     def small(value: float, _: int) -> str:
@@ -156,7 +178,9 @@ def log_ticks(axis: Axis, *, thousands: bool = False) -> None:
     def large(value: float, _: int) -> str:
         return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"
 
-    axis.set_major_locator(LogLocator(numticks=6))
+    low, high = axis.get_view_interval()
+    between = (1.0, 2.0, 5.0) if high < SHORT * low else (1.0,)
+    axis.set_major_locator(LogLocator(subs=between, numticks=6))
     axis.set_major_formatter(FuncFormatter(large if thousands else small))
     axis.set_minor_locator(NullLocator())
 

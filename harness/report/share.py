@@ -8,7 +8,7 @@ from harness.analysis.frames import StudyData
 from harness.analysis.gather import shown
 from harness.report.facets import cast
 
-LAYERS = 12  # of a variant, in figures of quantities by layer
+LAYERS = 10  # of a variant, in figures of quantities by layer
 
 
 def shareable(data: StudyData) -> StudyData:

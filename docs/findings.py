@@ -1,0 +1,38 @@
+"""The table of all published claims, read off the reports' own files."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from harness.report.words import difference, interval, measured
+
+FINDINGS = Path(__file__).parents[1] / "reports" / "README.md"
+PUBLISHED = FINDINGS.parent / "published"
+BEGIN, END = "<!-- claims, by docs/findings.py -->\n", "<!-- end of claims -->\n"
+
+
+def with_claims(page: str) -> str:
+    """The page with its table made anew."""
+    before, rest = page.split(BEGIN)
+    return before + BEGIN + claims() + END + rest.split(END)[1]
+
+
+def claims() -> str:
+    """A Markdown table with one row a claim, study by study."""
+    lines = ["| study | claim | verdict | estimate | interval |", "|---|---|---|---|---|"]
+    for folder in sorted(path for path in PUBLISHED.iterdir() if path.is_dir()):
+        table = pd.read_csv(folder / "data" / "claims.csv", keep_default_na=False, na_values=[""])
+        for _, row in table.iterrows():
+            link = f"[{folder.name}](published/{folder.name}/report.md#claims-and-verdicts)"
+            lines.append(f"| {link} | {row['says']} | {row['verdict']} | {found(row)} |")
+    return "\n".join(lines) + "\n"
+
+
+def found(row: pd.Series) -> str:
+    """Estimate and interval with units, and the cell that the estimate is of."""
+    if pd.isna(row["estimate"]):
+        return f"– | {row['reason']}"
+    show = measured if row["kind"] == "threshold" else difference
+    where = f" ({row['cell']})" if isinstance(row["cell"], str) and row["cell"] else ""
+    ends = interval(row["low"], row["high"], row["response"])
+    return f"{show(row['response'], row['estimate'])}{where} | {ends}"
