@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.report.words import difference, interval, measured
+from harness.report.words import difference, difference_interval, interval, measured
 
 FINDINGS = Path(__file__).parents[1] / "reports" / "README.md"
 PUBLISHED = FINDINGS.parent / "published"
@@ -32,7 +32,8 @@ def found(row: pd.Series) -> str:
     """Estimate and interval with units, and the cell that the estimate is of."""
     if pd.isna(row["estimate"]):
         return f"– | {row['reason']}"
-    show = measured if row["kind"] == "threshold" else difference
+    absolute = row["kind"] == "threshold"
+    show, between = (measured, interval) if absolute else (difference, difference_interval)
     where = f" ({row['cell']})" if isinstance(row["cell"], str) and row["cell"] else ""
-    ends = interval(row["low"], row["high"], row["response"])
+    ends = between(row["low"], row["high"], row["response"])
     return f"{show(row['response'], row['estimate'])}{where} | {ends}"

@@ -62,7 +62,7 @@ def table(compared: "pd.DataFrame") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    from harness.report.words import difference, interval, measured
+    from harness.report.words import difference, difference_interval, measured
 
     shown = Table("response", box=None, pad_edge=False)
     for name in ("A", "B", "B − A"):
@@ -75,7 +75,8 @@ def table(compared: "pd.DataFrame") -> "Table":
         response = row["response"]
         cells = [
             response, measured(response, row["first"]), measured(response, row["second"]),
-            difference(response, row["estimate"]), interval(row["low"], row["high"], response),
+            difference(response, row["estimate"]),
+            difference_interval(row["low"], row["high"], response),
             str(row["n"]), row["note"],
         ]  # fmt: skip
         shown.add_row(*(Text(cell) for cell in cells[: len(shown.columns)]))

@@ -47,6 +47,15 @@ def interval(low: float, high: float, response: str = "") -> str:
     return unbroken(f"{measured(response, low)} to {measured(response, high)}")
 
 
+def difference_interval(low: float, high: float, response: str = "") -> str:
+    """The ends of an interval of a difference in a response."""
+    if not (isfinite(low) and isfinite(high)):
+        return NOTHING
+    if is_share(response):
+        return unbroken(f"{number(100 * low, 2)} to {number(100 * high, 2)} pp")
+    return interval(low, high)
+
+
 def unbroken(text: str) -> str:
     """The text, never to be broken over lines."""
     return text.replace(" ", "\u00a0")

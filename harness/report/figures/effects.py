@@ -11,7 +11,7 @@ from harness.report.canvas import sheet
 from harness.report.facets import ordered_factor, varying
 from harness.report.source import Source, seeds_in_words
 from harness.report.style import COLOURS, FAINT, INK
-from harness.report.words import difference, interval
+from harness.report.words import difference, difference_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,7 +47,7 @@ def alt(source: Source) -> str:
     parts = [
         f"{row['factor']} {row['level']} against {row['versus']}: "
         f"{difference(source.primary, row['estimate'])} "
-        f"({interval(row['low'], row['high'], source.primary)})"
+        f"({difference_interval(row['low'], row['high'], source.primary)})"
         for _, row in main.iterrows()
     ]
     return f"Forest plot. Main effects on {source.primary_label}: {'; '.join(parts)}."

@@ -7,7 +7,15 @@ import pandas as pd
 
 from harness.report.document import Block, Paragraph, Section, Strong, Table, compact
 from harness.report.source import Source
-from harness.report.words import difference, interval, measured, number, p_value, unbroken
+from harness.report.words import (
+    difference,
+    difference_interval,
+    interval,
+    measured,
+    number,
+    p_value,
+    unbroken,
+)
 
 if TYPE_CHECKING:
     from harness.report.sections import Pictures
@@ -49,16 +57,22 @@ def claim_row(row: pd.Series) -> tuple[str | Strong, ...]:
     """One claim."""
     response, absolute = row["response"], row["kind"] == "threshold"
     side = {"lower": "<", "higher": ">", "within": "within ±"}[row["direction"]]
-    ends = f"{interval(row['low'], row['high'], response)} ({100 * row['interval']:.1f} %)"
+    between = interval if absolute else difference_interval
+    ends = f"{between(row['low'], row['high'], response)} ({100 * row['interval']:.1f} %)"
     remarks = "; ".join(filter(None, (row["cell"], row["reason"], ranks(row), row["stamps"])))
     needed = f"{row['n']} (needs {row['seeds_needed']})" if row["seeds_needed"] else str(row["n"])
     show = (measured if absolute else difference)(response, row["estimate"])
     return (
         f"{row['says']} [{row['id']}]", Strong(row["verdict"]), row["response"], show,
         ends if pd.notna(row["low"]) else "–",
-        unbroken(f"{side} {measured(response, row['bound'])}"),
+        unbroken(f"{side} {bound(response, row['bound'], absolute)}"),
         p_value(row["p_adjusted"]), needed, remarks,
     )  # fmt: skip
+
+
+def bound(response: str, value: float, absolute: bool) -> str:
+    """What a claim says its value stays below, above or within."""
+    return measured(response, value) if absolute else difference(response, value).removeprefix("+")
 
 
 def ranks(row: pd.Series) -> str:
@@ -103,7 +117,7 @@ def _effects(title: str, table: pd.DataFrame, *, folded: bool) -> Table:
             f"{row['factor']}: {row['level']}{' − ' if row['versus'] else ''}{row['versus']}",
             "" if row["kind"] == "main" else row["where"],
             difference(row["response"], row["estimate"]),
-            interval(row["low"], row["high"], row["response"]),
+            difference_interval(row["low"], row["high"], row["response"]),
             number(row["effect_size"], 1), str(row["n"]), p_value(row["p_flip"]),
             difference("", row["rank_estimate"]),
             "; ".join(filter(None, (row["conditional"], ranks(row), row["note"]))),
@@ -123,7 +137,7 @@ def attribution(source: Source, pictures: "Pictures") -> Section:
     rows = tuple(
         (row["stratum"] or "–", row["factor"] or "baseline − bare", row["method"],
          difference(row["response"], row["estimate"]),
-         interval(row["low"], row["high"], row["response"]), str(row["n"]), row["note"])
+         difference_interval(row["low"], row["high"], row["response"]), str(row["n"]), row["note"])
         for _, row in table.iterrows()
     )  # fmt: skip
     head = ("stratum", "part", "counted as", "change", "95 % interval", "seeds", "remarks")
@@ -143,7 +157,7 @@ def interactions(source: Source) -> Iterator[Table]:
         (f"{row['factor']}: {row['level']} − {row['versus']}",
          f"{row['by']}: {row['by_level']} − {row['by_versus']}",
          difference(row["response"], row["estimate"]),
-         interval(row["low"], row["high"], row["response"]), str(row["n"]), row["note"])
+         difference_interval(row["low"], row["high"], row["response"]), str(row["n"]), row["note"])
         for _, row in table.iterrows()
     )  # fmt: skip
     head = ("difference in", "changes with", "by", "95 % interval", "seeds", "remarks")
