@@ -113,7 +113,9 @@ def command_sections() -> Iterator[str]:
 
 def help_of(name: str, command: click.Command) -> str:
     """A heading and what the command says of itself."""
-    context = click.Context(command, info_name=name, terminal_width=80)
+    context = click.Context(
+        command, info_name=name, terminal_width=80, help_option_names=["-h", "--help"]
+    )
     text = re.sub(r"[ \t]+$", "", command.get_help(context), flags=re.MULTILINE)
     return f"### {name}\n\n```\n{text}\n```"
 

@@ -1,6 +1,7 @@
 """`list`, `plan`, `run`, `show`, `sample` and `verify` on one small study, in order."""
 
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from harness.commands import ablate
+from harness.errors import UserError
+from harness.notebook import tidy
+from harness.responses import RESPONSES
 from tests.conftest import TINY
 
 STUDY = """
@@ -76,6 +80,39 @@ def test_show_prints_tables_and_the_checklist() -> None:
     assert len(checks) == 8
     assert all(re.match(r"  (pass|FAIL)  .+: .*\d", f"  {line.strip()}") for line in checks)
     assert "pass  running statistics finite and of the right shape: 120 numbers" in output
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_port_that_is_taken_is_said_before_anything_starts() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=rf"the port must be free; received {port}.*--port"):
+            run("ui", "--port", str(port))
+
+
+def test_looking_creates_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("MLFLOW_TRACKING_URI", "ABLATE_DATA"):
+        monkeypatch.delenv(name, raising=False)
+    for words in (["show", "x"], ["sample", "core"], ["export", "core"], ["report", "core"]):
+        with pytest.raises(UserError, match="no store at"):
+            run(*words)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("folder")
+def test_run_with_report_writes_it_once() -> None:
+    first = run("run", "small.toml", "--report").output
+    assert first.endswith("small: 4 runs read\nreports/small/index.html\n")
+    assert run("run", "small.toml", "--report").output.endswith("(nothing has changed)\n")
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_notebook_gets_every_response_of_every_run() -> None:
+    frame = tidy("small")
+    assert len(frame) == 4 * len(RESPONSES)
+    assert set(frame["norm"]) == {"none", "batch"}
+    assert frame.loc[frame["response"] == "final/dev_loss", "value"].notna().all()
 
 
 @pytest.mark.usefixtures("folder")
