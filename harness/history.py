@@ -1,6 +1,7 @@
 """What is measured of a run while it trains, and on which steps."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,7 @@ class Schedule:
     evaluations: tuple[int, ...]
 
 
+@cache  # asked for at every probe
 def schedule(steps: int) -> Schedule:
     """The schedule of a run of so many steps: dense early on, evenly spaced later."""
     half = PROBES // 2
@@ -99,6 +101,12 @@ class History:
             final_loss=nothing(3),
             final_layers=nothing(depth, 4),
         )
+
+    def only(self, place: int) -> "History":
+        """The same with one row of what is followed over the steps."""
+        row = slice(place, place + 1)
+        return replace(self, curve_loss=self.curve_loss[row], dev_loss=self.dev_loss[row],
+                       layers=self.layers[row], update_data=self.update_data[row])  # fmt: skip
 
     def column(self, name: str) -> Array:
         """One quantity of the hidden layers at every probe (probes, L)."""

@@ -72,9 +72,16 @@ def records(key: str, run: History) -> list[Record]:
 
 def record_at(key: str, run: History, step: int) -> Iterator[Record]:
     """What was measured after so many steps: of the last step's minibatch, and the dev loss."""
-    for record in records(key, run):
-        if record.step in (step - 1, step):
-            yield record
+    for at in (step - 1, step):
+        values = {
+            metric: float(value)
+            for metric, curve in CURVES.items()
+            if at in (places := curve.at(run))
+            for value in curve.of(run.only(places.index(at)))
+            if np.isfinite(value)
+        }
+        if values:
+            yield Record(key, at, values)
 
 
 def trace(run: History) -> pd.DataFrame:
