@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from harness.errors import Unreachable
 from harness.plan import Run
 from harness.records import Result
-from harness.tracking import Tracker
+from harness.tracking.tracker import Tracker
 from harness.workspace import Workspace
 
 PAUSE = 5.0  # seconds between two attempts while the store cannot be reached, at least

@@ -15,7 +15,7 @@ from harness.delivery import Delivery
 from harness.engine import Ended, Engine, Task
 from harness.plan import Cohort, Run, stack
 from harness.records import Checkpoint, Event, Record, Result
-from harness.tracking import Tracker
+from harness.tracking.tracker import Tracker
 from harness.workspace import Workspace, cohort_name
 
 

@@ -19,8 +19,9 @@ from harness.interrupt import GO_ON, INTERRUPTED, stop_signals
 from harness.progress import Bars, Lines
 from harness.request import resolve
 from harness.speed import remember, tells
-from harness.tracking import Tracker, redacted, tracking_uri
 from harness.tracking.models import keep_best
+from harness.tracking.tracker import Tracker
+from harness.tracking.uri import redacted, tracking_uri
 from harness.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ def command(
     from harness import speed
     from harness.plan import stack
     from harness.request import resolve
-    from harness.tracking.reading import ended_runs
+    from harness.tracking.ended import ended_runs
 
     resolved, corpus, runs = resolve(study, **chosen)
     outcomes = ended_runs(uri, resolved.name)

@@ -18,10 +18,9 @@ def command(uri: str | None, study: str | None, port: int, browse: bool) -> None
     With STUDY, the addresses open on its runs, its charts, and its baseline against each change of
     one factor. Where the store is a server, its own UI is used and nothing is started.
     """
-    from harness.tracking import redacted, tracking_uri
     from harness.tracking.server import serving, until_stopped
     from harness.tracking.store import Store
-    from harness.tracking.uri import is_server
+    from harness.tracking.uri import is_server, redacted, tracking_uri
 
     resolved = tracking_uri(uri)
     Store(resolved)

@@ -31,7 +31,3 @@ duplicates (two machines, one server) the oldest counts.
 """
 
 from harness.tracking import environment as environment  # before any import of MLflow
-from harness.tracking.tracker import Tracker
-from harness.tracking.uri import redacted, tracking_uri
-
-__all__ = ["Tracker", "redacted", "tracking_uri"]

@@ -1,20 +1,17 @@
 """A SQLite store's file: looked at before MLflow touches it, and made whole or not at all."""
 
 import os
+import re
 import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from harness.errors import UserError
 from harness.tracking.uri import sqlite_uri
 
-if TYPE_CHECKING:
-    from alembic.script import ScriptDirectory
-
+MIGRATION = re.compile(r"^(revision|down_revision)\b[^=]*= *[\"'](\w+)[\"']", re.MULTILINE)
 OURS = {"alembic_version", "experiments", "runs", "metrics"}
 
 
@@ -33,6 +30,16 @@ def prepare(path: Path) -> None:
             "the MLflow database must be writable", str(path),
             "Give yourself write access, or choose another store with --tracking-uri.",
         )  # fmt: skip
+
+
+def holds(path: Path, name: str) -> bool:
+    """Whether there may be an experiment of that name; yes where the file cannot be read so."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            query = "SELECT count(*) FROM experiments WHERE name = ?"
+            return bool(database.execute(query, (name,)).fetchone()[0])
+    except sqlite3.Error:
+        return True
 
 
 def check(path: Path) -> None:
@@ -62,10 +69,9 @@ def check_revision(revision: str, where: str) -> None:
     """
     import mlflow
 
-    scripts = _migrations()
-    if revision in scripts.get_heads():
+    known, newest = revisions()
+    if revision in newest:
         return
-    known = {script.revision for script in scripts.walk_revisions()}
     age, remedy = (
         ("older", "Make a copy of it, then run: mlflow db upgrade URI")
         if revision in known
@@ -78,12 +84,18 @@ def check_revision(revision: str, where: str) -> None:
     )
 
 
-@cache  # to read them takes half a second
-def _migrations() -> "ScriptDirectory":
-    import mlflow
-    from alembic.script import ScriptDirectory
+def revisions() -> tuple[set[str], set[str]]:
+    """All schemas that the MLflow installed here has had, and those that no other replaces.
 
-    return ScriptDirectory(str(Path(mlflow.__file__).parent / "store" / "db_migrations"))
+    Read off its migrations as text: alembic would run them all, which takes half a second.
+    """
+    import mlflow
+
+    folder = Path(mlflow.__file__).parent / "store" / "db_migrations" / "versions"
+    named = [MIGRATION.findall(path.read_text("utf-8")) for path in folder.glob("*.py")]
+    known = {name for pairs in named for key, name in pairs if key == "revision"}
+    replaced = {name for pairs in named for key, name in pairs if key == "down_revision"}
+    return known, known - replaced
 
 
 def create(path: Path) -> None:

@@ -11,7 +11,6 @@ from harness.analysis.frames import StudyData
 from harness.analysis.gather import gather
 from harness.errors import UserError
 from harness.plan import expand
-from harness.records import Outcome
 from harness.responses import RESPONSES
 from harness.study import Level, Study, format_level
 from harness.tracking.ledger import Ledger, key_of, outcome_of
@@ -83,18 +82,6 @@ def fingerprint(
     tags = {tag: value for tag, value in parent.data.tags.items() if tag not in SESSIONS_OWN}
     held = [runs, parent.info.run_id, tags, seeds, read_definition(store, parent.info.run_id)]
     return sha256(json.dumps(held, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def ended_runs(uri: str | None, name: str) -> dict[str, Outcome]:
-    """Outcome by key of every complete run of a study; creates nothing where there is none.
-
-    Raises:
-        UserError: the store cannot be used.
-        Unreachable: the store does not answer.
-    """
-    store = opened(uri)
-    experiment = store and store.experiment(name)
-    return Ledger(store, experiment.experiment_id).ended() if store and experiment else {}
 
 
 def existing(uri: str | None, name: str) -> tuple[Store, Ledger]:

@@ -21,7 +21,7 @@ from harness.flow import Tally, run_study
 from harness.plan import expand
 from harness.records import Checkpoint, Record
 from harness.study import Study
-from harness.tracking import Tracker
+from harness.tracking.tracker import Tracker
 from harness.tracking.uri import sqlite_uri
 from harness.workspace import Workspace
 

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from playwright.sync_api import Page, sync_playwright
 
 from harness.study import load_study
-from harness.tracking import Tracker
+from harness.tracking.tracker import Tracker
 from tests.services.servers import free_port
 from tests.services.study import ABLATE
 from tests.tracking.small import CORPUS, grid, result

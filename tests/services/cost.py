@@ -14,9 +14,9 @@ from mlflow.entities import Metric, RunTag
 from harness.plan import Run
 from harness.records import Result
 from harness.study import load_study
-from harness.tracking import Tracker
 from harness.tracking.database import create
 from harness.tracking.schema import metrics, params, points, write_artifacts
+from harness.tracking.tracker import Tracker
 from tests.services.servers import mlflow_server
 from tests.tracking.small import CORPUS, grid, result
 

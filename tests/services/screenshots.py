@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from harness.tracking import tracking_uri
+from harness.tracking.uri import tracking_uri
 from tests.services import browser
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"

@@ -12,8 +12,8 @@ import pytest
 from mlflow import MlflowClient
 
 from harness.errors import Unreachable
-from harness.tracking import Tracker
 from harness.tracking.reading import read_study
+from harness.tracking.tracker import Tracker
 from tests.reliability.small import NAME
 from tests.services.proxy import Fate, Proxy, proxy
 from tests.services.study import ablate, train

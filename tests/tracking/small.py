@@ -13,7 +13,7 @@ from harness.plan import Run, expand
 from harness.records import Result
 from harness.study import Study
 from harness.tables import records
-from harness.tracking import Tracker
+from harness.tracking.tracker import Tracker
 from tests.report.made_up import history
 
 CORPUS: dict[str, str | float] = {

@@ -2,16 +2,27 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
+import mlflow
 import pytest
+from alembic.script import ScriptDirectory
 
 from harness.errors import UserError
-from harness.tracking.database import check, create, prepare
+from harness.tracking.database import check, create, prepare, revisions
 
 
 def test_a_database_that_was_made_is_sound_and_nothing_else_is_left(template):
     check(template)
     assert os.listdir(template.parent) == [template.name]
+
+
+def test_schemas_are_those_that_alembic_finds():
+    migrations = Path(mlflow.__file__).parent / "store" / "db_migrations"
+    scripts = ScriptDirectory(str(migrations))
+    known, newest = revisions()
+    assert newest == set(scripts.get_heads())
+    assert known == {script.revision for script in scripts.walk_revisions()}
 
 
 def test_creating_never_replaces_a_database_that_appeared_meanwhile(

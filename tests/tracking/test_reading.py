@@ -7,7 +7,8 @@ from harness.analysis.integrity import audit
 from harness.errors import UserError
 from harness.responses import responses
 from harness.tables import records
-from harness.tracking.reading import ended_runs, read_study
+from harness.tracking.ended import ended_runs
+from harness.tracking.reading import read_study
 from harness.tracking.uri import sqlite_path
 from tests.tracking.small import CORPUS, children, grid, result, study, tracker, write_live
 

@@ -13,7 +13,7 @@ from harness.errors import Unreachable, UserError
 from harness.records import Record
 from harness.responses import RESPONSES
 from harness.tables import CURVES
-from harness.tracking import Tracker
+from harness.tracking.tracker import Tracker
 from harness.tracking.uri import sqlite_path
 from tests.tracking.small import (
     CORPUS,
