@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 
 from harness.bench.rows import PRODUCTS, Row
 
 STEP = "a run-step of the seed network: "
+LINE = 100  # letters of the machine's description in a line
 COLOUR, PART = "#0072B2", "#999999"  # Okabe–Ito
 
 
@@ -24,6 +26,6 @@ def draw(rows: Sequence[Row], machine: str, path: Path) -> None:
     axes.bar_label(bars, [f"{cost:,.0f} µs" for cost in costs], padding=4)
     axes.set_xlim(0, max(costs) * 1.15)
     axes.set_xlabel("µs a run-step (5 hidden layers of 100, batch 32, BatchNorm), one thread")
-    axes.set_title(machine, fontsize=9, loc="left")
+    figure.suptitle(fill(machine, LINE), fontsize=9, x=0.01, ha="left")
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=150, metadata={"Software": None})
