@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.report.canvas import log_ticks
 from harness.report.facets import facets
-from harness.report.lines import profile
+from harness.report.lines import profile, told
 from harness.report.source import Source, seeds_in_words
 
 if TYPE_CHECKING:
@@ -26,17 +26,8 @@ def describe(source: Source, measured: str) -> str:
 
 def spoken(source: Source, when: str, words: str) -> str:
     """The text alternative, with the extremes in numbers."""
-    layers = source.data.layers
-    shown = layers[(layers["quantity"] == "gradient_std") & (layers["when"] == when)]
-    if shown.empty:
-        return f"Gradients by layer {words}."
-    ordered = shown.sort_values("mean", kind="stable")
-    least, most = ordered.iloc[0], ordered.iloc[-1]
-    return (
-        f"Gradients by layer {words}: standard deviations from {least['mean']:.2g} "
-        f"({least['variant']}, layer {least['layer']}) to {most['mean']:.2g} "
-        f"({most['variant']}, layer {most['layer']})."
-    )
+    extremes = told(source, "gradient_std", when, ".2g")
+    return f"Standard deviation of gradients by layer {words}{extremes}."
 
 
 def draw_gradients(source: Source, when: str) -> Figure | None:

@@ -109,6 +109,20 @@ def tick_thousands(ax: Axes) -> None:
     )
 
 
+def told(source: Source, quantity: str, when: str, show: str) -> str:
+    """The extremes of a quantity of the layers in words, from ": …" on; "" if none was measured."""
+    layers = source.data.layers
+    shown = layers[(layers["quantity"] == quantity) & (layers["when"] == when)]
+    if shown.empty:
+        return ""
+    ordered = shown.sort_values("mean", kind="stable")
+    least, most = (
+        f"{row['mean']:{show}} ({row['variant']}, layer {row['layer']})"
+        for row in (ordered.iloc[0], ordered.iloc[-1])
+    )
+    return f": from {least} to {most}"
+
+
 def profile(source: Source, quantity: str, when: str) -> tuple[Sheet, Facets] | None:
     """A quantity over the layers, one line a variant; None where it was not measured."""
     layers = source.data.layers

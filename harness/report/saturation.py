@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from harness.history import SATURATED
 from harness.report.canvas import reference
 from harness.report.facets import facets
-from harness.report.lines import profile
+from harness.report.lines import profile, told
 from harness.report.source import Source, seeds_in_words
 
 if TYPE_CHECKING:
@@ -27,16 +27,7 @@ def describe(source: Source, measured: str) -> str:
 
 def spoken(source: Source, when: str, words: str) -> str:
     """The text alternative, with the extremes in numbers."""
-    layers = source.data.layers
-    shown = layers[(layers["quantity"] == "saturation") & (layers["when"] == when)]
-    if shown.empty:
-        return f"Saturation by layer {words}."
-    ordered = shown.sort_values("mean", kind="stable")
-    least, most = ordered.iloc[0], ordered.iloc[-1]
-    return (
-        f"Saturation by layer {words}: from {least['mean']:.1%} ({least['variant']}, layer "
-        f"{least['layer']}) to {most['mean']:.1%} ({most['variant']}, layer {most['layer']})."
-    )
+    return f"Saturation by layer {words}{told(source, 'saturation', when, '.1%')}."
 
 
 def draw_saturation(source: Source, when: str) -> Figure | None:
