@@ -86,7 +86,10 @@ def test_an_interrupted_study_says_how_to_go_on_and_does(
         process = start(place, hurry=30.0)
         wait_for_workers(process)
         time.sleep(draw.random() * 6)
-        if process.poll() is not None or not (said := interrupted(process, number, group)):
+        if process.poll() is not None:
+            process.communicate()
+            break
+        if not (said := interrupted(process, number, group)):
             break
         struck += 1
         assert said.endswith(f"{GO_ON}\n")
