@@ -71,11 +71,8 @@ def run_study(
 
     delivery = Delivery(tracker, workspace, runs, pulse)
     delivery.attempt()
-    for name, checkpoint in workspace.checkpoints():
-        if all(delivery.has(key) for key in checkpoint.keys):
-            workspace.drop_checkpoint(name)  # its session was killed after the last result
     missing = [run for run in runs if not delivery.has(run.key)]
-    tasks = begun(missing, workspace) if missing else []
+    tasks = begun(missing, workspace, delivery)
     fresh = {run.key for run in missing} - {run.key for t in tasks for run in t.cohort.runs}
     for cohort in stack([run for run in missing if run.key in fresh], workers):
         tasks.append(Task(cohort_name(cohort.runs), cohort))
@@ -116,12 +113,17 @@ def track(
     return {}
 
 
-def begun(missing: Sequence[Run], workspace: Workspace) -> list[Task]:
-    """Tasks for missing runs that an earlier session left a checkpoint of, the furthest first."""
+def begun(missing: Sequence[Run], workspace: Workspace, delivery: Delivery) -> list[Task]:
+    """Tasks for missing runs that an earlier session left a checkpoint of, the furthest first.
+
+    A checkpoint whose runs have all ended, because its session was killed right then, is dropped.
+    """
     tasks = []
     wanted = {run.key: run for run in missing}
     for name, checkpoint in sorted(workspace.checkpoints(), key=lambda item: -item[1].step):
         runs = [wanted.pop(key) for key in checkpoint.keys if key in wanted]
+        if all(delivery.has(key) for key in checkpoint.keys):
+            workspace.drop_checkpoint(name)
         if runs:
             tasks.append(Task(name, Cohort(tuple(runs)), checkpoint))
     return tasks

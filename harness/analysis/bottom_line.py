@@ -50,15 +50,15 @@ def caveats(data: StudyData) -> list[str]:
     found = [
         "The split of the data is fixed: intervals and verdicts are about seeds, not about data."
     ]
-    if "lr" not in study.factors and {"norm", "init", "gain"} & set(study.factors):
-        found.append("One learning rate for all: variants may differ in the rate that suits them.")
-    norms = {study.fields(cell).norm for cell in study.cells()}
-    if "lr" not in study.factors and "batch" in norms and "init" in study.factors:
-        found[-1] = (
+    varied, norms = set(study.factors), {study.fields(cell).norm for cell in study.cells()}
+    if "lr" not in varied and "init" in varied and "batch" in norms:
+        found.append(
             "One learning rate for all confounds normalisation and init: under BatchNorm the"
             " forward pass ignores the weights' scale, so naive init there is Kaiming init with its"
             " learning rate divided by fan_in."
         )
+    elif "lr" not in varied and {"norm", "init", "gain"} & varied:
+        found.append("One learning rate for all: variants may differ in the rate that suits them.")
     if 2 <= len(study.seeds) < 5:
         found.append(f"With {len(study.seeds)} seeds intervals are wide by design.")
     return found

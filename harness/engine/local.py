@@ -52,9 +52,9 @@ class LocalEngine:
         """As `Engine` says."""
         waiting = deque((task, 1) for task in tasks)
         team = [self._hire() for _ in range(min(self.workers, len(tasks)))]
-        for worker in team:
-            _tell(worker, corpus)  # waits until it reads, and all are starting meanwhile
         try:
+            for worker in team:
+                _tell(worker, corpus)  # waits until it reads, and all are starting meanwhile
             while not stopping():
                 self._assign(team, waiting)
                 busy = [worker for worker in team if worker.task]
