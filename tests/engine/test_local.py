@@ -6,13 +6,14 @@ import signal
 import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 import harness.engine.local
 from harness.corpus import Corpus
 from harness.engine import Ended, Task, TaskEvent
-from harness.engine.local import LocalEngine
+from harness.engine.local import LocalEngine, Worker
 from harness.plan import expand, stack
 from harness.records import Checkpoint, Result
 from harness.study import Study
@@ -52,26 +53,30 @@ def assert_same(events: list[TaskEvent], expected: dict[str, Result]) -> None:
         assert_equal(result, expected[key])
 
 
-def kill(pick: int = 0) -> None:
+def kill() -> None:
     """Kill one of the workers."""
     workers = [child.pid for child in multiprocessing.active_children() if child.pid]
     if workers:
-        os.kill(workers[pick % len(workers)], signal.SIGKILL)
+        os.kill(workers[0], signal.SIGKILL)
 
 
 def test_workers_killed_after_every_checkpoint_get_there(
     tasks: list[Task], corpus: Corpus, expected: dict[str, Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    class Deadly(LocalEngine):
+        deaths = 0
+
+        def _hear(self, worker: Worker, *arguments: Any) -> Iterator[TaskEvent]:
+            for task, event in super()._hear(worker, *arguments):
+                if isinstance(event, Checkpoint) and self.deaths < 6:
+                    self.deaths += 1
+                    worker.process.kill()
+                yield task, event
+
     monkeypatch.setattr(harness.engine.local, "CHECKPOINT_SECONDS", 0.1)
-    events: list[TaskEvent] = []
-    deaths = 0
-    for event in LocalEngine(2)(tasks, corpus, lambda: False):
-        events.append(event)
-        if isinstance(event[1], Checkpoint) and deaths < 6:
-            deaths += 1
-            kill(deaths)
-    assert deaths > 2  # more than a task without progress is given tries
-    assert_same(events, expected)
+    engine = Deadly(2)
+    assert_same(list(engine(tasks, corpus, lambda: False)), expected)
+    assert engine.deaths == 6  # more than a task without progress is given tries
 
 
 def test_a_task_whose_workers_always_die_is_given_up_and_the_others_go_on(

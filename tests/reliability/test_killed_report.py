@@ -13,7 +13,7 @@ from tests.reliability.small import NAME, furnish, run, start
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(600)]
 
-REPORT = ["report", f"{NAME}.toml"]
+REPORT = ["report", f"{NAME}.toml", "--data", "words.txt"]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
