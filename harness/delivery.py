@@ -11,7 +11,8 @@ from harness.workspace import Workspace
 
 PAUSE = 5.0  # seconds between two attempts while the store cannot be reached, at least
 SHARE = 0.05  # of the time may go into attempts that fail
-INSISTENCE = 60.0  # seconds for which the last deliveries are tried again at the end
+INSISTENCE = 60.0  # seconds without success after which the last deliveries are given up
+SLICE = 0.1  # seconds of delivering at a time: meanwhile no worker is given its next task
 
 
 class Delivery:
@@ -32,41 +33,39 @@ class Delivery:
         stopping: Callable[[], bool],
     ) -> None:  # fmt: skip
         self._tracker, self._workspace, self._stopping = tracker, workspace, stopping
-        self.waiting = {run.key for run in runs} & set(workspace.held())
+        held = {run.key for run in runs} & set(workspace.held())
+        self.waiting = {key for key in held if workspace.load_result(key)}  # none that is damaged
         self._again = 0.0
 
     def accept(self, result: Result) -> None:
         """Take a result over; from now on it cannot be lost."""
         self._workspace.hold(result)
         self.waiting.add(result.key)
-        self.attempt()
 
     def has(self, key: str) -> bool:
         """Whether a run has ended, be its result in the store or on its way there."""
         return key in self._tracker.ended or key in self.waiting
 
     def attempt(self) -> None:
-        """Deliver what waits, unless the store could not be reached a moment ago."""
-        if time.monotonic() < self._again:
-            return
-        for key in sorted(self.waiting):
-            if self._stopping():
-                return
+        """Deliver what waits for a moment, unless the store could not be reached just now."""
+        end = time.monotonic() + SLICE
+        while self.waiting and self._again <= time.monotonic() < end:
             began = time.monotonic()
             try:
-                self._deliver(key)
+                self._deliver(min(self.waiting))
             except Unreachable:
                 self._wait_since(began)
-                return
 
     def insist(self) -> None:
-        """Deliver what waits, again and again for a while."""
-        end = time.monotonic() + INSISTENCE
-        self._again = 0.0
+        """Deliver what waits; what the store does not take is tried again for a while."""
+        self._again, end = 0.0, time.monotonic() + INSISTENCE
         while self.waiting and time.monotonic() < end and not self._stopping():
+            before = len(self.waiting)
             self.attempt()
-            self._again = min(self._again, time.monotonic() + PAUSE)
-            if self.waiting:
+            if len(self.waiting) < before:
+                end = time.monotonic() + INSISTENCE
+            else:
+                self._again = min(self._again, time.monotonic() + PAUSE)
                 time.sleep(0.2)
 
     def give_up(self, run: Run, why: str) -> None:

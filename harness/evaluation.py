@@ -10,7 +10,7 @@ import numpy as np
 
 from harness import layers
 from harness.corpus.split import Split
-from harness.layers.kernels import Array, kernel
+from harness.layers.kernels import Array, Signal, row_kernel
 from harness.layers.loss import cross_entropy_counts
 from harness.stack import Stack
 
@@ -41,61 +41,78 @@ class Contexts:
         return cls(padded.reshape(blocks, ROWS, -1), counts.reshape(blocks, ROWS, -1))
 
 
-def split_loss(stack: Stack, contexts: Contexts) -> Array:
-    """Each member's mean loss over a split in eval mode, nats (K,)."""
+def split_loss(stack: Stack, contexts: Contexts, look: "Look | None" = None) -> Array:
+    """Each member's mean loss over a split in eval mode, nats (K,).
+
+    Args:
+        stack: the members.
+        contexts: the split.
+        look: is shown the hidden layers' outputs on the way.
+    """
     totals = np.zeros(stack.count)
     for block, counts in zip(contexts.blocks, contexts.counts, strict=True):
-        *_, logits = stack.evaluate(block)
-        cross_entropy_counts(logits.array, counts, totals)
+        for number, out in enumerate(stack.evaluate(block)):
+            if number == len(stack.hidden):
+                cross_entropy_counts(out.array, counts, totals)
+            elif look:
+                look.add(number, out, counts)
     mean: Array = totals / contexts.counts.sum()
     return mean
 
 
-def split_layers(stack: Stack, contexts: Contexts) -> Array:
-    """Hidden layers' outputs over a split in eval mode, as `diagnostics.describe` (K, L, 4)."""
-    activation = layers.activation(stack.fields.activation).Textbook
-    depth, width = len(stack.hidden), stack.fields.width
-    sums = np.zeros((depth, stack.count, 3))  # of value, square, and whether beyond the slope
-    alive = np.zeros((depth, stack.count, width), np.bool_)
-    for block, counts in zip(contexts.blocks, contexts.counts, strict=True):
-        weights = counts.sum(axis=1)  # (ROWS,)
-        for number, out in zip(range(depth), stack.evaluate(block), strict=False):
-            weighted_moments(out.array, weights, *activation.sloped, sums[number], alive[number])
-    mean, square, beyond = np.moveaxis(sums, 2, 0) / (contexts.counts.sum() * width)  # (L, K) each
-    if not activation.saturates:
-        beyond = np.full_like(beyond, np.nan)
-    spread = np.sqrt(np.maximum(square - mean**2, 0))
-    table = np.stack([mean, spread, beyond, 1 - alive.mean(axis=2)], axis=2)  # (L, K, 4)
-    return table.swapaxes(0, 1)
+class Look:
+    """What a stack's hidden layers put out over a split."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._activation = layers.activation(stack.fields.activation).Textbook
+        depth, count, width = len(stack.hidden), stack.count, stack.fields.width
+        self._sums = np.zeros((depth, count, 3))  # of values, squares, and those beyond the slope
+        self._alive = np.zeros((depth, count, width))
+        self._weight = np.zeros(depth)
+
+    def add(self, number: int, out: Signal, counts: Array) -> None:
+        """Take a hidden layer's outputs for contexts followed by characters so often (C, V)."""
+        weights = counts.sum(axis=1)  # (C,)
+        weighted_moments(
+            out.array, weights, *self._activation.sloped, self._sums[number], self._alive[number]
+        )
+        self._weight[number] += weights.sum()
+
+    def table(self) -> Array:
+        """As `diagnostics.describe`, over all that was taken (K, L, 4)."""
+        width = self._alive.shape[2]
+        mean, square, within = np.moveaxis(self._sums / (self._weight * width)[:, None, None], 2, 0)
+        beyond = 1 - within if self._activation.saturates else np.full_like(within, np.nan)
+        spread = np.sqrt(np.maximum(square - mean**2, 0))
+        dead = (self._alive == 0).mean(axis=2)
+        return np.stack([mean, spread, beyond, dead], axis=2).swapaxes(0, 1)  # (K, L, 4)
 
 
-@kernel
+@row_kernel
 def weighted_moments(
     signal: Array, weights: Array, low: float, high: float, sums: Array, alive: Array
 ) -> None:
-    """Add each member's weighted sums of values, squares and values beyond [low, high].
+    """Add each member's weighted sums of values, squares and how many are within [low, high].
 
     Args:
-        signal: (K, C, H).
+        signal: (K, C, H and filling).
         weights: of the rows (C,); a row of weight 0 does not count at all.
         low, high: between which the activation has a slope.
         sums: (K, 3) float64, added to.
-        alive: (K, H), set where a unit was between low and high.
+        alive: (K, H), added the weight of the rows on which a unit was between low and high.
     """
     members, width = alive.shape
     for k in range(members):
         for c in range(len(weights)):
-            if weights[c] == 0:
-                continue
-            total, squares, beyond = 0.0, 0.0, 0
+            row, weight = signal[k, c], weights[c]
+            total, squares, within = 0.0, 0.0, 0.0
             for h in range(width):
-                value = np.float64(signal[k, c, h])
+                value = np.float64(row[h])
+                inside = np.float64(np.int64(low <= value) & np.int64(value <= high))
                 total += value
                 squares += value * value
-                if value < low or value > high:
-                    beyond += 1
-                else:
-                    alive[k, h] = True
-            sums[k, 0] += weights[c] * total
-            sums[k, 1] += weights[c] * squares
-            sums[k, 2] += weights[c] * beyond
+                within += inside
+                alive[k, h] += weight * inside
+            sums[k, 0] += weight * total
+            sums[k, 1] += weight * squares
+            sums[k, 2] += weight * within

@@ -67,10 +67,10 @@ def run_study(
 
     def pulse() -> bool:
         tracker.tick()  # however seldom there is news of the training
+        delivery.attempt()
         return stopping()
 
-    delivery = Delivery(tracker, workspace, runs, pulse)
-    delivery.attempt()
+    delivery = Delivery(tracker, workspace, runs, stopping)
     missing = [run for run in runs if not delivery.has(run.key)]
     tasks = begun(missing, workspace, delivery)
     fresh = {run.key for run in missing} - {run.key for t in tasks for run in t.cohort.runs}

@@ -11,8 +11,8 @@ Array = npt.NDArray[np.float64]
 SATURATED = 0.97  # |tanh| above this counts as saturated, as in the lectures
 BINS = 80  # of each histogram of activations and gradients
 LARGEST_LOSSES = 2000  # points of the finest training-loss curve kept
-PROBES = 40
-EVALUATIONS = 20
+PROBES = 26
+EVALUATIONS = 10
 
 ACTIVATION_COLUMNS = ("mean", "std", "saturation", "dead", "gradient_std")
 SPLITS = ("train", "dev", "test")

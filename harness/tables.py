@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,8 @@ import pandas as pd
 from harness.history import ACTIVATION_COLUMNS, BINS, Array, History, schedule
 from harness.records import Record
 from harness.responses import growth
+
+Piece = dict[str, npt.NDArray[Any]]  # columns of the trace
 
 FINAL_COLUMNS = ("mean", "std", "saturation", "dead")
 
@@ -92,12 +95,13 @@ def trace(run: History) -> pd.DataFrame:
     `ACTIVATION_COLUMNS` by layer, "update_data" by weight, "activation_histogram" and
     "gradient_histogram" by layer and bin, and `FINAL_COLUMNS` with "final_" before them.
     """
-    table = pd.concat(list(_pieces(run)), ignore_index=True)
-    measured: pd.DataFrame = table[np.isfinite(table["value"])]
-    return measured.reset_index(drop=True)
+    pieces = list(_pieces(run))
+    columns = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+    measured = np.isfinite(columns["value"])
+    return pd.DataFrame({name: values[measured] for name, values in columns.items()})
 
 
-def _pieces(run: History) -> Iterator[pd.DataFrame]:
+def _pieces(run: History) -> Iterator[Piece]:
     plan = schedule(run.steps)
     for metric, curve in CURVES.items():
         yield _long(metric, np.array(curve.at(run)), curve.of(run)[:, None], first_layer=0)
@@ -113,34 +117,29 @@ def _pieces(run: History) -> Iterator[pd.DataFrame]:
     yield _bins("gradient_histogram", run, run.gradient_histogram, run.gradient_range)
 
 
-def _long(
-    series: str, steps: npt.NDArray[np.int_], values: Array, first_layer: int
-) -> pd.DataFrame:
+def _long(series: str, steps: npt.NDArray[np.int_], values: Array, first_layer: int) -> Piece:
     layers = np.arange(first_layer, first_layer + values.shape[1])
-    return pd.DataFrame(
-        {
-            "series": series,
-            "step": np.repeat(steps, len(layers)),
-            "layer": np.tile(layers, len(steps)),
-            "left": np.nan,
-            "right": np.nan,
-            "value": values.ravel(),
-        }
-    )
+    nothing = np.full(values.size, np.nan)
+    return {
+        "series": np.full(values.size, series, dtype=object),
+        "step": np.repeat(steps, len(layers)),
+        "layer": np.tile(layers, len(steps)),
+        "left": nothing,
+        "right": nothing,
+        "value": values.ravel(),
+    }
 
 
-def _bins(series: str, run: History, counts: Array, half_width: Array | None) -> pd.DataFrame:
+def _bins(series: str, run: History, counts: Array, half_width: Array | None) -> Piece:
     """One row a bin; activations are binned over ±1, gradients over ± their own range."""
     depth = counts.shape[1]
     scale = np.ones((2, depth)) if half_width is None else half_width
     edges = np.linspace(-1, 1, BINS + 1) * scale[:, :, None]  # (2, L, BINS + 1)
-    return pd.DataFrame(
-        {
-            "series": series,
-            "step": np.repeat([0, run.steps - 1], depth * BINS),
-            "layer": np.tile(np.repeat(np.arange(1, depth + 1), BINS), 2),
-            "left": edges[:, :, :-1].ravel(),
-            "right": edges[:, :, 1:].ravel(),
-            "value": counts.ravel(),
-        }
-    )
+    return {
+        "series": np.full(counts.size, series, dtype=object),
+        "step": np.repeat([0, run.steps - 1], depth * BINS),
+        "layer": np.tile(np.repeat(np.arange(1, depth + 1), BINS), 2),
+        "left": edges[:, :, :-1].ravel(),
+        "right": edges[:, :, 1:].ravel(),
+        "value": counts.ravel(),
+    }

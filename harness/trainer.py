@@ -14,7 +14,7 @@ from torch import Tensor
 
 from harness.corpus import Corpus
 from harness.diagnostics import Probe
-from harness.evaluation import Contexts, split_layers, split_loss
+from harness.evaluation import Contexts, Look, split_loss
 from harness.history import Array, History, schedule
 from harness.minibatches import Minibatches
 from harness.network import MLP
@@ -164,8 +164,12 @@ class Training:
 
     def _evaluate(self) -> None:
         place = self.evaluations[self.step]
-        for member, loss in zip(self.members, split_loss(self.stack, self.dev), strict=True):
-            member.history.dev_loss[place] = loss
+        look = Look(self.stack) if self.step == self.fields.steps else None
+        losses = split_loss(self.stack, self.dev, look)
+        for k, member in enumerate(self.members):
+            member.history.dev_loss[place] = losses[k]
+            if look:
+                member.history.final_layers[:] = look.table()[k]
 
     def _records(self) -> Iterator[Record]:
         if self.step - 1 in self.probes or self.step in self.evaluations:
@@ -186,17 +190,17 @@ class Training:
         self.assemble([self.members[k] for k in kept], [self._network(k) for k in kept])
 
     def finish(self) -> Iterator[Result]:
-        """Evaluate every member over the whole splits; yields one result each."""
+        """Evaluate every member over the other splits; yields one result each."""
         if not self.members:
             return
         began = time.perf_counter()
-        contexts = [Contexts.of(self.splits.train), self.dev, Contexts.of(self.splits.test)]
-        losses = np.stack([split_loss(self.stack, split) for split in contexts], axis=1)  # (K, 3)
-        tables = split_layers(self.stack, self.dev)  # (K, L, 4)
+        train, test = (
+            split_loss(self.stack, Contexts.of(split))
+            for split in (self.splits.train, self.splits.test)
+        )
         self.seconds += (time.perf_counter() - began) / len(self.members)
         for k, member in enumerate(self.members):
-            member.history.final_loss[:] = losses[k]
-            member.history.final_layers[:] = tables[k]
+            member.history.final_loss[:] = train[k], member.history.dev_loss[-1], test[k]
             names = sample(
                 self._network(k), self.corpus.alphabet, self.fields.context, SAMPLES,
                 stream(member.run.seed, "samples"),

@@ -64,14 +64,15 @@ def _core_rows(bench: Bench, say: Callable[[str], None]) -> Iterator[Row]:
     measuring, loop = _alone(cohorts, bench.corpus)
     compute = trained.seconds - idle.seconds
     tracking = trained.busy - idle.busy
+    available = workers * trained.seconds
     yield Row("core: wall time", _once(trained.seconds), "s")
     yield Row("core: the textbook loop on one core over its compute part",
               _once(loop / compute), "×", 14, 22, at_least=True)  # fmt: skip
     yield Row("core: evaluation, probes and records of its time",
-              _once(100 * measuring / workers / compute), "%")  # fmt: skip
-    yield Row("core: tracking of its time", _once(100 * tracking / workers / compute), "%")
+              _once(100 * measuring / available), "%")  # fmt: skip
+    yield Row("core: tracking of its time", _once(100 * tracking / available), "%")
     yield Row("core: evaluation, probes, records and tracking together",
-              _once(100 * (measuring + tracking) / workers / compute), "%", 8, 4)  # fmt: skip
+              _once(100 * (measuring + tracking) / available), "%", 8, 4)  # fmt: skip
     yield Row("core, nothing to train, report unchanged", _once(again.seconds), "s", 8)
 
 

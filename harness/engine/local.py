@@ -4,17 +4,17 @@ import multiprocessing
 import os
 import signal
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
 from harness.corpus import Corpus
 from harness.engine import CHECKPOINT_SECONDS, TRIES, Ended, Task, TaskEvent
+from harness.engine.worker import batches, carry_out
 from harness.errors import UserError
 from harness.records import Checkpoint
 
@@ -28,14 +28,12 @@ class Worker:
     """A worker process and what it is doing.
 
     Attributes:
-        asked: when its last checkpoint was asked for, in monotonic seconds.
         tries: how often its task was begun since it last got further.
     """
 
     process: SpawnProcess
     pipe: Connection
     task: Task | None = None
-    asked: float = 0.0
     tries: int = 0
 
 
@@ -55,13 +53,11 @@ class LocalEngine:
         try:
             for worker in team:
                 _tell(worker, corpus)  # waits until it reads, and all are starting meanwhile
-            while not stopping():
-                self._assign(team, waiting)
-                busy = [worker for worker in team if worker.task]
-                if not busy:
-                    return
-                for worker in self._ready(busy):
+            self._assign(team, waiting)
+            while (busy := [worker for worker in team if worker.task]) and not stopping():
+                for worker in _ready(busy, LOOK):
                     yield from self._hear(worker, team, waiting, corpus)
+                    self._assign(team, waiting)
             yield from self._last_words(team)
         finally:
             for worker in team:
@@ -75,7 +71,7 @@ class LocalEngine:
         As an argument they would hang the start of a process that dies.
         """
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=work, args=(theirs,), daemon=True)
+        process = self._context.Process(target=work, args=(theirs, CHECKPOINT_SECONDS), daemon=True)
         with _inherited():
             process.start()
         theirs.close()
@@ -85,40 +81,32 @@ class LocalEngine:
         for worker in team:
             if worker.task is None and waiting:
                 worker.task, worker.tries = waiting.popleft()
-                worker.asked = time.monotonic()
                 _tell(worker, worker.task)
-
-    def _ready(self, busy: list[Worker]) -> list[Worker]:
-        """Workers that have something to say; asks for checkpoints that are due."""
-        for worker in busy:
-            if time.monotonic() - worker.asked > CHECKPOINT_SECONDS:
-                worker.asked = time.monotonic()
-                _tell(worker, "checkpoint")
-        ready = set(wait([worker.pipe for worker in busy], timeout=LOOK))
-        return [worker for worker in busy if worker.pipe in ready]
 
     def _hear(
         self, worker: Worker, team: list[Worker], waiting: deque[tuple[Task, int]], corpus: Corpus
     ) -> Iterator[TaskEvent]:
         assert worker.task is not None  # noqa: S101 - only busy workers are listened to
-        task = worker.task
+        task = left = worker.task
         try:
-            event = worker.pipe.recv()
+            events = worker.pipe.recv()
         except (EOFError, OSError):
             worker.process.join()
-            event = Ended(f"its worker died with exit code {worker.process.exitcode}")
+            events = [Ended(f"its worker died with exit code {worker.process.exitcode}")]
             team[team.index(worker)] = fresh = self._hire()
             _tell(fresh, corpus)
-        if isinstance(event, UserError):
-            raise event
-        if isinstance(event, Checkpoint):
-            worker.task, worker.tries = task.after(event), 1
-        if isinstance(event, Ended):
-            worker.task = None
-            if event.failure and worker.tries < TRIES:
-                waiting.appendleft((task, worker.tries + 1))
-                return
-        yield task, event
+        for event in events:
+            if isinstance(event, UserError):
+                raise event
+            if isinstance(event, Checkpoint):
+                worker.task = left = task.after(event)
+                worker.tries = 1
+            if isinstance(event, Ended):
+                worker.task = None
+                if event.failure and worker.tries < TRIES:
+                    waiting.appendleft((left, worker.tries + 1))
+                    return
+            yield task, event
 
     def _last_words(self, team: list[Worker]) -> Iterator[TaskEvent]:
         """Ask every busy worker for a checkpoint, and pass on what it says until then."""
@@ -127,20 +115,25 @@ class LocalEngine:
         for worker in busy:
             _tell(worker, "stop")
         while busy and (left := deadline - time.monotonic()) > 0:
-            ready = set(wait([worker.pipe for worker in busy], timeout=left))
-            for worker in [worker for worker in busy if worker.pipe in ready]:
+            for worker in _ready(busy, left):
                 assert worker.task is not None  # noqa: S101 - busy
                 try:
-                    event = worker.pipe.recv()
+                    events = worker.pipe.recv()
                 except (EOFError, OSError):
-                    busy.remove(worker)
-                    continue
-                if isinstance(event, UserError):
-                    raise event
-                if isinstance(event, Checkpoint | Ended):
-                    busy.remove(worker)
-                if not isinstance(event, Ended) or not event.failure:  # it is tried again later
-                    yield worker.task, event
+                    events = [Ended("it died")]
+                for event in events:
+                    if isinstance(event, UserError):
+                        raise event
+                    if isinstance(event, Checkpoint | Ended):
+                        busy.remove(worker)
+                    if not isinstance(event, Ended) or not event.failure:  # it is tried again later
+                        yield worker.task, event
+
+
+def _ready(busy: list[Worker], seconds: float) -> list[Worker]:
+    """Workers that have something to say; waits so long for the first."""
+    ready = set(wait([worker.pipe for worker in busy], timeout=seconds))
+    return [worker for worker in busy if worker.pipe in ready]
 
 
 def _tell(worker: Worker, message: Corpus | Task | str) -> None:
@@ -168,44 +161,21 @@ def _inherited() -> Iterator[None]:
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-def work(pipe: Connection) -> None:
+def work(pipe: Connection, pause: float) -> None:
     """A worker's life: train the tasks that come through the pipe after the data, until it closes.
 
-    When the coordinator is gone, the pipe is at its end.
+    When the coordinator is gone, the pipe is at its end. What comes during a task says to stop.
+
+    Args:
+        pipe: to the coordinator.
+        pause: seconds between two checkpoints of a task.
     """
     try:
         corpus = pipe.recv()
         while True:
             task = pipe.recv()
-            if isinstance(task, Task):  # else a message to a task that has ended meanwhile
-                _train(pipe, task, corpus)
+            if isinstance(task, Task):  # else it was told to stop when it had just ended
+                for events in batches(carry_out(task, corpus, pause, pipe.poll)):
+                    pipe.send(events)
     except (EOFError, ConnectionError):
         return
-
-
-def _train(pipe: Connection, task: Task, corpus: Corpus) -> None:
-    last = [False]
-
-    def wanted() -> bool:
-        if not pipe.poll():
-            return False
-        last[0] = pipe.recv() == "stop"
-        return True
-
-    try:
-        from harness.trainer import train
-
-        for event in train(task.cohort, corpus, task.resume, wanted):
-            pipe.send(event)
-            if last[0] and isinstance(event, Checkpoint):
-                return
-        pipe.send(Ended())
-    except UserError as error:
-        pipe.send(error)
-    except (EOFError, ConnectionError):
-        raise
-    except Exception:
-        if task.resume:  # whole, and yet of no use, as that of another version may be
-            _train(pipe, replace(task, resume=None), corpus)
-        else:
-            pipe.send(Ended(traceback.format_exc()))

@@ -7,6 +7,7 @@ last checkpoint that came back. The data travel once to every node.
 This is the only place that imports Ray, and only when it is asked for.
 """
 
+import hashlib
 import logging
 import os
 import signal
@@ -24,8 +25,8 @@ from typing import Any
 from harness.corpus import Corpus
 from harness.engine import CHECKPOINT_SECONDS, TRIES, Ended, Task, TaskEvent
 from harness.engine.local import LOOK, PATIENCE, THREADS
-from harness.engine.versions import versions
-from harness.engine.worker import News, Terms, batches, carry_out
+from harness.engine.versions import Versions, require, versions
+from harness.engine.worker import News, batches, carry_out
 from harness.errors import UserError
 from harness.records import Checkpoint
 
@@ -50,6 +51,21 @@ class Errand:
     left: Task
     tries: int = 0
     begun: bool = False
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the coordinator asks of every worker.
+
+    Attributes:
+        digest: of the data, as the coordinator has them.
+        versions: the coordinator's.
+        pause: seconds between two checkpoints.
+    """
+
+    digest: str
+    versions: Versions
+    pause: float
 
 
 class Bell:
@@ -249,8 +265,20 @@ def work(task: Task, corpus: Corpus, terms: Terms, bell: Any) -> Iterator[list[N
     """A worker's part, run by Ray: train a task, and yield its events in batches."""
     os.environ.update(dict.fromkeys(THREADS, "1"))  # read when the trainer imports its libraries
     ray = import_module("ray")
+    try:
+        require(terms.versions, versions())
+    except UserError as error:
+        yield [error]
+        return
+    if hashlib.sha256("\n".join(corpus.words).encode()).hexdigest() != terms.digest:
+        yield [Ended("the data were damaged on their way to the worker")]
+        return
     rung = bell.rung.remote()
-    yield from batches(carry_out(task, corpus, terms, lambda: bool(ray.wait([rung], timeout=0)[0])))
+
+    def stopping() -> bool:
+        return bool(ray.wait([rung], timeout=0)[0])
+
+    yield from batches(carry_out(task, corpus, terms.pause, stopping))
 
 
 def _silent(data: object, ignore_prefix: bool) -> None:

@@ -180,12 +180,12 @@ class Tracker:
         with self._store.reach(), tempfile.TemporaryDirectory(prefix="ablate-") as folder:
             schema.write_artifacts(Path(folder), planned, result, self._corpus)
             client = self._store.client
+            client.log_artifacts(entry.run_id, folder)  # first: it reads the run, yet small
             client.log_batch(
                 entry.run_id, schema.metrics(missing, entry.start),
                 self._description(result.key, entry), run_tags(tags),
             )  # fmt: skip
             client.log_inputs(entry.run_id, [self._data()])
-            client.log_artifacts(entry.run_id, folder)
             client.set_terminated(entry.run_id, "FINISHED")
 
     def _entry(self, key: str) -> Entry:

@@ -76,7 +76,7 @@ def finished(place: Path, capsys: pytest.CaptureFixture[str], expected: dict[str
     assert picture(store(place), NAME) == expected
 
 
-@pytest.mark.parametrize("events", [1, 62, 150])
+@pytest.mark.parametrize("events", [1, 62, 100])
 def test_a_study_broken_off_anywhere_ends_as_if_undisturbed(
     place: Path, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str], events: int,

@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from harness.corpus import Corpus
-from harness.evaluation import Contexts, split_layers, split_loss
+from harness.evaluation import Contexts, Look, split_loss
 from harness.fields import Fields
 from harness.layers import NORMS
 from harness.network import MLP
@@ -20,8 +20,9 @@ def test_losses_and_layers_over_a_split(embedded: Corpus, norm: str, residual: b
     split = embedded.splits().dev
     with torch.no_grad():
         stack = Stack(networks, fields)
-        losses = split_loss(stack, Contexts.of(split))
-        tables = split_layers(stack, Contexts.of(split))
+        look = Look(stack)
+        losses = split_loss(stack, Contexts.of(split), look)
+        tables = look.table()
         for k, network in enumerate(networks):
             logits = network.train(False)(split.X)
             assert losses[k] == pytest.approx(cross_entropy(logits, split.Y).item(), abs=2e-6)
