@@ -19,51 +19,62 @@ ROWS = 256  # contexts at once: few enough to stay in cache
 
 @dataclass(frozen=True)
 class Contexts:
-    """A split's distinct contexts in blocks of equal size; the last is filled up with zero counts.
+    """Splits' distinct contexts in blocks of equal size; the last is filled up with zero counts.
 
     Attributes:
         blocks: (blocks, ROWS, context).
-        counts: (blocks, ROWS, V).
+        counts: how often each character follows in each of S splits (blocks, ROWS, S, V).
     """
 
     blocks: Array
     counts: Array
 
     @classmethod
-    def of(cls, split: Split) -> "Contexts":
-        """The blocks of a split."""
-        count, context = split.contexts.shape
-        blocks = -(-count // ROWS)
+    def of(cls, *splits: Split) -> "Contexts":
+        """The blocks of some splits, most of whose contexts are the same."""
+        every = np.concatenate([split.contexts.numpy() for split in splits])
+        distinct, places = np.unique(every, axis=0, return_inverse=True)
+        blocks, context = -(-len(distinct) // ROWS), distinct.shape[1]
         padded = np.zeros((blocks * ROWS, context), np.int64)
-        padded[:count] = split.contexts.numpy()
-        counts = np.zeros((blocks * ROWS, split.counts.shape[1]))
-        counts[:count] = split.counts.numpy()
-        return cls(padded.reshape(blocks, ROWS, -1), counts.reshape(blocks, ROWS, -1))
+        padded[: len(distinct)] = distinct
+        counts = np.zeros((blocks * ROWS, len(splits), splits[0].counts.shape[1]))
+        ends = np.cumsum([len(split.contexts) for split in splits])[:-1]
+        for number, (split, where) in enumerate(zip(splits, np.split(places, ends), strict=True)):
+            counts[where, number] = split.counts.numpy()
+        return cls(
+            padded.reshape(blocks, ROWS, context), counts.reshape(blocks, ROWS, len(splits), -1)
+        )
 
 
 def split_loss(stack: Stack, contexts: Contexts, look: "Look | None" = None) -> Array:
-    """Each member's mean loss over a split in eval mode, nats (K,).
+    """Each member's mean loss over each split in eval mode, nats (K, S).
 
     Args:
         stack: the members.
-        contexts: the split.
+        contexts: the splits.
         look: is shown the hidden layers' outputs on the way.
     """
-    totals = np.zeros(stack.count)
+    totals = np.zeros((stack.count, contexts.counts.shape[2]))
     for block, counts in zip(contexts.blocks, contexts.counts, strict=True):
         for number, out in enumerate(stack.evaluate(block)):
             if number == len(stack.hidden):
                 cross_entropy_counts(out.array, counts, totals)
             elif look:
                 look.add(number, out, counts)
-    mean: Array = totals / contexts.counts.sum()
+    mean: Array = totals / contexts.counts.sum(axis=(0, 1, 3))
     return mean
 
 
 class Look:
-    """What a stack's hidden layers put out over a split."""
+    """What a stack's hidden layers put out over one of the splits that are evaluated.
 
-    def __init__(self, stack: Stack) -> None:
+    Args:
+        stack: the members.
+        split: its number.
+    """
+
+    def __init__(self, stack: Stack, split: int) -> None:
+        self._split = split
         self._activation = layers.activation(stack.fields.activation).Textbook
         depth, count, width = len(stack.hidden), stack.count, stack.fields.width
         self._sums = np.zeros((depth, count, 3))  # of values, squares, and those beyond the slope
@@ -71,8 +82,8 @@ class Look:
         self._weight = np.zeros(depth)
 
     def add(self, number: int, out: Signal, counts: Array) -> None:
-        """Take a hidden layer's outputs for contexts followed by characters so often (C, V)."""
-        weights = counts.sum(axis=1)  # (C,)
+        """Take a hidden layer's outputs for contexts with such counts (C, S, V)."""
+        weights = counts[:, self._split].sum(axis=1)  # (C,)
         weighted_moments(
             out.array, weights, *self._activation.sloped, self._sums[number], self._alive[number]
         )

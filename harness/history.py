@@ -12,7 +12,7 @@ SATURATED = 0.97  # |tanh| above this counts as saturated, as in the lectures
 BINS = 80  # of each histogram of activations and gradients
 LARGEST_LOSSES = 2000  # points of the finest training-loss curve kept
 PROBES = 26
-EVALUATIONS = 10
+EVALUATIONS = 8  # one at three quarters, where learning rates drop unless told otherwise
 
 ACTIVATION_COLUMNS = ("mean", "std", "saturation", "dead", "gradient_std")
 SPLITS = ("train", "dev", "test")

@@ -1,5 +1,6 @@
 """One session of a study: from the words of the command line to an exit code."""
 
+import gc
 import os
 import re
 import shlex
@@ -7,11 +8,11 @@ import sys
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from harness.corpus.facts import corpus_facts
+from harness.engine import Engine
 from harness.engine.local import LocalEngine
 from harness.errors import Unreachable, UserError
 from harness.flow import Tally, run_study
@@ -23,9 +24,6 @@ from harness.tracking.models import keep_best
 from harness.tracking.tracker import Tracker
 from harness.tracking.uri import redacted, tracking_uri
 from harness.workspace import Workspace
-
-if TYPE_CHECKING:
-    from harness.engine.ray import RayEngine
 
 DONE, FAILED = 0, 1  # exit codes; `interrupt` has another
 CREDENTIALS = r"(?<=://)[^/]*@|(?<=password=)[^&]*"  # in a URI
@@ -53,7 +51,7 @@ def run_session(
         console.print(note, markup=False, soft_wrap=True)
     with (
         workspace.locked(), stop_signals() as stopping,
-        engine_of(engine, address, workers, console) as team,
+        engine_of(engine, address, workers) as team,
     ):  # fmt: skip
         facts = corpus_facts(corpus, runs[0].fields.context)
         try:
@@ -66,8 +64,12 @@ def run_session(
                 "the tracking server must answer before a study begins", str(error),
                 "Start it, or leave --tracking-uri out to use a local store.",
             ) from None  # fmt: skip
-        with tracker, (Bars if console.is_terminal else Lines)(console, team.workers) as watch:
-            tally = run_study(runs, corpus, tracker, workspace, team, team.workers, watch, stopping)
+        gc.freeze()  # what is loaded stays: not looking it over again saves 4 % of the tracking
+        with tracker:
+            if introduction := team.introduction():
+                console.print(introduction, markup=False, soft_wrap=True)
+            with (Bars if console.is_terminal else Lines)(console, team.workers) as watch:
+                tally = run_study(runs, corpus, tracker, workspace, team, watch, stopping)
             if not (tally.interrupted or tally.failed or tally.undelivered):
                 keep_best(uri, study, corpus.digest)
             tracker.close("interrupted" if tally.interrupted else
@@ -78,9 +80,7 @@ def run_session(
 
 
 @contextmanager
-def engine_of(
-    kind: str, address: str | None, workers: int | None, console: Console
-) -> Iterator["LocalEngine | RayEngine"]:
+def engine_of(kind: str, address: str | None, workers: int | None) -> Iterator[Engine]:
     """The engine asked for: worker processes of this machine, or a Ray cluster.
 
     Raises:
@@ -94,8 +94,6 @@ def engine_of(
     from harness.engine.ray import cluster
 
     with cluster(address, workers) as engine:
-        console.print(f"Ray: {engine.cpus} CPUs, nodes: {engine.nodes}; its logs: {engine.logs}",
-                      markup=False, soft_wrap=True)  # fmt: skip
         yield engine
 
 

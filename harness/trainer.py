@@ -15,7 +15,7 @@ from torch import Tensor
 from harness.corpus import Corpus
 from harness.diagnostics import Probe
 from harness.evaluation import Contexts, Look, split_loss
-from harness.history import Array, History, schedule
+from harness.history import SPLITS, Array, History, schedule
 from harness.minibatches import Minibatches
 from harness.network import MLP
 from harness.plan import Cohort, Run
@@ -163,13 +163,18 @@ class Training:
                      history.gradient_range[end, number]) = probe.histogram(k, number)  # fmt: skip
 
     def _evaluate(self) -> None:
-        place = self.evaluations[self.step]
-        look = Look(self.stack) if self.step == self.fields.steps else None
-        losses = split_loss(self.stack, self.dev, look)
+        place, dev = self.evaluations[self.step], SPLITS.index("dev")
+        if self.step < self.fields.steps:
+            for member, (loss,) in zip(self.members, split_loss(self.stack, self.dev), strict=True):
+                member.history.dev_loss[place] = loss
+            return
+        look = Look(self.stack, dev)
+        every = Contexts.of(*(getattr(self.splits, name) for name in SPLITS))
+        losses, table = split_loss(self.stack, every, look), look.table()
         for k, member in enumerate(self.members):
-            member.history.dev_loss[place] = losses[k]
-            if look:
-                member.history.final_layers[:] = look.table()[k]
+            member.history.dev_loss[place] = losses[k, dev]
+            member.history.final_loss[:] = losses[k]
+            member.history.final_layers[:] = table[k]
 
     def _records(self) -> Iterator[Record]:
         if self.step - 1 in self.probes or self.step in self.evaluations:
@@ -190,17 +195,8 @@ class Training:
         self.assemble([self.members[k] for k in kept], [self._network(k) for k in kept])
 
     def finish(self) -> Iterator[Result]:
-        """Evaluate every member over the other splits; yields one result each."""
-        if not self.members:
-            return
-        began = time.perf_counter()
-        train, test = (
-            split_loss(self.stack, Contexts.of(split))
-            for split in (self.splits.train, self.splits.test)
-        )
-        self.seconds += (time.perf_counter() - began) / len(self.members)
+        """One result for each member that has come to its end."""
         for k, member in enumerate(self.members):
-            member.history.final_loss[:] = train[k], member.history.dev_loss[-1], test[k]
             names = sample(
                 self._network(k), self.corpus.alphabet, self.fields.context, SAMPLES,
                 stream(member.run.seed, "samples"),

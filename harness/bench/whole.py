@@ -3,8 +3,10 @@
 import os
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import mean
 
 import torch
 
@@ -52,16 +54,19 @@ def _core_rows(bench: Bench, say: Callable[[str], None]) -> Iterator[Row]:
     say("ablate --help")
     times = tuple(bench.run("--help").seconds for _ in range(5))
     yield Row("ablate --help", Measured(times), "s", 0.3)
+    workers = os.cpu_count() or 1
+    cohorts = stack(expand(load_study("core"), bench.corpus.digest), workers)
+    say("core's measuring alone, and the textbook loop's steps")
+    before = _alone(cohorts, bench.corpus)
     say("core, in full")
     trained = bench.run("run", "core")
+    say("the same alone once more")
+    after = _alone(cohorts, bench.corpus)
+    measuring, loop = (mean(pair) for pair in zip(before, after, strict=True))
     bench.run("report", "core")
     say("core, once more")
     again = bench.run("run", "core", "--report")
     idle = bench.run("run", "core")
-    say("core's measuring alone, and the textbook loop's steps")
-    workers = os.cpu_count() or 1
-    cohorts = stack(expand(load_study("core"), bench.corpus.digest), workers)
-    measuring, loop = _alone(cohorts, bench.corpus)
     compute = trained.seconds - idle.seconds
     tracking = trained.busy - idle.busy
     available = workers * trained.seconds
@@ -89,9 +94,10 @@ def _alone(cohorts: list[Cohort], corpus: Corpus) -> tuple[float, float]:
         if (fields.shape, members) not in known:
             step, textbook = side_by_side([ways.stacked(fields, members), ways.textbook(fields)], 3)
             short = Cohort(tuple(_shortened(run, corpus) for run in cohort.runs))
+            if not known:
+                deque(train(short, corpus), maxlen=0)  # loads the kernels, once a worker
             began = time.perf_counter()
-            for _ in train(short, corpus):
-                pass
+            deque(train(short, corpus), maxlen=0)
             rest = time.perf_counter() - began - SHORT * step.median
             known[fields.shape, members] = rest, textbook.median
         rest, slow = known[fields.shape, members]

@@ -51,7 +51,18 @@ TaskEvent = tuple[Task, Event | Ended]
 
 
 class Engine(Protocol):
-    """Trains tasks, the first first, and yields their events as they come."""
+    """Trains tasks, the first first, and yields their events as they come.
+
+    Attributes:
+        workers: for how many to stack.
+    """
+
+    @property
+    def workers(self) -> int:
+        """See the class."""
+
+    def introduction(self) -> str:
+        """What people want to know of it before it begins; "" if nothing."""
 
     def __call__(
         self, tasks: Sequence[Task], corpus: Corpus, stopping: Callable[[], bool]

@@ -44,6 +44,10 @@ class LocalEngine:
         self.workers = workers
         self._context = multiprocessing.get_context("spawn")
 
+    def introduction(self) -> str:
+        """As `Engine` says."""
+        return ""
+
     def __call__(
         self, tasks: Sequence[Task], corpus: Corpus, stopping: Callable[[], bool]
     ) -> Iterator[TaskEvent]:

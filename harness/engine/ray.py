@@ -16,6 +16,7 @@ import time
 from asyncio import Event as Flag
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -87,20 +88,31 @@ class RayEngine:
     """Trains tasks on a Ray cluster; `cluster` makes one.
 
     Args:
-        ray: the library, connected to a cluster.
+        ray: the library.
+        connecting: to a cluster; whatever is asked of the engine waits for it.
         limit: of tasks in Ray's hands at a time; None follows the cluster's size.
-        logs: folder of Ray's own logs.
         pause: seconds between two checkpoints of a task.
     """
 
     def __init__(
-        self, ray: Any, limit: int | None, logs: Path, pause: float = CHECKPOINT_SECONDS
-    ) -> None:
-        self._ray, self._limit, self._pause = ray, limit, pause
+        self, ray: Any, connecting: "Future[Any]", limit: int | None,
+        pause: float = CHECKPOINT_SECONDS,
+    ) -> None:  # fmt: skip
+        self._library, self._connecting = ray, connecting
+        self._limit, self._pause = limit, pause
         self._work = ray.remote(num_cpus=1, num_returns="streaming", max_retries=0)(work)
-        self.logs = logs
         self._errands: dict[Any, Errand] = {}  # by the generator of their events
         self._waiting: deque[Errand] = deque()
+
+    @property
+    def _ray(self) -> Any:
+        self._connecting.result()
+        return self._library
+
+    @property
+    def logs(self) -> Path:
+        """Folder of Ray's own logs."""
+        return Path(self._connecting.result().address_info["session_dir"]) / "logs"
 
     @property
     def cpus(self) -> int:
@@ -111,6 +123,10 @@ class RayEngine:
     def nodes(self) -> int:
         """Nodes of the cluster as it is now."""
         return sum(node["Alive"] for node in self._ray.nodes())
+
+    def introduction(self) -> str:
+        """As `Engine` says."""
+        return f"Ray: {self.cpus} CPUs, nodes: {self.nodes}; its logs: {self.logs}"
 
     @property
     def workers(self) -> int:
@@ -216,15 +232,18 @@ def cluster(
     """
     address = address or os.environ.get("RAY_ADDRESS")
     ray = _load(local=address is None)
+    ray._private.worker.print_to_stdstream = _silent  # there is no setting for it
     before = signal.getsignal(signal.SIGTERM)
-    try:
-        ray._private.worker.print_to_stdstream = _silent  # there is no setting for it
-        context = _connect(ray, address, workers)
-        signal.signal(signal.SIGTERM, before)  # Ray's would end the program without a checkpoint
-        logs = Path(context.address_info["session_dir"]) / "logs"
-        yield RayEngine(ray, workers, logs, pause)
-    finally:
-        ray.shutdown()
+    with ThreadPoolExecutor(1) as background:
+        connecting = background.submit(_connect, ray, address, workers)
+        try:
+            if address:  # answers at once; one of this machine takes seconds to start
+                connecting.result()
+            yield RayEngine(ray, connecting, workers, pause)
+        finally:
+            connecting.exception()
+            ray.shutdown()
+            signal.signal(signal.SIGTERM, before)
 
 
 def _load(*, local: bool) -> Any:
@@ -264,7 +283,6 @@ def _connect(ray: Any, address: str | None, workers: int | None) -> Any:
 def work(task: Task, corpus: Corpus, terms: Terms, bell: Any) -> Iterator[list[News]]:
     """A worker's part, run by Ray: train a task, and yield its events in batches."""
     os.environ.update(dict.fromkeys(THREADS, "1"))  # read when the trainer imports its libraries
-    ray = import_module("ray")
     try:
         require(terms.versions, versions())
     except UserError as error:
@@ -273,12 +291,10 @@ def work(task: Task, corpus: Corpus, terms: Terms, bell: Any) -> Iterator[list[N
     if hashlib.sha256("\n".join(corpus.words).encode()).hexdigest() != terms.digest:
         yield [Ended("the data were damaged on their way to the worker")]
         return
-    rung = bell.rung.remote()
-
-    def stopping() -> bool:
-        return bool(ray.wait([rung], timeout=0)[0])
-
-    yield from batches(carry_out(task, corpus, terms.pause, stopping))
+    # A future is looked at without Ray; its own `wait` would count this task as idle each time,
+    # and start another on the same CPU.
+    rung = bell.rung.remote().future()
+    yield from batches(carry_out(task, corpus, terms.pause, rung.done))
 
 
 def _silent(data: object, ignore_prefix: bool) -> None:

@@ -48,23 +48,25 @@ def cross_entropy_counts(logits: Array, counts: Array, totals: Array) -> None:
 
     Args:
         logits: (K, C, V and the filling), one row a context.
-        counts: (C, V), how often each character follows.
-        totals: (K,) float64, added to, nats.
+        counts: (C, S, V), how often each character follows in each of S splits.
+        totals: (K, S) float64, added to, nats.
     """
-    contexts, vocabulary = counts.shape
+    contexts, splits, vocabulary = counts.shape
     odds = np.empty(vocabulary, logits.dtype)
     for k in range(logits.shape[0]):
-        total = 0.0
         for c in range(contexts):
             row, highest = logits[k, c], logits[k, c, 0]
             for v in range(vocabulary):
                 highest = max(highest, row[v])
             for v in range(vocabulary):
                 odds[v] = math.exp(row[v] - highest)
-            mass, followers, score = 0.0, 0.0, 0.0
+            mass = 0.0
             for v in range(vocabulary):
                 mass += odds[v]
-                followers += counts[c, v]
-                score += counts[c, v] * (row[v] - highest)
-            total += followers * math.log(mass) - score
-        totals[k] += total
+            surprise = math.log(mass)
+            for s in range(splits):
+                followers, score = 0.0, 0.0
+                for v in range(vocabulary):
+                    followers += counts[c, s, v]
+                    score += counts[c, s, v] * (row[v] - highest)
+                totals[k, s] += followers * surprise - score

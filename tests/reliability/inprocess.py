@@ -43,6 +43,10 @@ class Inline:
     def __init__(self, every: int = 5) -> None:
         self._every, self._asked = every, 0
 
+    def introduction(self) -> str:
+        """As `Engine` says."""
+        return ""
+
     def __call__(
         self, tasks: Sequence[Task], corpus: Corpus, stopping: Callable[[], bool]
     ) -> Iterator[TaskEvent]:

@@ -17,15 +17,18 @@ from harness.stack import Stack
 def test_losses_and_layers_over_a_split(embedded: Corpus, norm: str, residual: bool) -> None:
     fields = Fields(norm=norm, residual=residual, depth=3, width=24, gain=2.0)
     networks = [MLP.initial(fields, seed, embedded.vocabulary) for seed in (1, 2)]
-    split = embedded.splits().dev
+    splits = embedded.splits()
+    split = splits.dev
     with torch.no_grad():
         stack = Stack(networks, fields)
-        look = Look(stack)
-        losses = split_loss(stack, Contexts.of(split), look)
+        look = Look(stack, split=1)
+        losses = split_loss(stack, Contexts.of(splits.test, split), look)
         tables = look.table()
         for k, network in enumerate(networks):
-            logits = network.train(False)(split.X)
-            assert losses[k] == pytest.approx(cross_entropy(logits, split.Y).item(), abs=2e-6)
+            network.train(False)
+            for place, one in enumerate([splits.test, split]):  # its layers keep the last outputs
+                expected = cross_entropy(network(one.X), one.Y).item()
+                assert losses[k, place] == pytest.approx(expected, abs=2e-6)
             for number, block in enumerate(network.hidden):
                 out = block.layers["activation"].out
                 beyond = out.abs() > 0.97
@@ -39,4 +42,4 @@ def test_a_loss_does_not_depend_on_how_contexts_fill_blocks(embedded: Corpus) ->
     split = embedded.splits().test
     contexts = Contexts.of(split)
     assert contexts.counts.sum() == len(split.Y)
-    assert (contexts.counts.sum(2) > 0).sum() == len(split.contexts)
+    assert (contexts.counts.sum((2, 3)) > 0).sum() == len(split.contexts)
