@@ -50,7 +50,7 @@ class Tally:
 
 def run_study(
     runs: Sequence[Run], corpus: Corpus, tracker: Tracker, workspace: Workspace,
-    engine: Engine, watch: Watch, stopping: Callable[[], bool],
+    engine: Engine, workers: int, watch: Watch, stopping: Callable[[], bool],
 ) -> Tally:  # fmt: skip
     """Train what is missing of a study, and track it.
 
@@ -60,6 +60,7 @@ def run_study(
         tracker: the study's side of the store.
         workspace: where checkpoints and results wait.
         engine: has cohorts trained.
+        workers: how many it has, to make as many stacks.
         watch: shows how it goes.
         stopping: asked again and again; when it says so, everything is saved and the work ends.
     """
@@ -73,7 +74,7 @@ def run_study(
     missing = [run for run in runs if not delivery.has(run.key)]
     tasks = begun(missing, workspace, delivery)
     fresh = {run.key for run in missing} - {run.key for t in tasks for run in t.cohort.runs}
-    for cohort in stack([run for run in missing if run.key in fresh], engine.workers):
+    for cohort in stack([run for run in missing if run.key in fresh], workers):
         tasks.append(Task(cohort_name(cohort.runs), cohort))
     if tasks:
         watch.plan(tasks)

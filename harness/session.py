@@ -68,8 +68,9 @@ def run_session(
         with tracker:
             if introduction := team.introduction():
                 console.print(introduction, markup=False, soft_wrap=True)
-            with (Bars if console.is_terminal else Lines)(console, team.workers) as watch:
-                tally = run_study(runs, corpus, tracker, workspace, team, watch, stopping)
+            workers = team.workers
+            with (Bars if console.is_terminal else Lines)(console, workers) as watch:
+                tally = run_study(runs, corpus, tracker, workspace, team, workers, watch, stopping)
             if not (tally.interrupted or tally.failed or tally.undelivered):
                 keep_best(uri, study, corpus.digest)
             tracker.close("interrupted" if tally.interrupted else

@@ -129,7 +129,7 @@ def run(
     facts = corpus_facts(corpus, 3)
     with Tracker.open(uri, asked, facts, runs=runs, session="test") as tracker:
         workspace = Workspace.of(asked.name, uri, folder)
-        return run_study(runs, corpus, tracker, workspace, engine, watch, lambda: False)
+        return run_study(runs, corpus, tracker, workspace, engine, workers, watch, lambda: False)
 
 
 def stored(folder: Path) -> dict[str, object]:

@@ -94,6 +94,14 @@ def test_a_killed_node_costs_the_work_since_the_last_checkpoint_and_changes_noth
     assert len(stored(tmp_path / "local")) == 12
 
 
+def test_no_more_tasks_run_at_a_time_than_there_are_cpus(tiny: Corpus) -> None:
+    runs = expand(study(2_000), tiny.digest)[:3]
+    tasks = [Task(run.key, Cohort((run,))) for run in runs]
+    with cluster(None, 1) as engine:
+        seen = [task.name for task, _ in engine(tasks, tiny, lambda: False)]
+    assert seen == sorted(seen, key=[run.key for run in runs].index)  # one after the other
+
+
 def test_a_node_that_joins_is_used(nodes: Nodes, tiny: Corpus) -> None:
     nodes.head(cpus=0)
     with cluster(nodes.address, None) as engine:
