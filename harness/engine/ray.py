@@ -7,13 +7,11 @@ last checkpoint that came back. The data travel once to every node.
 This is the only place that imports Ray, and only when it is asked for.
 """
 
-import hashlib
 import logging
 import os
 import signal
 import socket
 import time
-from asyncio import Event as Flag
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,9 +23,10 @@ from typing import Any
 
 from harness.corpus import Corpus
 from harness.engine import CHECKPOINT_SECONDS, TRIES, Ended, Task, TaskEvent
-from harness.engine.local import LOOK, PATIENCE, THREADS
-from harness.engine.versions import Versions, require, versions
-from harness.engine.worker import News, batches, carry_out
+from harness.engine.local import LOOK, PATIENCE
+from harness.engine.ray_worker import Bell, Terms, work
+from harness.engine.versions import versions
+from harness.engine.worker import News
 from harness.errors import UserError
 from harness.records import Checkpoint
 
@@ -52,36 +51,6 @@ class Errand:
     left: Task
     tries: int = 0
     begun: bool = False
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What the coordinator asks of every worker.
-
-    Attributes:
-        digest: of the data, as the coordinator has them.
-        versions: the coordinator's.
-        pause: seconds between two checkpoints.
-    """
-
-    digest: str
-    versions: Versions
-    pause: float
-
-
-class Bell:
-    """An actor that is asked whether to stop, and answers when it is."""
-
-    def __init__(self) -> None:
-        self._flag = Flag()
-
-    async def rung(self) -> None:
-        """Return when the bell is rung."""
-        await self._flag.wait()
-
-    async def ring(self) -> None:
-        """Tell all who wait."""
-        self._flag.set()
 
 
 class RayEngine:
@@ -278,23 +247,6 @@ def _connect(ray: Any, address: str | None, workers: int | None) -> Any:
             "Run this on a node of the cluster, with --address auto or HOST:PORT, and with "
             "RAY_AUTH_MODE=token where the cluster wants a token.",
         ) from None  # fmt: skip
-
-
-def work(task: Task, corpus: Corpus, terms: Terms, bell: Any) -> Iterator[list[News]]:
-    """A worker's part, run by Ray: train a task, and yield its events in batches."""
-    os.environ.update(dict.fromkeys(THREADS, "1"))  # read when the trainer imports its libraries
-    try:
-        require(terms.versions, versions())
-    except UserError as error:
-        yield [error]
-        return
-    if hashlib.sha256("\n".join(corpus.words).encode()).hexdigest() != terms.digest:
-        yield [Ended("the data were damaged on their way to the worker")]
-        return
-    # A future is looked at without Ray; its own `wait` would count this task as idle each time,
-    # and start another on the same CPU.
-    rung = bell.rung.remote().future()
-    yield from batches(carry_out(task, corpus, terms.pause, rung.done))
 
 
 def _silent(data: object, ignore_prefix: bool) -> None:

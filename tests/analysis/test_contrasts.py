@@ -143,6 +143,7 @@ def test_sign_flip_p_counts_all_flips_and_needs_six_seeds() -> None:
     assert np.isnan(sign_flip_p(np.ones(5)))
     assert sign_flip_p(np.array([1.0, 2, 3, 4, 5, 6])) == 2 / 64
     assert sign_flip_p(np.array([1.0, -1, 1, -1, 1, -1])) == 1.0
+    assert sign_flip_p(np.ones(16)) == 2 / 2**16
     assert np.isnan(sign_flip_p(np.ones(17)))
 
 

@@ -2,11 +2,18 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.tracking.database import create
 from harness.tracking.uri import sqlite_uri
+from tests.tracking.registered import filled
+from tests.tracking.small import picture, undisturbed
+
+__all__ = ["filled"]
+
+Stored = dict[str, Any]
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +27,13 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def uri(template: Path, tmp_path: Path) -> str:
     shutil.copy(template, tmp_path / "mlflow.db")
     return sqlite_uri(tmp_path / "mlflow.db")
+
+
+@pytest.fixture
+def expected(template: Path, tmp_path: Path) -> Stored:
+    """The store of the small study, undisturbed."""
+    (tmp_path / "expected").mkdir()
+    path = tmp_path / "expected" / "mlflow.db"
+    shutil.copy(template, path)
+    undisturbed(f"sqlite:///{path}")
+    return picture(f"sqlite:///{path}")

@@ -122,3 +122,10 @@ def _artifacts(client: MlflowClient, run_id: str) -> dict[str, str]:
             for path in sorted(folder.rglob("*"))
             if path.is_file()
         }
+
+
+def undisturbed(uri: str) -> None:
+    """Store the whole study."""
+    with tracker(uri) as tracked:
+        for run in grid(study()):
+            tracked.deliver(result(run))

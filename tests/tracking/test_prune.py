@@ -17,8 +17,8 @@ from harness.tracking.models import keep_best
 from harness.tracking.prune import doomed, remove
 from harness.tracking.server import serving
 from harness.workspace import Workspace
+from tests.tracking.registered import DIGEST, fill
 from tests.tracking.small import picture, study, tracker
-from tests.tracking.test_models import DIGEST, fill
 from tests.tracking.test_server import free_port
 
 LEFT_BY_MLFLOW = {"inputs", "input_tags"}  # `mlflow gc` leaves these rows behind as well
