@@ -135,6 +135,8 @@ def test_seeds_that_do_not_differ_give_a_verdict_without_a_warning() -> None:
     constant = judged(LOWER, lambda cell, _: 1 - 0.1 * (cell["norm"] == "batch"))
     assert constant.verdict == "SUPPORTED"
     assert judged(BELOW | {"below": 1.0}, lambda *_: 1.0).verdict == "INCONCLUSIVE"
+    assert p_values(np.full((3, 1), -0.1)) == (0, 1)
+    assert p_values(np.zeros((3, 1))) == (1, 1)
 
 
 def test_p_of_one_cell_is_the_one_sided_t_test_and_of_two_the_larger() -> None:
