@@ -21,6 +21,7 @@ from harness.records import Record, Result
 from harness.speed import duration, expected_seconds
 
 EVERY = 10.0  # seconds between two plain lines
+START = 5.0  # seconds that workers take to start and the store to be filled, at least
 
 
 class Bars:
@@ -117,7 +118,7 @@ def announce(tasks: Sequence[Task], workers: int) -> list[str]:
     """What will be trained, and the estimate of how long it takes."""
     runs = sum(len(task.cohort.runs) for task in tasks)
     seconds, _ = expected_seconds([task.cohort for task in tasks], workers)
-    return [f"training {runs} runs in {len(tasks)} stacks, about {duration(seconds)}"]
+    return [f"training {runs} runs in {len(tasks)} stacks, about {duration(START + seconds)}"]
 
 
 def title(cohort: Cohort) -> str:

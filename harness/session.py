@@ -66,6 +66,10 @@ def run_session(
             ) from None  # fmt: skip
         gc.freeze()  # what is loaded stays: not looking it over again saves 4 % of the tracking
         with tracker:
+            for data, count in sorted(tracker.elsewhere.items()):
+                console.print(f"the store holds {count} runs of {study.name} on {data}; they are "
+                              "other runs, and reports keep them apart", markup=False,
+                              soft_wrap=True)  # fmt: skip
             if introduction := team.introduction():
                 console.print(introduction, markup=False, soft_wrap=True)
             workers = team.workers

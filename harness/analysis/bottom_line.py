@@ -70,6 +70,13 @@ def _accounting(data: StudyData) -> Iterator[str]:
     diverged = ended[ended["outcome"] == "diverged"]
     seeds = f"{len(study.seeds)} seeds" if len(study.seeds) > 1 else "one seed"
     yield f"{len(ended)} of {study.size()} runs ended: {len(data.variants())} variants, {seeds}."
+    whole = [seed for seed in study.seeds
+             if (ended["seed"] == seed).sum() * len(study.seeds) == study.size()]  # fmt: skip
+    if 1 < len(whole) < len(study.seeds) and whole == list(range(1, len(whole) + 1)):
+        yield (
+            f"Only {len(whole)} seeds are complete: "
+            f"ablate report {study.name} --seeds {len(whole)} judges these alone."
+        )
     if len(diverged):
         where = ", ".join(
             f"{v} ({n})" for v, n in diverged["variant"].value_counts().head(3).items()

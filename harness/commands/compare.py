@@ -6,6 +6,8 @@ import click
 
 from harness.commands.options import chosen, study_options
 
+NARROWEST = 100  # columns of the table, on whatever terminal: names must stay whole
+
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
@@ -47,6 +49,7 @@ def command(
     )
     compared = compare(tables, first, second)
     console = Console(highlight=False)
+    console.width = max(console.width, NARROWEST)
     console.print(
         f"A: {find_variant(tables, first)}\nB: {find_variant(tables, second)}", markup=False
     )

@@ -4,6 +4,8 @@ import signal
 
 import click
 
+from harness.commands.options import study_name
+
 PORT = 5055  # not 5000, which macOS uses itself
 
 
@@ -37,7 +39,7 @@ def show(server: str, uri: str | None, study: str | None, browse: bool) -> None:
     """Print where to look, and open the first of it if asked to."""
     from harness.tracking.links import addresses, home
 
-    found = addresses(server, uri, study) if study else {"experiments": home(server)}
+    found = addresses(server, uri, study_name(study)) if study else {"experiments": home(server)}
     for what, address in found.items():
         click.echo(f"{what}:\n  {address}")
     if browse:

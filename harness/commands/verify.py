@@ -19,7 +19,8 @@ def command(uri: str | None, /, study: str, **chosen: Any) -> None:
     """Retrain sampled runs of STUDY alone and restacked, and against the textbook layers.
 
     Restacked, and against the store where it has the run, every bit must agree; against the
-    textbook layers and autograd, in float64, every step to 1e-9. Exits with 1 if one does not.
+    textbook layers and autograd, in float64, each of the first 200 steps to 1e-9. Exits with 1 if
+    one does not.
     """
     from harness import verify
     from harness.request import resolve

@@ -48,7 +48,7 @@ class Sheet:
                 if look is None
                 else Line2D(
                     [], [], color=look.colour or INK, marker=look.marker, linestyle=look.line,
-                    label=text,
+                    markerfacecolor=look.fill, label=text,
                 )
                 for text, look in line
             ]  # fmt: skip
@@ -173,7 +173,8 @@ def log_ticks(axis: Axis, *, thousands: bool = False) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     def small(value: float, _: int) -> str:
-        return f"{value:.0e}".replace("e-0", "e-").replace("-", "−").replace("e+0", "e")
+        digits, power = f"{value:.2e}".split("e")  # 3 digits: a short axis has odd ticks
+        return f"{digits.rstrip('0').rstrip('.')}e{int(power)}".replace("-", "−")
 
     def large(value: float, _: int) -> str:
         return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"

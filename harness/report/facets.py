@@ -63,7 +63,7 @@ class Facets:
         if self.line is not None:
             entries.append((self.line, None))
             for i, level in enumerate(self.levels[self.line]):
-                entries.append((format_level(level), Look("", "", Look.of(0, i).line)))
+                entries.append((format_level(level), Look("", "o", Look.of(0, i).line)))
         return entries
 
 

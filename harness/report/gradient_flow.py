@@ -19,7 +19,9 @@ def describe(source: Source, measured: str) -> str:
         "Standard deviation of the loss's gradient by each hidden layer's outputs, on "
         f"{measured}, in training mode, on a logarithmic axis. Level lines pass gradients on "
         "unchanged; a line that falls with the layer means gradients that grow on their way back, "
-        f"one that rises, gradients that fade. {seeds_in_words(source)}"
+        f"one that rises, gradients that fade. "
+        "A band that falls to the lower edge is an interval that reaches 0. "
+        f"{seeds_in_words(source)}"
         f"{facets(source.study).note}"
     )
 

@@ -41,7 +41,7 @@ def line(ax: Axes, x: np.ndarray[Any, Any], rows: pd.DataFrame, look: Look, mark
     """One variant's means over x with the band of its interval."""
     ax.plot(
         x, rows["mean"].to_numpy(), color=look.colour, linestyle=look.line, marker=look.marker,
-        markevery=max(1, len(rows) // marks), markersize=3.2,
+        markevery=max(1, len(rows) // marks), markersize=3.2, markerfacecolor=look.fill,
     )  # fmt: skip
     if rows["low"].notna().any():
         ax.fill_between(x, rows["low"].to_numpy(), rows["high"].to_numpy(),

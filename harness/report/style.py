@@ -68,6 +68,11 @@ class Look:
     marker: str
     line: Any
 
+    @property
+    def fill(self) -> str:
+        """The marker's inside: hollow where the line is broken, so that lone points differ too."""
+        return self.colour or INK if self.line in (LINES[0], "none") else PAPER
+
     @classmethod
     def of(cls, colour: int, line: int) -> "Look":
         """The look at these places of the palette and of the line styles, repeating if need be."""

@@ -13,7 +13,7 @@ from harness.errors import UserError
 from harness.plan import expand
 from harness.responses import RESPONSES
 from harness.study import Level, Study, format_level
-from harness.tracking.ledger import Ledger, key_of, outcome_of
+from harness.tracking.ledger import INTERRUPTED, Ledger, key_of, outcome_of
 from harness.tracking.parent import Facts, read_definition
 from harness.tracking.schema import VERIFICATION, text
 from harness.tracking.session import HELD, renewed
@@ -161,12 +161,12 @@ def row(run: StoredRun, study: Study) -> dict[str, Any]:
     levels = {
         factor: level_text(params.get(factor, ""), known) for factor, known in study.factors.items()
     }
-    unfinished = "failed" if tags.get("outcome") == "failed" else "running"
+    left = tags.get("outcome")
     return {
         "run_key": key_of(run),
         "run_id": run.info.run_id,
         "run_name": run.info.run_name,
-        "outcome": outcome_of(run) or unfinished,
+        "outcome": outcome_of(run) or (left if left in ("failed", INTERRUPTED) else "running"),
         "commit": tags.get("mlflow.source.git.commit", ""),
         **{tag: tags.get(tag) for tag in TAGS},
         **{name: params.get(name) for name in PARAMS},

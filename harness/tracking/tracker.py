@@ -3,6 +3,7 @@
 import json
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ from harness.plan import Run
 from harness.records import Record, Result
 from harness.study import Study
 from harness.tracking import look, schema
-from harness.tracking.ledger import Entry, Ledger, run_tags
+from harness.tracking.ledger import Entry, Ledger, outcome_of, run_tags
 from harness.tracking.parent import Facts, Parent, Status
 from harness.tracking.session import Session
 from harness.tracking.store import Gone, Store
@@ -32,6 +33,7 @@ class Tracker:
 
     Attributes:
         ended: outcome by key of every run that is complete in the store.
+        elsewhere: how many of the study's runs on other data have ended, by the data's name.
         experiment_id, parent_id: MLflow's names of the study's experiment and its parent run.
     """
 
@@ -39,6 +41,10 @@ class Tracker:
         self, ledger: Ledger, parent: Parent, study: Study, runs: Sequence[Run], corpus: Facts
     ) -> None:
         self.ended = ledger.ended()
+        self.elsewhere = Counter(
+            run.data.tags.get("data", "other data") for run in ledger.runs("run")
+            if outcome_of(run) and run.data.tags.get("data_digest") != str(corpus["digest"])
+        )  # fmt: skip
         self.experiment_id = ledger.experiment_id
         self.parent_id = parent.run_id
         self._store = ledger.store

@@ -1,5 +1,7 @@
 """The bottom line says what the tables say, in every case."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from harness.analysis.bottom_line import bottom_line, caveats
@@ -31,6 +33,16 @@ def test_a_clear_study_is_told_in_full() -> None:
         "Lowest mean dev loss of 24 variants: 2 nats (batch, naive, output_scale 1, depth 1);"
         " picked as the best of many, so a little flattered.",
     ]
+
+
+def test_seeds_that_are_complete_among_others_are_told() -> None:
+    data = simulated.data(simulated.study(), truth)
+    asked = data.study.model_copy(update={"seeds": (*data.study.seeds, 99)})
+    whole = len(data.study.seeds)
+    told = bottom_line(replace(data, study=asked))
+    assert f"Only {whole} seeds are complete: ablate report" in " ".join(told)
+    assert f"--seeds {whole} judges these alone" in " ".join(told)
+    assert "complete" not in " ".join(bottom_line(data))
 
 
 def test_noise_is_said_to_be_perhaps_chance() -> None:

@@ -6,8 +6,8 @@ from rich.console import Console
 
 from harness.analysis.compare import compare
 from harness.analysis.frames import StudyData
+from harness.commands import ablate
 from harness.commands.compare import table
-from harness.commands.report import command
 from harness.errors import UserError
 
 
@@ -30,7 +30,7 @@ def test_a_report_without_a_store_is_a_mistake_told(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ABLATE_DATA", raising=False)
-    answer = CliRunner().invoke(command, ["smoke"], obj=None)
+    answer = CliRunner().invoke(ablate, ["report", "smoke"])
     assert isinstance(answer.exception, UserError)
     assert "ablate run smoke" in str(answer.exception)
     assert not list(tmp_path.iterdir())

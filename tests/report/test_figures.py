@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from harness.analysis.frames import StudyData
-from harness.report.canvas import settings
+from harness.report.canvas import log_ticks, settings
 from harness.report.facets import cast, facets
 from harness.report.figures import NAMES, figure
 from harness.report.source import Source
@@ -223,6 +223,19 @@ def in_view(ax: Axes, word: object) -> bool:
 @cache
 def sources(folder: Path) -> Source:
     return Source.load(folder / "data")
+
+
+@pytest.mark.parametrize("span", [(2e-3, 5e-3), (2.1e-3, 2.6e-3), (1e-4, 1.0), (1, 300)])
+def test_no_two_ticks_of_a_logarithmic_axis_say_the_same(span: tuple[float, float]) -> None:
+    ax = Figure().subplots()
+    ax.set_yscale("log")
+    ax.set_ylim(*span)
+    log_ticks(ax.yaxis)
+    FigureCanvasAgg(ax.figure).draw()
+    told = [label.get_text() for label in ax.yaxis.get_ticklabels()]
+    values = [float(text.replace("−", "-")) for text in told]
+    assert len(set(told)) == len(told) > 1
+    assert values == pytest.approx(ax.yaxis.get_ticklocs())
 
 
 def test_every_variant_drawn_is_one_of_the_study(core: StudyData) -> None:

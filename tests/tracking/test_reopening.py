@@ -9,6 +9,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, RunTag
 
 from harness.errors import UserError
+from harness.tracking.reading import read_study
 from harness.tracking.tracker import Tracker
 from tests.tracking.conftest import Stored
 from tests.tracking.killed import Fragile, Killed
@@ -51,6 +52,7 @@ def test_an_interrupted_session_leaves_nothing_running(uri: str) -> None:
     (stored,) = children(uri)
     assert (stored.info.status, stored.data.tags["outcome"]) == ("KILLED", "interrupted")
     assert MlflowClient(uri).get_run(tracked.parent_id).info.status == "KILLED"
+    assert read_study(uri, "small").runs["outcome"].tolist() == ["interrupted"]
 
 
 def test_what_a_killed_session_left_running_is_mended_at_the_next(uri: str) -> None:
@@ -159,3 +161,12 @@ def test_opening_names_the_corpus_it_was_given(uri: str) -> None:
         uri, study(), other, runs=grid(study()), session="two"
     ) as two:  # fmt: skip
         assert one.parent_id != two.parent_id
+
+
+def test_runs_that_ended_on_other_data_are_counted(uri: str) -> None:
+    other = {**CORPUS, "digest": "e" * 64, "corpus": "other"}
+    with tracker(uri) as tracked:
+        tracked.deliver(result(grid(study())[0]))
+        assert not tracked.elsewhere
+    with Tracker.open(uri, study(), other, runs=grid(study()), session="two") as tracked:
+        assert tracked.elsewhere == {"tiny": 1}

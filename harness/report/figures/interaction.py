@@ -87,7 +87,7 @@ def draw_panel(ax: Axes, source: Source, panel: Panel, over: str) -> None:
         error = [mean - rows["low"].to_numpy(), rows["high"].to_numpy() - mean]
         ax.errorbar(
             x, mean, yerr=error if rows["low"].notna().any() else None, color=look.colour,
-            marker=look.marker, linestyle=look.line, linewidth=1.2,
+            marker=look.marker, linestyle=look.line, linewidth=1.2, markerfacecolor=look.fill,
         )  # fmt: skip
         for place, name in zip(x, names, strict=True):
             runs = source.values.loc[source.values["variant"] == name, "value"]

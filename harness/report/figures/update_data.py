@@ -19,9 +19,9 @@ def caption(source: Source) -> str:
     shown = "; ".join(cast(source.study).values())
     return (
         "log10 of std(learning rate × gradient) over std(weight), mean over seeds, of the "
-        "embedding (dashed) and of each weight matrix from the first (dark) to the last (light); "
-        "of deep networks some matrices only. Near −3 (dotted) is healthy; far above, weights are "
-        f"thrown about; far below, they hardly learn. A few telling variants: {shown}."
+        "embedding (dashed) and of each weight matrix from the first (blue) over green to the "
+        "last; of deep networks some matrices only. Near −3 (dotted) is healthy; far above, "
+        f"weights are thrown about; far below, they hardly learn. A few telling variants: {shown}."
     )
 
 
@@ -38,9 +38,9 @@ def draw(source: Source) -> Figure | None:
     shown = {name: who for name, who in cast(source.study).items() if name in groups}
     if not shown:
         return None
-    first, last = ramp(2)
-    key = [("embedding", Look(COLOURS[1], "", DASHED)), ("first matrix", Look(first, "", "-")),
-           ("last matrix", Look(last, "", "-"))]  # fmt: skip
+    named = zip(("first matrix", "between", "last matrix"), ramp(3), strict=True)
+    key = [("embedding", Look(COLOURS[1], "", DASHED)),
+           *((name, Look(colour, "", "-")) for name, colour in named)]  # fmt: skip
     made = sheet(len(shown), min(3, len(shown)), key=key)
     for ax, (name, who) in zip(made.axes, shown.items(), strict=True):
         weights = groups[name].groupby("weight")

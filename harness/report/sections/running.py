@@ -25,7 +25,7 @@ IN_CELLS = (
     "final/train_loss", "final/dev_loss", "final/test_loss", "final/saturation_mean",
     "final/saturation_worst",
 )  # fmt: skip
-OUTCOMES = ("finished", "diverged", "failed", "running")
+OUTCOMES = ("finished", "diverged", "failed", "interrupted", "running")
 
 
 def accounting(source: Source) -> Section:
