@@ -53,5 +53,6 @@ def suggest(word: object, valid: Iterable[object], noun: str = "one") -> str:
     'Valid norm: batch, none.'
     """
     names = sorted(str(name) for name in valid)
-    near = get_close_matches(str(word), names, n=1, cutoff=0.6)
+    spelt = isinstance(word, str)  # a number is not misspelt
+    near = get_close_matches(str(word), names, n=1, cutoff=0.6) if spelt else []
     return f"Did you mean '{near[0]}'?" if near else f"Valid {noun}: {', '.join(names)}."

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from harness.corpus.corpus import Corpus
 from harness.errors import UserError
 
+EMBEDDED = "embedded"  # the corpus's name
 FAKER = "40.54.0"
 EMBEDDED_DIGEST = "67e72e24505934ce72b4b5ba6dbb318e41f81a2e51dad3ceafaff3476fdcb10c"
 
@@ -27,7 +28,7 @@ def embedded_corpus() -> Corpus:
     """
     names = sorted({name for raw in raw_names() if re.fullmatch("[a-z]+", name := romanise(raw))})
     source = f"given names carried by the Faker library {FAKER} (MIT licence), reduced to a–z"
-    corpus = Corpus.of("embedded", names, source)
+    corpus = Corpus.of(EMBEDDED, names, source)
     if corpus.digest != EMBEDDED_DIGEST:
         raise UserError(
             f"the embedded corpus is made of the names in Faker {FAKER}",

@@ -132,13 +132,14 @@ def test_the_loss_over_counted_contexts_is_that_over_their_examples(
     dtype: torch.dtype, rounding: float
 ) -> None:
     logits = 50 * draw(3, 4, 5, dtype=dtype) - 300  # no exponential of such exists by itself
-    counts = torch.randint(4, (4, 5), generator=torch.Generator().manual_seed(6)).double()
-    totals = np.zeros(3)
+    counts = torch.randint(4, (4, 2, 5), generator=torch.Generator().manual_seed(6)).double()
+    totals = np.zeros((3, 2))
     cross_entropy_counts(logits.numpy(), counts.numpy(), totals)
-    rows, targets = counts.nonzero().repeat_interleave(counts[counts > 0].long(), 0).T
-    for k in range(3):
-        expected = cross_entropy(logits[k, rows].double(), targets, reduction="sum")
-        assert totals[k] == pytest.approx(expected.item(), rel=rounding)
+    for split, often in enumerate(counts.unbind(1)):
+        rows, targets = often.nonzero().repeat_interleave(often[often > 0].long(), 0).T
+        for k in range(3):
+            expected = cross_entropy(logits[k, rows].double(), targets, reduction="sum")
+            assert totals[k, split] == pytest.approx(expected.item(), rel=rounding)
 
 
 def tanh(values: Tensor) -> Tensor:

@@ -61,7 +61,7 @@ def expected(template: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 
 
 def break_off(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], events: int = 40
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], events: int = 25
 ) -> None:
     """Begin the study, and leave it as a power cut does."""
     with monkeypatch.context() as now:

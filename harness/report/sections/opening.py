@@ -1,6 +1,7 @@
 """What comes first: the answer, how to read it, what to be careful about, and the audit."""
 
 from harness.analysis.bottom_line import caveats as caveats_of
+from harness.corpus.given_names import EMBEDDED
 from harness.history import SATURATED
 from harness.report.document import Block, Bullets, Callout, Paragraph, Section, Strong, Table
 from harness.report.source import Source, seeds_in_words
@@ -29,7 +30,11 @@ def how_to_read(source: Source) -> Section:
          "where they do neither, with a guess at the seeds it would take; NOT TESTABLE with one "
          "seed, with runs missing, or with runs diverged that a response cannot do without."),
         (Strong("CONDITIONAL."), " A main effect whose direction depends on the other factors: "
-         "its average answers no question; look at where it holds."),
+         "one of its simple effects lies above zero and another below, each beyond what chance "
+         "does among so many. Its average answers no question; look at where it holds."),
+        (Strong("Effect size d, in ranks."), " A difference over its standard deviation over "
+         "seeds; and the same difference after each seed's variants are ranked (1 is the lowest), "
+         "which no outlier moves. Where both point different ways, the remarks say so."),
         (Strong("Saturation."), " Share of hidden outputs with an absolute value above "
          f"{SATURATED}."),
         (Strong("Modes."), " init/ and last/ are measured in training mode on the first and the "
@@ -44,6 +49,9 @@ def how_to_read(source: Source) -> Section:
 def caveats(source: Source) -> Section:
     """What the numbers do not say."""
     items = caveats_of(source.data)
+    if source.data.facts.get("corpus") == EMBEDDED:
+        items.insert(0, "Trained on the names that the Faker library carries, for want of a "
+                     "network: no number here compares with one for names.txt.")  # fmt: skip
     if source.study.note:
         items.append(source.study.note)
     return Section("caveats", "Caveats", [Bullets(tuple(items))])
