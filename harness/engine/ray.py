@@ -14,9 +14,10 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -58,16 +59,16 @@ class RayEngine:
 
     Args:
         ray: the library.
-        connecting: to a cluster; whatever is asked of the engine waits for it.
+        connected: waits for the connection to a cluster, and returns what Ray says of it.
         limit: of tasks in Ray's hands at a time; None follows the cluster's size.
         pause: seconds between two checkpoints of a task.
     """
 
     def __init__(
-        self, ray: Any, connecting: "Future[Any]", limit: int | None,
+        self, ray: Any, connected: Callable[[], Any], limit: int | None,
         pause: float = CHECKPOINT_SECONDS,
     ) -> None:  # fmt: skip
-        self._library, self._connecting = ray, connecting
+        self._library, self._connected = ray, connected
         self._limit, self._pause = limit, pause
         self._work = ray.remote(num_cpus=1, num_returns="streaming", max_retries=0)(work)
         self._errands: dict[Any, Errand] = {}  # by the generator of their events
@@ -75,13 +76,13 @@ class RayEngine:
 
     @property
     def _ray(self) -> Any:
-        self._connecting.result()
+        self._connected()
         return self._library
 
     @property
     def logs(self) -> Path:
         """Folder of Ray's own logs."""
-        return Path(self._connecting.result().address_info["session_dir"]) / "logs"
+        return Path(self._connected().address_info["session_dir"]) / "logs"
 
     @property
     def cpus(self) -> int:
@@ -205,14 +206,20 @@ def cluster(
     before = signal.getsignal(signal.SIGTERM)
     with ThreadPoolExecutor(1) as background:
         connecting = background.submit(_connect, ray, address, workers)
+
+        @cache
+        def connected() -> Any:
+            context = connecting.result()
+            signal.signal(signal.SIGTERM, before)  # Ray's own would fill the terminal
+            return context
+
         try:
             if address:  # answers at once; one of this machine takes seconds to start
-                connecting.result()
-            yield RayEngine(ray, connecting, workers, pause)
+                connected()
+            yield RayEngine(ray, connected, workers, pause)
         finally:
             connecting.exception()
             ray.shutdown()
-            signal.signal(signal.SIGTERM, before)
 
 
 def _load(*, local: bool) -> Any:
