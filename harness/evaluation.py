@@ -77,7 +77,7 @@ class Look:
         self._split = split
         self._activation = layers.activation(stack.fields.activation).Textbook
         depth, count, width = len(stack.hidden), stack.count, stack.fields.width
-        self._sums = np.zeros((depth, count, 3))  # of values, squares, and those beyond the slope
+        self._sums = np.zeros((depth, count, 3))  # of values, squares, and those with slope
         self._alive = np.zeros((depth, count, width))
         self._weight = np.zeros(depth)
 
@@ -116,6 +116,8 @@ def weighted_moments(
     for k in range(members):
         for c in range(len(weights)):
             row, weight = signal[k, c], weights[c]
+            if weight == 0:
+                continue
             total, squares, within = 0.0, 0.0, 0.0
             for h in range(width):
                 value = np.float64(row[h])

@@ -20,6 +20,7 @@ from harness.interrupt import GO_ON, INTERRUPTED, stop_signals
 from harness.progress import Bars, Lines
 from harness.request import resolve
 from harness.speed import remember, tells
+from harness.study import Study
 from harness.tracking.models import keep_best
 from harness.tracking.tracker import Tracker
 from harness.tracking.uri import redacted, tracking_uri
@@ -66,12 +67,7 @@ def run_session(
             ) from None  # fmt: skip
         gc.freeze()  # what is loaded stays: not looking it over again saves 4 % of the tracking
         with tracker:
-            for data, count in sorted(tracker.elsewhere.items()):
-                console.print(f"the store holds {count} runs of {study.name} on {data}; they are "
-                              "other runs, and reports keep them apart", markup=False,
-                              soft_wrap=True)  # fmt: skip
-            if introduction := team.introduction():
-                console.print(introduction, markup=False, soft_wrap=True)
+            introduce(console, study, tracker, team)
             workers = team.workers
             with (Bars if console.is_terminal else Lines)(console, workers) as watch:
                 tally = run_study(runs, corpus, tracker, workspace, team, workers, watch, stopping)
@@ -100,6 +96,16 @@ def engine_of(kind: str, address: str | None, workers: int | None) -> Iterator[E
 
     with cluster(address, workers) as engine:
         yield engine
+
+
+def introduce(console: Console, study: Study, tracker: Tracker, team: Engine) -> None:
+    """Say what people want to know before training begins."""
+    for data, count in sorted(tracker.elsewhere.items()):
+        console.print(f"the store holds {count} runs of {study.name} on {data}; they are other "
+                      "runs, and reports keep them apart",
+                      markup=False, soft_wrap=True)  # fmt: skip
+    if introduction := team.introduction():
+        console.print(introduction, markup=False, soft_wrap=True)
 
 
 def conclude(tally: Tally, runs: int, console: Console) -> int:

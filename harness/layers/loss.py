@@ -69,4 +69,5 @@ def cross_entropy_counts(logits: Array, counts: Array, totals: Array) -> None:
                 for v in range(vocabulary):
                     followers += counts[c, s, v]
                     score += counts[c, s, v] * (row[v] - highest)
-                totals[k, s] += followers * surprise - score
+                if followers > 0:  # else the context is not in the split, finite or not
+                    totals[k, s] += followers * surprise - score

@@ -142,6 +142,18 @@ def test_the_loss_over_counted_contexts_is_that_over_their_examples(
             assert totals[k, split] == pytest.approx(expected.item(), rel=rounding)
 
 
+def test_a_context_that_a_split_lacks_cannot_spoil_its_loss() -> None:
+    logits = draw(1, 2, 5, dtype=torch.float64)
+    logits[:, 0] = float("nan")
+    counts = np.ones((2, 2, 5))
+    counts[0, 1] = 0  # the first context is of the first split only
+    totals = np.zeros((1, 2))
+    cross_entropy_counts(logits.numpy(), counts, totals)
+    expected = cross_entropy(logits[0, 1].expand(5, -1), torch.arange(5), reduction="sum").item()
+    assert np.isnan(totals[0, 0])
+    assert totals[0, 1] == pytest.approx(expected)
+
+
 def tanh(values: Tensor) -> Tensor:
     """The stacked tanh of some float32 values."""
     layer = layers.activation("tanh").Stacked()
