@@ -72,6 +72,12 @@ class StackedBlock:
             d_x.array += self.d_sum.array
         return d_x
 
+    def update(self) -> None:
+        """Take the step of every layer."""
+        self.linear.update()
+        for layer in self.rest.values():
+            layer.update()
+
     def layers(self) -> Iterator[tuple[str, Any]]:
         """The layers by name."""
         yield "linear", self.linear
@@ -157,8 +163,9 @@ class Stack:
 
     def update(self) -> None:
         """Take the step that `gradient` computed."""
-        for _, layer in self.layers():
-            layer.update()
+        self.embedding.update()
+        for block in (*self.hidden, self.output):
+            block.update()
 
     def sound(self) -> Array:
         """Whether each member's loss and all its gradients are finite (K,)."""

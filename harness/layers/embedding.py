@@ -44,9 +44,10 @@ class StackedEmbedding:
         self, members: list[Embedding], rows: int, context: int, dtype: torch.dtype
     ) -> None:
         self.state = stacked_state(members)
-        count, _, size = self.state["weight"].shape
+        (self.weight,) = arrays(self.state)
+        count, _, size = self.weight.shape
         self.out = Signal(count, rows, context * size, dtype)
-        self.d_weight = np.zeros(self.state["weight"].shape, numpy_dtype(dtype))
+        self.d_weight = np.zeros(self.weight.shape, numpy_dtype(dtype))
         self.x: Array
 
     def forward(self, x: Array) -> Signal:
@@ -56,7 +57,7 @@ class StackedEmbedding:
 
     def apply(self, x: Array, out: Signal) -> Signal:
         """The embedded contexts, in the given memory."""
-        embed(*arrays(self.state), x, out.array)
+        embed(self.weight, x, out.array)
         return out
 
     def backward(self, d_out: Signal) -> None:
@@ -69,7 +70,7 @@ class StackedEmbedding:
 
     def update(self) -> None:
         """Take the step."""
-        self.state["weight"] -= torch.from_numpy(self.d_weight)
+        self.weight -= self.d_weight
 
 
 @kernel

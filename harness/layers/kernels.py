@@ -1,4 +1,4 @@
-"""What the stacked layers share: signals in memory, compiled loops, and a fast tanh.
+"""What the stacked layers share: signals in memory, and compiled loops.
 
 A kernel is a loop nest over (member, row, unit) compiled by numba. Each member's numbers are
 computed by the same instructions in the same order however many members there are, which is what
@@ -13,8 +13,6 @@ import numba
 import numpy as np
 import numpy.typing as npt
 import torch
-from numba import types
-from numba.extending import overload
 from torch import Tensor
 
 Array = npt.NDArray[Any]
@@ -60,35 +58,6 @@ class Signal:
         signal = cls(len(matrices), rows, columns, matrices[0].dtype)
         signal.tensor.copy_(torch.stack(matrices))
         return signal
-
-
-def fast_tanh(x: float) -> float:
-    """The hyperbolic tangent, as a kernel computes it."""
-    return math.tanh(x)
-
-
-@overload(fast_tanh, inline="always")
-def _fast_tanh(x):  # type: ignore[no-untyped-def]  # numba wants all three signatures alike
-    if x == types.float32:
-        return _rational_tanh
-    return lambda x: math.tanh(x)
-
-
-def _rational_tanh(x):  # type: ignore[no-untyped-def]
-    # x P(x²) / Q(x²), the minimax rational of degree 13/6 that Eigen uses, within 5 units in the
-    # last place; 14 times faster than torch.tanh, and vectorised by the compiler.
-    x = min(max(x, np.float32(-7.90531110763549805)), np.float32(7.90531110763549805))
-    s = x * x
-    p = s * np.float32(-2.76076847742355e-16) + np.float32(2.00018790482477e-13)
-    p = p * s + np.float32(-8.60467152213735e-11)
-    p = p * s + np.float32(5.12229709037114e-08)
-    p = p * s + np.float32(1.48572235717979e-05)
-    p = p * s + np.float32(6.37261928875436e-04)
-    p = p * s + np.float32(4.89352455891786e-03)
-    q = s * np.float32(1.19825839466702e-06) + np.float32(1.18534705686654e-04)
-    q = q * s + np.float32(2.26843463243900e-03)
-    q = q * s + np.float32(4.89352518554385e-03)
-    return x * p / q
 
 
 @kernel

@@ -58,10 +58,10 @@ class StackedLinear:
     def __init__(self, members: list[Linear], rows: int, dtype: torch.dtype) -> None:
         self.weight = Signal.of([member.weight.detach() for member in members])
         self.state = {"weight": self.weight.tensor}
-        self.bias: Tensor | None = None
+        self.bias: Array | None = None
         if members[0].bias is not None:
-            self.bias = torch.stack([m.bias.detach() for m in members if m.bias is not None])
-            self.state["bias"] = self.bias
+            biases = torch.stack([m.bias.detach() for m in members if m.bias is not None])
+            self.state["bias"], self.bias = biases, biases.numpy()
         count, fan_in, fan_out = self.weight.tensor.shape
         self.out = Signal(count, rows, fan_out, dtype)
         self.d_x = Signal(count, rows, fan_in, dtype)
@@ -79,7 +79,7 @@ class StackedLinear:
         """x W + b, in the given memory."""
         product(x.array, self.weight.array, out.array, x.rows, x.columns, out.columns)
         if self.bias is not None:
-            add_rows(out.array, out.rows, self.bias.numpy())
+            add_rows(out.array, out.rows, self.bias)
         return out
 
     def backward(self, d_out: Signal) -> Signal:
@@ -106,7 +106,7 @@ class StackedLinear:
         """
         self._subtract_gradient(self.weight)
         if self.bias is not None:
-            self.bias -= torch.from_numpy(self.d_bias)
+            self.bias -= self.d_bias
 
     def _subtract_gradient(self, weight: Signal) -> None:
         """Subtract the weight's gradient; keep the bias's."""

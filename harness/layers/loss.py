@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 
-from harness.layers.kernels import Array, kernel, row_kernel
+from harness.layers.functions import fast_exp
+from harness.layers.kernels import Array, row_kernel
 
 
-@kernel
+@row_kernel
 def cross_entropy_step(
     logits: Array, vocabulary: int, targets: Array, lr: Array, loss: Array, gradient: Array
 ) -> None:
@@ -29,14 +30,17 @@ def cross_entropy_step(
         scale = lr[k] / rows
         total = 0.0
         for b in range(rows):
-            row, out = logits[k, b, :vocabulary], gradient[k, b]  # (V,)
-            highest = row.max()
+            row, out, highest = logits[k, b], gradient[k, b], logits[k, b, 0]  # rows (V,)
+            for v in range(vocabulary):
+                highest = max(highest, row[v])
+            for v in range(vocabulary):
+                out[v] = fast_exp(row[v] - highest)
             mass = row.dtype.type(0)
             for v in range(vocabulary):
-                out[v] = math.exp(row[v] - highest)
                 mass += out[v]
+            share = row.dtype.type(scale) / mass
             for v in range(vocabulary):
-                out[v] *= row.dtype.type(scale) / mass
+                out[v] *= share
             out[targets[k, b]] -= row.dtype.type(scale)
             total += math.log(mass) + highest - row[targets[k, b]]
         loss[k] = total / rows
@@ -59,7 +63,7 @@ def cross_entropy_counts(logits: Array, counts: Array, totals: Array) -> None:
             for v in range(vocabulary):
                 highest = max(highest, row[v])
             for v in range(vocabulary):
-                odds[v] = math.exp(row[v] - highest)
+                odds[v] = fast_exp(row[v] - highest)
             mass = 0.0
             for v in range(vocabulary):
                 mass += odds[v]

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from harness import layers
-from harness.layers.kernels import Signal, energies
+from harness.layers.functions import fast_exp
+from harness.layers.kernels import Array, Compile, Signal, energies, kernel, row_kernel
 from harness.layers.loss import cross_entropy_counts, cross_entropy_step
 from harness.layers.memberwise import Memberwise
 from harness.layers.norms.batch import BatchNorm1d, StackedBatchNorm
@@ -174,6 +175,34 @@ def test_the_fast_tanh_is_within_five_units_in_the_last_place() -> None:
 
 def test_the_fast_tanh_does_not_hide_what_is_no_number() -> None:
     assert torch.isnan(tanh(torch.tensor([torch.nan] * 9))).all()
+
+
+@kernel
+def exponentials(values: Array, out: Array) -> None:
+    for i in range(len(values)):
+        out[i] = fast_exp(values[i])
+
+
+@row_kernel
+def reordered_exponentials(values: Array, out: Array) -> None:
+    for i in range(len(values)):
+        out[i] = fast_exp(values[i])
+
+
+@pytest.mark.parametrize("compiled", [exponentials, reordered_exponentials])
+def test_the_fast_exp_is_within_two_units_in_the_last_place(compiled: Compile) -> None:
+    small = -np.logspace(-30, 0, 20_001)
+    values = np.concatenate([np.linspace(-90, 0, 200_001), small, [-np.inf, -0.0]], dtype=np.float32)
+    got = np.empty_like(values)
+    compiled(values, got)
+    exact = np.exp(np.maximum(values.astype(float), -87))  # less is not told apart
+    assert (np.abs(got - exact) <= 2 * np.spacing(exact.astype(np.float32))).all()
+
+
+def test_the_fast_exp_does_not_hide_what_is_no_number() -> None:
+    got = np.zeros(9, np.float32)
+    exponentials(np.full(9, np.nan, np.float32), got)
+    assert np.isnan(got).all()
 
 
 def test_energies_are_sums_of_squares_and_show_what_is_not_finite() -> None:

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from harness.history import SATURATED
-from harness.layers.kernels import Array, Signal, fast_tanh, kernel
+from harness.layers.functions import fast_tanh
+from harness.layers.kernels import Array, Signal, kernel
 
 
 class Tanh:

@@ -88,8 +88,9 @@ class StackedBatchNorm:
 
     def __init__(self, members: list[BatchNorm1d], rows: int, dtype: torch.dtype) -> None:
         self.state = stacked_state(members)
+        self.gamma, self.beta, self.running_mean, self.running_var = arrays(self.state)
         self.eps, self.momentum = members[0].eps, members[0].momentum
-        shape = self.state["gamma"].shape  # (K, H)
+        shape = self.gamma.shape  # (K, H)
         self.mean, self.variance, self.d_gamma, self.d_beta = (
             np.empty(shape, numpy_dtype(dtype)) for _ in range(4)
         )
@@ -98,20 +99,22 @@ class StackedBatchNorm:
     def forward(self, x: Signal) -> Signal:
         """Normalise x in place with the batch's own statistics."""
         batch_norm_forward(
-            x.array, x.rows, self.eps, *arrays(self.state, "gamma", "beta"),
+            x.array, x.rows, self.eps, self.gamma, self.beta,
             self.standardised.array, self.mean, self.variance,
         )  # fmt: skip
         return x
 
     def evaluate(self, x: Signal) -> Signal:
         """Normalise x in place with the running statistics."""
-        batch_norm_evaluate(x.array, x.rows, self.eps, *arrays(self.state))
+        batch_norm_evaluate(
+            x.array, x.rows, self.eps, self.gamma, self.beta, self.running_mean, self.running_var
+        )
         return x
 
     def backward(self, gradient: Signal) -> Signal:
         """Replace the gradient by the outputs with that by the inputs; keep those by γ and β."""
         batch_norm_backward(
-            gradient.array, gradient.rows, self.eps, *arrays(self.state, "gamma"),
+            gradient.array, gradient.rows, self.eps, self.gamma,
             self.standardised.array, self.variance, self.d_gamma, self.d_beta,
         )  # fmt: skip
         return gradient
@@ -123,8 +126,9 @@ class StackedBatchNorm:
     def update(self) -> None:
         """Take the step, and let the running statistics follow the batch's."""
         batch_norm_update(
-            *arrays(self.state), self.d_gamma, self.d_beta, self.mean, self.variance, self.momentum
-        )
+            self.gamma, self.beta, self.running_mean, self.running_var,
+            self.d_gamma, self.d_beta, self.mean, self.variance, self.momentum,
+        )  # fmt: skip
 
 
 @kernel

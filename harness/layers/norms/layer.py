@@ -51,8 +51,9 @@ class StackedLayerNorm:
 
     def __init__(self, members: list[LayerNorm], rows: int, dtype: torch.dtype) -> None:
         self.state = stacked_state(members)
+        self.gamma, self.beta = arrays(self.state)
         self.eps = members[0].eps
-        shape = self.state["gamma"].shape  # (K, H)
+        shape = self.gamma.shape  # (K, H)
         self.d_gamma, self.d_beta = (np.empty(shape, numpy_dtype(dtype)) for _ in range(2))
         self.standardised = Signal(shape[0], rows, shape[1], dtype)
         self.scale = np.empty((shape[0], rows), numpy_dtype(dtype))
@@ -60,19 +61,19 @@ class StackedLayerNorm:
     def forward(self, x: Signal) -> Signal:
         """Normalise x in place."""
         layer_norm_forward(
-            x.array, x.rows, self.eps, *arrays(self.state), self.standardised.array, self.scale
+            x.array, x.rows, self.eps, self.gamma, self.beta, self.standardised.array, self.scale
         )
         return x
 
     def evaluate(self, x: Signal) -> Signal:
         """Normalise x in place; there is nothing else about eval mode."""
-        layer_norm_evaluate(x.array, x.rows, self.eps, *arrays(self.state))
+        layer_norm_evaluate(x.array, x.rows, self.eps, self.gamma, self.beta)
         return x
 
     def backward(self, gradient: Signal) -> Signal:
         """Replace the gradient by the outputs with that by the inputs; keep those by γ and β."""
         layer_norm_backward(
-            gradient.array, gradient.rows, *arrays(self.state, "gamma"),
+            gradient.array, gradient.rows, self.gamma,
             self.standardised.array, self.scale, self.d_gamma, self.d_beta,
         )  # fmt: skip
         return gradient
@@ -83,9 +84,8 @@ class StackedLayerNorm:
 
     def update(self) -> None:
         """Take the step."""
-        gamma, beta = arrays(self.state)
-        gamma -= self.d_gamma
-        beta -= self.d_beta
+        self.gamma -= self.d_gamma
+        self.beta -= self.d_beta
 
 
 @row_kernel
