@@ -14,7 +14,7 @@ from harness.corpus import Corpus
 from harness.delivery import Delivery
 from harness.engine import Ended, Engine, Task
 from harness.plan import Cohort, Run, stack
-from harness.records import Checkpoint, Event, Record, Result
+from harness.records import Checkpoint, Event, Outcome, Record, Result
 from harness.tracking.tracker import Tracker
 from harness.workspace import Workspace, cohort_name
 
@@ -35,6 +35,7 @@ class Tally:
 
     Attributes:
         trained: runs that ended in this session, diverged ones among them.
+        diverged: whether there are such.
         failed: runs that could not be trained, each with the reason.
         undelivered: runs that have ended, but not yet in the store: their results wait on disk.
         interrupted: whether it was stopped.
@@ -42,6 +43,7 @@ class Tally:
     """
 
     trained: tuple[Run, ...]
+    diverged: bool
     failed: dict[str, str]
     undelivered: int
     interrupted: bool
@@ -79,16 +81,18 @@ def run_study(
     if tasks:
         watch.plan(tasks)
     failed: dict[str, str] = {}
-    trained: dict[str, float] = {}
+    outcomes: dict[str, Outcome] = {}
+    seconds = 0.0
     for task, event in engine(tasks, corpus, pulse) if tasks else ():
         if isinstance(event, Result):
-            trained[event.key] = float(event.facts["seconds"])
+            outcomes[event.key] = event.outcome
+            seconds += float(event.facts["seconds"])
         failed |= track(task, event, tracker, workspace, delivery)
         watch.follow(task, event)
     delivery.insist()
     return Tally(
-        tuple(run for run in missing if run.key in trained), failed, len(delivery.waiting),
-        stopping(), sum(trained.values()),
+        tuple(run for run in missing if run.key in outcomes), "diverged" in outcomes.values(),
+        failed, len(delivery.waiting), stopping(), seconds,
     )  # fmt: skip
 
 

@@ -61,6 +61,9 @@ class Engine(Protocol):
     def workers(self) -> int:
         """See the class."""
 
+    def prepare(self, tasks: int) -> None:
+        """Have workers for so many tasks load their libraries, while there is other work to do."""
+
     def introduction(self) -> str:
         """What people want to know of it before it begins; "" if nothing."""
 

@@ -14,7 +14,7 @@ from multiprocessing.context import SpawnProcess
 
 from harness.corpus import Corpus
 from harness.engine import CHECKPOINT_SECONDS, TRIES, Ended, Task, TaskEvent
-from harness.engine.worker import batches, carry_out
+from harness.engine.worker import batches, carry_out, load_trainer
 from harness.errors import UserError
 from harness.records import Checkpoint
 
@@ -38,11 +38,25 @@ class Worker:
 
 
 class LocalEngine:
-    """Trains tasks in so many worker processes."""
+    """Trains tasks in so many worker processes, until it is closed."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
         self._context = multiprocessing.get_context("spawn")
+        self._team: list[Worker] = []
+
+    def prepare(self, tasks: int) -> None:
+        """As `Engine` says."""
+        while len(self._team) < min(self.workers, tasks):
+            self._team.append(self._hire())
+
+    def close(self) -> None:
+        """End all workers."""
+        for worker in self._team:
+            worker.process.kill()
+            worker.process.join()
+            worker.pipe.close()
+        self._team.clear()
 
     def introduction(self) -> str:
         """As `Engine` says."""
@@ -53,21 +67,18 @@ class LocalEngine:
     ) -> Iterator[TaskEvent]:
         """As `Engine` says."""
         waiting = deque((task, 1) for task in tasks)
-        team = [self._hire() for _ in range(min(self.workers, len(tasks)))]
+        self.prepare(len(tasks))
         try:
-            for worker in team:
+            for worker in self._team:
                 _tell(worker, corpus)  # waits until it reads, and all are starting meanwhile
-            self._assign(team, waiting)
-            while (busy := [worker for worker in team if worker.task]) and not stopping():
+            self._assign(waiting)
+            while (busy := [worker for worker in self._team if worker.task]) and not stopping():
                 for worker in _ready(busy, LOOK):
-                    yield from self._hear(worker, team, waiting, corpus)
-                    self._assign(team, waiting)
-            yield from self._last_words(team)
+                    yield from self._hear(worker, waiting, corpus)
+                    self._assign(waiting)
+            yield from self._last_words()
         finally:
-            for worker in team:
-                worker.process.kill()
-                worker.process.join()
-                worker.pipe.close()
+            self.close()
 
     def _hire(self) -> Worker:
         """A new process; the data must be the first that it is told.
@@ -81,14 +92,14 @@ class LocalEngine:
         theirs.close()
         return Worker(process, ours)
 
-    def _assign(self, team: list[Worker], waiting: deque[tuple[Task, int]]) -> None:
-        for worker in team:
+    def _assign(self, waiting: deque[tuple[Task, int]]) -> None:
+        for worker in self._team:
             if worker.task is None and waiting:
                 worker.task, worker.tries = waiting.popleft()
                 _tell(worker, worker.task)
 
     def _hear(
-        self, worker: Worker, team: list[Worker], waiting: deque[tuple[Task, int]], corpus: Corpus
+        self, worker: Worker, waiting: deque[tuple[Task, int]], corpus: Corpus
     ) -> Iterator[TaskEvent]:
         assert worker.task is not None  # noqa: S101 - only busy workers are listened to
         task = left = worker.task
@@ -97,7 +108,7 @@ class LocalEngine:
         except (EOFError, OSError):
             worker.process.join()
             events = [Ended(f"its worker died with exit code {worker.process.exitcode}")]
-            team[team.index(worker)] = fresh = self._hire()
+            self._team[self._team.index(worker)] = fresh = self._hire()
             _tell(fresh, corpus)
         for event in events:
             if isinstance(event, UserError):
@@ -112,10 +123,10 @@ class LocalEngine:
                     return
             yield task, event
 
-    def _last_words(self, team: list[Worker]) -> Iterator[TaskEvent]:
+    def _last_words(self) -> Iterator[TaskEvent]:
         """Ask every busy worker for a checkpoint, and pass on what it says until then."""
         deadline = time.monotonic() + PATIENCE
-        busy = [worker for worker in team if worker.task]
+        busy = [worker for worker in self._team if worker.task]
         for worker in busy:
             _tell(worker, "stop")
         while busy and (left := deadline - time.monotonic()) > 0:
@@ -174,6 +185,7 @@ def work(pipe: Connection, pause: float) -> None:
         pipe: to the coordinator.
         pause: seconds between two checkpoints of a task.
     """
+    load_trainer()
     try:
         corpus = pipe.recv()
         while True:

@@ -14,7 +14,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -25,7 +25,7 @@ from typing import Any
 from harness.corpus import Corpus
 from harness.engine import CHECKPOINT_SECONDS, TRIES, Ended, Task, TaskEvent
 from harness.engine.local import LOOK, PATIENCE
-from harness.engine.ray_worker import Bell, Terms, work
+from harness.engine.ray_worker import Bell, Terms, load, work
 from harness.engine.versions import versions
 from harness.engine.worker import News
 from harness.errors import UserError
@@ -59,16 +59,17 @@ class RayEngine:
 
     Args:
         ray: the library.
-        connected: waits for the connection to a cluster, and returns what Ray says of it.
+        background: where the connection to a cluster is being made.
+        connected: waits for the connection, and returns what Ray says of it.
         limit: of tasks in Ray's hands at a time; None follows the cluster's size.
         pause: seconds between two checkpoints of a task.
     """
 
     def __init__(
-        self, ray: Any, connected: Callable[[], Any], limit: int | None,
+        self, ray: Any, background: Executor, connected: Callable[[], Any], limit: int | None,
         pause: float = CHECKPOINT_SECONDS,
     ) -> None:  # fmt: skip
-        self._library, self._connected = ray, connected
+        self._library, self._background, self._connected = ray, background, connected
         self._limit, self._pause = limit, pause
         self._work = ray.remote(num_cpus=1, num_returns="streaming", max_retries=0)(work)
         self._errands: dict[Any, Errand] = {}  # by the generator of their events
@@ -93,6 +94,17 @@ class RayEngine:
     def nodes(self) -> int:
         """Nodes of the cluster as it is now."""
         return sum(node["Alive"] for node in self._ray.nodes())
+
+    def prepare(self, tasks: int) -> None:
+        """As `Engine` says, as soon as there is a connection."""
+        self._background.submit(self._load, tasks)
+
+    def _load(self, tasks: int) -> None:
+        ray = self._library
+        if ray.is_initialized():  # else there is no cluster, which will be told
+            loading = ray.remote(num_cpus=1, max_retries=0)(load)
+            for _ in range(min(tasks, int(ray.cluster_resources().get("CPU", 0)))):
+                loading.remote()
 
     def introduction(self) -> str:
         """As `Engine` says."""
@@ -216,7 +228,7 @@ def cluster(
         try:
             if address:  # answers at once; one of this machine takes seconds to start
                 connected()
-            yield RayEngine(ray, connected, workers, pause)
+            yield RayEngine(ray, background, connected, workers, pause)
         finally:
             connecting.exception()
             ray.shutdown()

@@ -11,7 +11,7 @@ from harness.corpus import Corpus
 from harness.engine import Ended, Task
 from harness.engine.local import THREADS
 from harness.engine.versions import Versions, require, versions
-from harness.engine.worker import News, batches, carry_out
+from harness.engine.worker import News, batches, carry_out, load_trainer
 from harness.errors import UserError
 
 
@@ -45,9 +45,15 @@ class Bell:
         self._flag.set()
 
 
+def load() -> None:
+    """What a worker can do before there is a task: load the libraries, each for one thread."""
+    os.environ.update(dict.fromkeys(THREADS, "1"))  # read when they are loaded
+    load_trainer()
+
+
 def work(task: Task, corpus: Corpus, terms: Terms, bell: Any) -> Iterator[list[News]]:
     """A worker's part, run by Ray: train a task, and yield its events in batches."""
-    os.environ.update(dict.fromkeys(THREADS, "1"))  # read when the trainer imports its libraries
+    load()
     try:
         require(terms.versions, versions())
     except UserError as error:

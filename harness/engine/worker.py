@@ -3,7 +3,9 @@
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
 
 from harness.corpus import Corpus
 from harness.engine import Ended, Task
@@ -13,6 +15,12 @@ from harness.records import Checkpoint, Event, Record, Result
 HURRY = 0.2  # seconds for which events may wait to travel together
 
 News = Event | Ended | UserError
+
+
+def load_trainer() -> None:
+    """Load the trainer and its libraries, which takes seconds, before there is a task."""
+    with suppress(Exception):  # what fails now fails again in a task, and is told then
+        import_module("harness.trainer")
 
 
 def carry_out(

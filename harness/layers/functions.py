@@ -5,13 +5,14 @@ one number after the other; in float64, where tests compare with torch, they are
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import types
 from numba.extending import overload
 
 # As a kernel's: where a caller may take its sums in another order, these still do as written.
-AS_WRITTEN = {"fastmath": {"contract"}, "error_model": "numpy", "forceinline": True}
+AS_WRITTEN: Any = {"fastmath": {"contract"}, "error_model": "numpy", "forceinline": True}
 
 
 def fast_tanh(x: float) -> float:

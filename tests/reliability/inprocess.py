@@ -43,6 +43,12 @@ class Inline:
     def __init__(self, every: int = 5) -> None:
         self._every, self._asked = every, 0
 
+    def prepare(self, tasks: int) -> None:
+        """As `Engine` says."""
+
+    def close(self) -> None:
+        """As `LocalEngine` says."""
+
     def introduction(self) -> str:
         """As `Engine` says."""
         return ""
