@@ -16,13 +16,13 @@ from docs.findings import FINDINGS, with_claims
 from docs.refusals import refusals
 from harness.claims import Claim
 from harness.commands import COMMANDS, ablate
+from harness.curves import CURVES
 from harness.explain import RULES
 from harness.fields import Fields
 from harness.init import INITS
 from harness.layers import ACTIVATIONS, NORMS
 from harness.responses import RESPONSES
 from harness.study import Study, load_study, study_names
-from harness.tables import CURVES
 
 PAGE = Path(__file__).parent / "reference.md"
 

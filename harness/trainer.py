@@ -13,6 +13,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from harness.corpus import Corpus
+from harness.curves import record_at
 from harness.diagnostics import Probe
 from harness.evaluation import Contexts, Look, split_loss
 from harness.history import SPLITS, Array, History, schedule
@@ -23,7 +24,6 @@ from harness.records import Checkpoint, Event, Record, Result, unpack
 from harness.sampling import sample
 from harness.stack import Stack
 from harness.streams import stream
-from harness.tables import record_at
 
 SAMPLES = 20  # names sampled from every trained network
 PULSE = 50  # steps between two looks at whether a checkpoint is wanted

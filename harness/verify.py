@@ -75,7 +75,8 @@ def neighbours(run: Run, runs: Sequence[Run]) -> list[Run]:
 def restacked(run: Run, alone: Result, runs: Sequence[Run], corpus: Corpus) -> Iterator[Finding]:
     """The run as trained alone against itself trained in a stack with others."""
     together = retrained(run, neighbours(run, runs), corpus)
-    yield from bit_differences(run, "restacked", alone, together.weights, trace(together.history))
+    yield from bit_differences(run, "restacked", alone, together.weights,
+                               trace(together.history).to_pandas())  # fmt: skip
 
 
 def bit_differences(
@@ -84,7 +85,7 @@ def bit_differences(
     """The largest differences in weights and in everything measured; none is allowed."""
     apart = max(_deviation(weights[name], ours) for name, ours in alone.weights.items())
     yield Finding(run, compared, "weights", apart, 0.0)
-    ours = trace(alone.history)
+    ours = trace(alone.history).to_pandas()
     alike = ours.drop(columns="value").equals(table.drop(columns="value"))
     values = [frame["value"].to_numpy() for frame in (ours, table)]
     apart = _deviation(*values) if alike else float("inf")

@@ -17,7 +17,7 @@ The data model, exactly:
   and `diverged_cause`. A diverged run is FINISHED, because it is a complete observation that is
   never trained again; MLflow's red FAILED means here that a run crashed and is to be tried again.
   KILLED means: to be continued.
-- Metrics: the curves of `harness.tables.CURVES`, and the responses at step 0. A point's time is the
+- Metrics: the curves of `harness.curves.CURVES`, and the responses at step 0. A point's time is the
   run's start + its step in ms, so that logging it again adds nothing.
 - Artifacts of a child: `trace.parquet` (everything measured), `model/weights.safetensors` with
   `model/config.json`, `samples.txt`.

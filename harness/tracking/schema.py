@@ -8,17 +8,17 @@ from pathlib import Path
 from subprocess import DEVNULL, PIPE, run
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 from mlflow.entities import Metric, Param
 from safetensors.numpy import save
 
+from harness.curves import records
 from harness.history import History
 from harness.plan import TRAINER, Run
 from harness.records import Record, Result
 from harness.responses import responses
 from harness.study import Study
-from harness.tables import records, trace
+from harness.tables import trace
 
 SCHEMA = "1"  # of tags and artifacts; raise it when their meaning changes
 IS_SCHEMA = "ablate.schema"  # tag that only the harness sets: what lacks it is not ours
@@ -94,8 +94,7 @@ def write_artifacts(
     folder: Path, planned: Run, result: Result, corpus: dict[str, str | float]
 ) -> None:
     """Write what is kept of a run beside its metrics: trace, weights with config, samples."""
-    table = pa.Table.from_pandas(trace(result.history), preserve_index=False)
-    pq.write_table(table.replace_schema_metadata(None), folder / TRACE)
+    pq.write_table(trace(result.history), folder / TRACE)
     model = folder / "model"
     model.mkdir()
     (model / "weights.safetensors").write_bytes(save(result.weights))

@@ -14,6 +14,7 @@ import requests
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, LoggedModel, Run, ViewType
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
@@ -61,6 +62,11 @@ class Store:
             if getattr(error, "errno", None) in NO_ROOM:
                 raise _no_room(redacted(self.uri), one_line(error)) from None
             raise Unreachable(f"{redacted(self.uri)}: {one_line(error)}") from None
+
+    def log_files(self, folder: str, location: str) -> None:
+        """Copy a folder to a run's files, whose location the client would read the run to learn."""
+        files = get_artifact_repository(location, tracking_uri=self.uri)
+        files.log_artifacts(folder)  # type: ignore[no-untyped-call]  # MLflow leaves it untyped
 
     def experiment(self, name: str) -> Experiment | None:
         """The experiment of that name, if there is one.

@@ -8,11 +8,12 @@ import pandas as pd
 
 from harness.analysis.frames import StudyData, level_texts
 from harness.analysis.gather import gather
+from harness.curves import records
 from harness.history import History, schedule
 from harness.plan import TRAINER, Run, expand
 from harness.responses import responses
 from harness.study import Study
-from harness.tables import records, trace
+from harness.tables import trace
 
 DIGEST = "d" * 16
 STEPS = 2000
@@ -191,7 +192,7 @@ def row(run: Run, made: History, stop: float) -> dict[str, Any]:
 
 def long_tables(run: Run, made: History) -> dict[str, pd.DataFrame]:
     """The run's curves, layers, updates and histograms, as the store gives them."""
-    fine = trace(made).assign(run_key=run.key)
+    fine = trace(made).to_pandas().assign(run_key=run.key)
     points = [(record.step, name, value) for record in records(run.key, made)
               for name, value in record.values.items()]  # fmt: skip
     curves = pd.DataFrame(points, columns=["step", "metric", "value"]).assign(run_key=run.key)

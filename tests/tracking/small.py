@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from mlflow import MlflowClient
 
+from harness.curves import records
 from harness.plan import Run, expand
 from harness.records import Result
 from harness.study import Study
-from harness.tables import records
 from harness.tracking.tracker import Tracker
 from tests.report.made_up import history
 

@@ -8,9 +8,9 @@ from click.testing import CliRunner
 from mlflow import MlflowClient
 
 from harness.commands import ablate
+from harness.curves import records
 from harness.errors import UserError
 from harness.responses import responses
-from harness.tables import records
 from harness.tracking.export import LONG, export, tidy
 from harness.tracking.reading import read_study
 from tests.tracking.small import children, grid, result, study, tracker

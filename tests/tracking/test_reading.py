@@ -4,9 +4,9 @@ import pytest
 from mlflow import MlflowClient
 
 from harness.analysis.integrity import audit
+from harness.curves import records
 from harness.errors import UserError
 from harness.responses import responses
-from harness.tables import records
 from harness.tracking.ended import ended_runs
 from harness.tracking.reading import read_study
 from harness.tracking.uri import sqlite_path

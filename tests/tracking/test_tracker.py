@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from harness.curves import CURVES
 from harness.errors import Unreachable
 from harness.records import Record
 from harness.responses import RESPONSES
-from harness.tables import CURVES
 from harness.tracking.uri import sqlite_path
 from tests.tracking.conftest import Stored
 from tests.tracking.small import (

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from harness.curves import CURVES, record_at, records
 from harness.fields import Fields
 from harness.plan import Run
-from harness.tables import CURVES, record_at, records, trace
+from harness.tables import trace
 from tests.report.made_up import history
 
 
@@ -30,7 +31,7 @@ def test_records_one_by_one_are_those_of_the_whole(run: Run) -> None:
 
 def test_the_trace_holds_every_curve(run: Run) -> None:
     made = history(run)
-    table = trace(made)
+    table = trace(made).to_pandas()
     for record in records("key", made):
         for name, value in record.values.items():
             rows = table[(table["series"] == name) & (table["step"] == record.step)]
