@@ -3,6 +3,8 @@
 Computed in float64, member by member, from what a step leaves in memory; nothing here changes it.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from harness import layers
@@ -43,15 +45,20 @@ class Probe:
         """Look at activations and updates."""
         for number, block in enumerate(self._stack.hidden):
             self.layers[:, number, :4] = describe(block.out, self._stack.fields)
-        weights = [(name, tensor) for name, tensor in self._stack.state().items()
-                   if name == "embedding.weight" or name.endswith(".linear.weight")]  # fmt: skip
-        gradients = self._stack.gradients()
-        for number, (name, tensor) in enumerate(weights):
-            size, step = np.empty((2, self._stack.count))
-            for values, spread in ((tensor.numpy(), size), (gradients[name], step)):
-                deviation(np.ascontiguousarray(values), *values.shape[1:], spread)
+        for number, (weight, step, shape) in enumerate(self._updates()):
+            before, change = np.empty((2, self._stack.count))
+            deviation(weight, *shape, before)
+            deviation(step, *shape, change)
             with np.errstate(divide="ignore", invalid="ignore"):  # a weight may be all zero
-                self.update_data[:, number] = np.log10(step / size)
+                self.update_data[:, number] = np.log10(change / before)
+
+    def _updates(self) -> Iterator[tuple[Array, Array, tuple[int, int]]]:
+        """Each weight, what its step changes it by but for the sign, and rows and columns."""
+        embedding = self._stack.embedding
+        yield embedding.weight, embedding.d_weight, embedding.weight.shape[1:]
+        for block in (*self._stack.hidden, self._stack.output):
+            weight = block.linear.weight
+            yield weight.array, block.linear.step().array, (weight.rows, weight.columns)
 
     def histogram(self, k: int, number: int) -> tuple[Array, Array, float]:
         """Counts of a member's activations over ±1 and gradients over ± their range, and the range.

@@ -4,6 +4,7 @@ A split has some thirty times fewer distinct contexts than examples, and equal c
 outputs; so each is computed once and counts as often as it occurs.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +13,10 @@ from harness import layers
 from harness.corpus.split import Split
 from harness.layers.kernels import Array, Signal, row_kernel
 from harness.layers.loss import cross_entropy_counts
+from harness.layers.products import ROWS as TILE
 from harness.stack import Stack
 
-ROWS = 256  # contexts at once: few enough to stay in cache
+MOST_ROWS = 256  # contexts at once: few enough to stay in cache
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,8 @@ class Contexts:
     """Splits' distinct contexts in blocks of equal size; the last is filled up with zero counts.
 
     Attributes:
-        blocks: (blocks, ROWS, context).
-        counts: how often each character follows in each of S splits (blocks, ROWS, S, V).
+        blocks: (blocks, rows, context).
+        counts: how often each character follows in each of S splits (blocks, rows, S, V).
     """
 
     blocks: Array
@@ -34,15 +36,16 @@ class Contexts:
         """The blocks of some splits, most of whose contexts are the same."""
         every = np.concatenate([split.contexts.numpy() for split in splits])
         distinct, places = np.unique(every, axis=0, return_inverse=True)
-        blocks, context = -(-len(distinct) // ROWS), distinct.shape[1]
-        padded = np.zeros((blocks * ROWS, context), np.int64)
+        blocks, context = math.ceil(len(distinct) / MOST_ROWS), distinct.shape[1]
+        rows = math.ceil(len(distinct) / blocks / TILE) * TILE
+        padded = np.zeros((blocks * rows, context), np.int64)
         padded[: len(distinct)] = distinct
-        counts = np.zeros((blocks * ROWS, len(splits), splits[0].counts.shape[1]))
+        counts = np.zeros((blocks * rows, len(splits), splits[0].counts.shape[1]))
         ends = np.cumsum([len(split.contexts) for split in splits])[:-1]
         for number, (split, where) in enumerate(zip(splits, np.split(places, ends), strict=True)):
             counts[where, number] = split.counts.numpy()
         return cls(
-            padded.reshape(blocks, ROWS, context), counts.reshape(blocks, ROWS, len(splits), -1)
+            padded.reshape(blocks, rows, context), counts.reshape(blocks, rows, len(splits), -1)
         )
 
 

@@ -91,12 +91,16 @@ class StackedLinear:
         )  # fmt: skip
         return d_x
 
+    def step(self) -> Signal:
+        """What the coming update adds to the weight."""
+        count, fan_in, fan_out = self.weight.tensor.shape
+        step = Signal(count, fan_in, fan_out, self.weight.tensor.dtype)
+        self._subtract_gradient(step)
+        return step
+
     def gradients(self) -> dict[str, Array]:
         """What the coming update subtracts, by attribute."""
-        count, fan_in, fan_out = self.weight.tensor.shape
-        below_zero = Signal(count, fan_in, fan_out, self.weight.tensor.dtype)
-        self._subtract_gradient(below_zero)
-        weight = -below_zero.tensor.numpy()
+        weight = -self.step().tensor.numpy()
         return {"weight": weight} if self.bias is None else {"weight": weight, "bias": self.d_bias}
 
     def update(self) -> None:
