@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -68,12 +69,13 @@ def records(key: str, run: History) -> list[Record]:
 
 def record_at(key: str, run: History, step: int) -> Iterator[Record]:
     """What was measured after so many steps: of the last step's minibatch, and the dev loss."""
+    only = cache(run.only)
     for at in (step - 1, step):
         values = {
             metric: float(value)
             for metric, curve in CURVES.items()
             if at in (places := curve.at(run))
-            for value in curve.of(run.only(places.index(at)))
+            for value in curve.of(only(places.index(at)))
             if np.isfinite(value)
         }
         if values:

@@ -4,9 +4,9 @@ import os
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 
 import torch
 
@@ -17,7 +17,7 @@ from harness.bench.timing import Measured, side_by_side
 from harness.corpus import Corpus
 from harness.plan import Cohort, Run, expand, run_key, stack
 from harness.study import Study, load_study
-from harness.trainer import Training, train
+from harness.trainer import Training
 
 SHORT = 300  # steps of a run that is trained for what is measured of it
 
@@ -88,7 +88,8 @@ def _core_rows(bench: Bench, say: Callable[[str], None]) -> Iterator[Row]:
 def _alone(cohorts: list[Cohort], corpus: Corpus) -> tuple[float, float]:
     """Seconds on one core for all that is measured of these, and for the lecture's loop's steps.
 
-    What is measured of a run is the same however many its steps are, so short ones tell it.
+    What is measured of a run is the same however many its steps are, so short ones tell it: what
+    they take longer than the same steps without a look at them.
     """
     torch.set_num_threads(1)
     measuring = loop = 0.0
@@ -96,18 +97,29 @@ def _alone(cohorts: list[Cohort], corpus: Corpus) -> tuple[float, float]:
     for cohort in cohorts:
         fields, members = cohort.fields, len(cohort.runs)
         if (fields.shape, members) not in known:
-            step, textbook = side_by_side([ways.stacked(fields, members), ways.textbook(fields)], 3)
-            short = Cohort(tuple(_shortened(run, corpus) for run in cohort.runs))
-            if not known:
-                deque(train(short, corpus), maxlen=0)  # loads the kernels, once a worker
-            began = time.perf_counter()
-            deque(train(short, corpus), maxlen=0)
-            rest = time.perf_counter() - began - SHORT * step.median
-            known[fields.shape, members] = rest, textbook.median
-        rest, slow = known[fields.shape, members]
-        measuring += rest
+            short = [_shortened(run, corpus) for run in cohort.runs]
+            _seconds(short, corpus, looking=True)  # loads the kernels
+            looks = [_seconds(short, corpus, looking=True) - _seconds(short, corpus, looking=False)
+                     for _ in range(3)]  # fmt: skip
+            (textbook,) = side_by_side([ways.textbook(fields)], 3)
+            known[fields.shape, members] = median(looks), textbook.median
+        looking, slow = known[fields.shape, members]
+        measuring += looking
         loop += slow * fields.steps * members
     return measuring, loop
+
+
+@torch.no_grad()
+def _seconds(runs: Sequence[Run], corpus: Corpus, *, looking: bool) -> float:
+    """What the steps of these take, with all that is measured on them or without."""
+    training = Training(runs, corpus)
+    if not looking:
+        training.probes.clear()
+        training.evaluations.clear()
+    began = time.perf_counter()
+    while training.step < SHORT:
+        deque(training.advance(), maxlen=0)
+    return time.perf_counter() - began
 
 
 def _shortened(run: Run, corpus: Corpus) -> Run:
