@@ -55,11 +55,11 @@ class Errand:
 
 
 class RayEngine:
-    """Trains tasks on a Ray cluster; `cluster` makes one.
+    """Trains tasks on a Ray cluster, once; `cluster` makes one.
 
     Args:
         ray: the library.
-        background: where the connection to a cluster is being made.
+        background: the one thread in which the connection to a cluster is made and ended.
         connected: waits for the connection, and returns what Ray says of it.
         limit: of tasks in Ray's hands at a time; None follows the cluster's size.
         pause: seconds between two checkpoints of a task.
@@ -138,6 +138,7 @@ class RayEngine:
                 ray.cancel(stream, force=True)
             self._errands.clear()
             ray.kill(bell)
+            self._background.submit(ray.shutdown)  # a second, while results are still delivered
 
     def _send(self, common: tuple[Any, ...]) -> None:
         room = (self._limit or max(FEWEST, AHEAD * self.cpus)) if self._waiting else 0
@@ -230,8 +231,7 @@ def cluster(
                 connected()
             yield RayEngine(ray, background, connected, workers, pause)
         finally:
-            connecting.exception()
-            ray.shutdown()
+            background.submit(ray.shutdown).result()
 
 
 def _load(*, local: bool) -> Any:
