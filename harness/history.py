@@ -15,6 +15,7 @@ PROBES = 26
 EVALUATIONS = 8  # one at three quarters, where learning rates drop unless told otherwise
 
 ACTIVATION_COLUMNS = ("mean", "std", "saturation", "dead", "gradient_std")
+FINAL_COLUMNS = ACTIVATION_COLUMNS[:4]
 SPLITS = ("train", "dev", "test")
 
 
@@ -99,7 +100,7 @@ class History:
             gradient_histogram=nothing(2, depth, BINS),
             gradient_range=nothing(2, depth),
             final_loss=nothing(3),
-            final_layers=nothing(depth, 4),
+            final_layers=nothing(depth, len(FINAL_COLUMNS)),
         )
 
     def only(self, place: int) -> "History":
@@ -111,6 +112,11 @@ class History:
     def column(self, name: str) -> Array:
         """One quantity of the hidden layers at every probe (probes, L)."""
         values: Array = self.layers[:, :, ACTIVATION_COLUMNS.index(name)]
+        return values
+
+    def final(self, name: str) -> Array:
+        """One quantity of the hidden layers over the dev split after the last step (L,)."""
+        values: Array = self.final_layers[:, FINAL_COLUMNS.index(name)]
         return values
 
     def last(self, values: Array) -> Array:

@@ -8,11 +8,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from harness.curves import CURVES
-from harness.history import ACTIVATION_COLUMNS, BINS, Array, History, schedule
+from harness.history import ACTIVATION_COLUMNS, BINS, FINAL_COLUMNS, Array, History, schedule
 
 Piece = dict[str, npt.NDArray[Any]]  # columns of the trace
-
-FINAL_COLUMNS = ("mean", "std", "saturation", "dead")
 
 
 def trace(run: History) -> pa.Table:
@@ -41,8 +39,8 @@ def _pieces(run: History) -> Iterator[Piece]:
     for name in ACTIVATION_COLUMNS:
         yield _long(name, np.array(plan.probes), run.column(name), first_layer=1)
     yield _long("update_data", np.array(plan.probes), run.update_data, first_layer=0)
-    for i, name in enumerate(FINAL_COLUMNS):
-        yield _long(f"final_{name}", np.array([run.steps]), run.final_layers[None, :, i], 1)
+    for name in FINAL_COLUMNS:
+        yield _long(f"final_{name}", np.array([run.steps]), run.final(name)[None], first_layer=1)
     yield _bins("activation_histogram", run, run.activation_histogram, None)
     yield _bins("gradient_histogram", run, run.gradient_histogram, run.gradient_range)
 

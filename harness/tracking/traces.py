@@ -8,8 +8,7 @@ import pandas as pd
 from mlflow.entities import Run as StoredRun
 
 from harness.curves import CURVES
-from harness.history import ACTIVATION_COLUMNS
-from harness.tables import FINAL_COLUMNS
+from harness.history import ACTIVATION_COLUMNS, FINAL_COLUMNS
 from harness.tracking.ledger import key_of, outcome_of
 from harness.tracking.schema import TRACE
 from harness.tracking.store import Store

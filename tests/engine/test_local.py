@@ -5,6 +5,7 @@ import os
 import signal
 import tomllib
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -53,11 +54,51 @@ def assert_same(events: list[TaskEvent], expected: dict[str, Result]) -> None:
         assert_equal(result, expected[key])
 
 
+def employed() -> set[int]:
+    """Process ids of the workers."""
+    return {child.pid for child in multiprocessing.active_children() if child.pid}
+
+
 def kill() -> None:
     """Kill one of the workers."""
-    workers = [child.pid for child in multiprocessing.active_children() if child.pid]
-    if workers:
-        os.kill(workers[0], signal.SIGKILL)
+    if employed():
+        os.kill(min(employed()), signal.SIGKILL)
+
+
+def test_workers_prepared_before_are_those_that_train(
+    tasks: list[Task], corpus: Corpus, expected: dict[str, Result]
+) -> None:
+    engine = LocalEngine(2)
+    engine.prepare(1)
+    prepared = employed()
+    assert len(prepared) == 1
+    engine.prepare(len(tasks))
+    assert len(employed()) == 2
+    events, seen = [], set()
+    for event in engine(tasks, corpus, lambda: False):
+        events.append(event)
+        seen |= employed()
+    assert len(seen) == 2
+    assert prepared < seen
+    assert not employed()
+    assert_same(events, expected)
+
+
+def test_workers_that_were_never_needed_end_with_the_engine() -> None:
+    with closing(LocalEngine(3)) as engine:
+        engine.prepare(2)
+        assert len(employed()) == 2
+    assert not employed()
+
+
+def test_a_prepared_worker_that_dies_is_replaced(
+    tasks: list[Task], corpus: Corpus, expected: dict[str, Result]
+) -> None:
+    engine = LocalEngine(1)
+    engine.prepare(1)
+    kill()
+    multiprocessing.active_children()[0].join()
+    assert_same(list(engine(tasks, corpus, lambda: False)), expected)
 
 
 def test_workers_killed_after_every_checkpoint_get_there(

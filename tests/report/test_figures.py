@@ -148,7 +148,9 @@ def test_cells_of_the_interaction_grid_are_those_of_the_csv(
                 np.testing.assert_allclose(found[0], means.loc[names, "mean"], rtol=1e-12)
 
 
-def test_runs_stand_above_their_level(core_report: Path, source: Source) -> None:
+def test_runs_stand_above_their_level_in_the_column_of_their_colour(
+    core_report: Path, source: Source
+) -> None:
     runs = read(core_report, "runs")
     axes = drawn(source, "final_loss").axes
     levels = {"norm": ["none", "batch"], "init": ["naive", "kaiming"],
@@ -158,9 +160,13 @@ def test_runs_stand_above_their_level(core_report: Path, source: Source) -> None
         points = np.concatenate([np.asarray(c.get_offsets()) for c in ax.collections
                                  if len(c.get_offsets()) > 1])  # fmt: skip
         for place, level in enumerate(names):
-            there = np.sort(points[points[:, 0] == place][:, 1])
-            values = runs.loc[runs[factor] == level, "final/dev_loss"]
-            np.testing.assert_allclose(there, np.sort(values), rtol=1e-12)
+            for depth, column in (("1", -0.32), ("5", -0.16), ("10", 0.0)):
+                at = place + (0 if factor == "depth" else column)
+                there = points[np.isclose(points[:, 0], at)][:, 1]
+                chosen = runs[factor].eq(level) & (runs["depth"].eq(depth) | (factor == "depth"))
+                values = runs.loc[chosen, "final/dev_loss"]
+                assert len(values)
+                np.testing.assert_allclose(np.sort(there), np.sort(values), rtol=1e-12)
 
 
 def test_attribution_is_that_of_the_csv(core_report: Path, source: Source) -> None:

@@ -7,7 +7,7 @@ from harness.analysis.integrity import audit
 from harness.curves import records
 from harness.errors import UserError
 from harness.responses import responses
-from harness.tracking.ended import ended_runs
+from harness.tracking.ended import ended_runs, is_new
 from harness.tracking.reading import read_study
 from harness.tracking.uri import sqlite_path
 from tests.tracking.small import CORPUS, children, grid, result, study, tracker, write_live
@@ -110,3 +110,12 @@ def test_ended_runs_are_told_by_key(filled):
     assert ended == {run.key: "finished" for run in grid(study())} | {
         grid(study())[0].key: "diverged"
     }
+
+
+def test_only_a_study_that_surely_has_no_runs_is_new(filled, tmp_path):
+    assert not is_new(filled, "small")
+    assert is_new(filled, "another")
+    assert is_new(f"sqlite:///{tmp_path}/nowhere.db", "small")
+    (tmp_path / "damaged.db").write_text("no database")
+    assert not is_new(f"sqlite:///{tmp_path}/damaged.db", "small")
+    assert not is_new("http://localhost:9", "small")

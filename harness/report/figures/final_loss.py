@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from harness.analysis.grid import CAPPED
@@ -102,19 +103,24 @@ def draw_factor(
     ax: Axes, source: Source, table: pd.DataFrame, factor: str, hue: str | None,
     colours: dict[str, str],
 ) -> None:  # fmt: skip
-    """The runs of each level as dots, and beside them the level's mean with its interval."""
+    """The runs of each level as dots, a column a colour, and beside them the level's mean."""
     import seaborn as sns
 
     order = [format_level(level) for level in source.study.factors[factor]]
-    sns.stripplot(
-        table, x=factor, y="value", order=order, hue=hue, hue_order=list(colours) or None,
-        palette=colours or None, color=None if hue else FAINT, jitter=False, size=3, alpha=0.6,
+    columns = dict(zip(colours, np.linspace(-0.32, 0, len(colours)), strict=True))
+    at = table[factor].map(order.index).astype(float)
+    if hue and hue != factor:
+        at += table[hue].map(columns)
+    sns.scatterplot(
+        table.assign(at=at), x="at", y="value", hue=hue, hue_order=list(colours) or None,
+        palette=colours or None, color=None if hue else FAINT, s=9, alpha=0.6, linewidth=0,
         ax=ax, legend=False,
     )  # fmt: skip
+    ax.set_xticks(range(len(order)), order)
     means = by_level(source, factor)
     x = [order.index(level) + 0.25 for level in means["level"]]
     mean = means["mean"].to_numpy()
     error = [mean - means["low"].to_numpy(), means["high"].to_numpy() - mean]
     ax.errorbar(x, mean, yerr=None if means["low"].isna().all() else error, linestyle="none",
                 marker="_", markersize=10, color=INK, linewidth=1.2)  # fmt: skip
-    ax.set_xlim(-0.5, len(order) - 0.3)
+    ax.set_xlim(-0.6, len(order) - 0.4)
