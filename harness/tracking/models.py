@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 from harness.errors import Unreachable, UserError
 from harness.responses import RESPONSES
 from harness.study import Study
-from harness.tracking.ledger import OURS, outcome_of
+from harness.tracking.ledger import OURS
 from harness.tracking.pyfunc import save_model
 from harness.tracking.schema import IS_KIND, IS_SCHEMA, SCHEMA
 from harness.tracking.store import Store
@@ -60,16 +60,17 @@ def best_run(store: Store, experiment_id: str, study: Study, digest: str) -> Run
     Of makings of several lengths the longest counts: a quick look never displaces the study.
     """
     by = criterion(study)
-    query = f"{OURS} AND tags.`{IS_KIND}` = 'run' AND tags.data_digest = '{digest}'"
-    runs = [
-        run
-        for run in store.runs(experiment_id, query)
-        if outcome_of(run) == "finished" and by in run.data.metrics
-    ]
-    if "steps" not in study.factors:
-        longest = max((steps_of(run) for run in runs), default=0)
-        runs = [run for run in runs if steps_of(run) == longest]
-    return min(runs, key=lambda run: (run.data.metrics[by], run.data.tags["run_key"]), default=None)
+    query = (f"{OURS} AND tags.`{IS_KIND}` = 'run' AND tags.data_digest = '{digest}' "
+             "AND tags.outcome = 'finished' AND attributes.status = 'FINISHED'")  # fmt: skip
+    order = (f"metrics.`{by}` ASC", "tags.run_key ASC")
+    best: list[Run] = []  # of each length: of thousands of runs these few are read
+    while run := store.first(experiment_id, query, *order):
+        best.append(run)
+        query += f" AND params.steps != '{steps_of(run)}'"
+    best = [run for run in best if by in run.data.metrics]
+    if "steps" in study.factors:
+        return min(best, key=lambda run: run.data.metrics[by], default=None)
+    return max(best, key=steps_of, default=None)
 
 
 def steps_of(run: Run) -> int:

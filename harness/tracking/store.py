@@ -116,6 +116,14 @@ class Store:
             token = page.token or None
         return sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))
 
+    def first(self, experiment_id: str, query: str, *order: str) -> Run | None:
+        """The first run of an experiment that a search expression matches, in a given order."""
+        with self.reach():
+            found = self.client.search_runs(
+                [experiment_id], query, max_results=1, order_by=list(order)
+            )
+        return found[0] if found else None
+
     def models(self, experiment_id: str, query: str | None = None) -> list[LoggedModel]:
         """All logged models of an experiment that a search expression matches."""
         found: list[LoggedModel] = []

@@ -160,7 +160,7 @@ def test_runs_stand_above_their_level_in_the_column_of_their_colour(
         points = np.concatenate([np.asarray(c.get_offsets()) for c in ax.collections
                                  if len(c.get_offsets()) > 1])  # fmt: skip
         for place, level in enumerate(names):
-            for depth, column in (("1", -0.32), ("5", -0.16), ("10", 0.0)):
+            for depth, column in (("1", -0.32), ("5", -0.12), ("10", 0.08)):
                 at = place + (0 if factor == "depth" else column)
                 there = points[np.isclose(points[:, 0], at)][:, 1]
                 chosen = runs[factor].eq(level) & (runs["depth"].eq(depth) | (factor == "depth"))

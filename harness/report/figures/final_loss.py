@@ -107,7 +107,7 @@ def draw_factor(
     import seaborn as sns
 
     order = [format_level(level) for level in source.study.factors[factor]]
-    columns = dict(zip(colours, np.linspace(-0.32, 0, len(colours)), strict=True))
+    columns = dict(zip(colours, np.linspace(-0.32, 0.08, len(colours)), strict=True))
     at = table[factor].map(order.index).astype(float)
     if hue and hue != factor:
         at += table[hue].map(columns)
@@ -117,10 +117,11 @@ def draw_factor(
         ax=ax, legend=False,
     )  # fmt: skip
     ax.set_xticks(range(len(order)), order)
+    ax.grid(visible=False, axis="x")
     means = by_level(source, factor)
-    x = [order.index(level) + 0.25 for level in means["level"]]
+    x = [order.index(level) + 0.27 for level in means["level"]]
     mean = means["mean"].to_numpy()
     error = [mean - means["low"].to_numpy(), means["high"].to_numpy() - mean]
     ax.errorbar(x, mean, yerr=None if means["low"].isna().all() else error, linestyle="none",
                 marker="_", markersize=10, color=INK, linewidth=1.2)  # fmt: skip
-    ax.set_xlim(-0.6, len(order) - 0.4)
+    ax.set_xlim(-0.5, len(order) - 0.5)
