@@ -20,7 +20,7 @@ from tests.tracking.registered import (
     logged,
     versions,
 )
-from tests.tracking.small import picture, study
+from tests.tracking.small import children, picture, study
 from tests.tracking.test_server import free_port
 
 
@@ -103,6 +103,23 @@ def test_a_better_run_takes_the_alias_and_a_quick_look_does_not(filled: str) -> 
     assert best(filled).version in (2, "2")
     keep_best(filled, study(), DIGEST)
     assert best(filled).version in (2, "2")
+
+
+def test_where_the_length_is_a_factor_all_lengths_compete(uri: str) -> None:
+    lengths = [60, 20]
+    asked = study(
+        fixed={"depth": 2, "width": 8}, factors={"norm": ["none", "batch"], "steps": lengths},
+        baseline={"norm": "batch", "steps": 60},
+    )  # fmt: skip
+    fill(uri, asked)
+    found = [best_run(Store(uri), best_experiment(uri), one, DIGEST) for one in (asked, study())]
+    finished = [run for run in children(uri) if run.data.tags["outcome"] == "finished"]
+    for run, among in zip(found, (lengths, [60]), strict=True):
+        losses = [other.data.metrics["final/dev_loss"] for other in finished
+                  if int(other.data.params["steps"]) in among]  # fmt: skip
+        assert run is not None
+        assert run.data.metrics["final/dev_loss"] == min(losses)
+    assert found[0].info.run_id != found[1].info.run_id  # type: ignore[union-attr]  # as just seen
 
 
 def test_losses_on_other_data_do_not_compare(filled: str) -> None:
