@@ -1,10 +1,13 @@
 """Whether two workers train twice as much as one."""
 
 import multiprocessing
+import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from statistics import mean
 
 from harness.bench.timing import Measured
 
@@ -12,18 +15,27 @@ SPELL = 1.0  # seconds that workers train for at a time
 
 
 def both_over_one(rounds: int) -> Measured:
-    """Steps that two worker processes take together over those one takes, round by round."""
+    """Steps that two worker processes take together over those one takes, round by round.
+
+    One is the mean of the two, each alone on its own core: a neighbour may slow down either.
+    """
     with workers(2) as team:
-        alone_and_together = [(spell(team[:1]), spell(team)) for _ in range(rounds)]
-    return Measured(tuple(sum(both) / sum(one) for one, both in alone_and_together))
+        alone_and_together = [
+            ([*spell(team[:1]), *spell(team[1:])], spell(team)) for _ in range(rounds)
+        ]
+    return Measured(tuple(sum(both) / mean(alone) for alone, both in alone_and_together))
 
 
 @contextmanager
 def workers(count: int) -> Iterator[list[Connection]]:
-    """Processes that train the seed network when told for how long; the ends of their pipes."""
+    """Processes that train the seed network when told for how long; the ends of their pipes.
+
+    Each has a core of its own, where the system lets us choose.
+    """
     context = multiprocessing.get_context("spawn")
     ends = [context.Pipe() for _ in range(count)]
-    team = [context.Process(target=_work, args=(theirs,), daemon=True) for _, theirs in ends]
+    team = [context.Process(target=_work, args=(number, theirs), daemon=True)
+            for number, (_, theirs) in enumerate(ends)]  # fmt: skip
     try:
         for worker in team:
             worker.start()
@@ -43,11 +55,14 @@ def spell(team: list[Connection], seconds: float = SPELL) -> list[float]:
     return [float(end.recv()) for end in team]
 
 
-def _work(pipe: Connection) -> None:
+def _work(number: int, pipe: Connection) -> None:
     import torch
 
     from harness.bench import ways
 
+    if sys.platform == "linux":
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[number % len(cores)]})
     torch.set_num_threads(1)
     step = ways.stacked(ways.SEED_NETWORK, ways.MEMBERS)
     step()
