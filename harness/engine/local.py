@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from threading import Thread
 
 from harness.corpus import Corpus
 from harness.engine import CHECKPOINT_SECONDS, TRIES, Ended, Task, TaskEvent
@@ -185,7 +186,7 @@ def work(pipe: Connection, pause: float) -> None:
         pipe: to the coordinator.
         pause: seconds between two checkpoints of a task.
     """
-    load_trainer()
+    Thread(target=load_trainer, daemon=True).start()  # and meanwhile it listens
     try:
         corpus = pipe.recv()
         while True:
@@ -194,4 +195,4 @@ def work(pipe: Connection, pause: float) -> None:
                 for events in batches(carry_out(task, corpus, pause, pipe.poll)):
                     pipe.send(events)
     except (EOFError, ConnectionError):
-        return
+        os._exit(0)  # libraries may still be loading, which nothing should wait for

@@ -22,7 +22,6 @@ class Entry:
         run_id: MLflow's name of it.
         start: its start, ms since 1970: metric times follow from it.
         location: of its files.
-        tags: those it had when it was taken up.
         logged: the metric points it is known to have.
         described: whether its params are known to be logged.
     """
@@ -30,7 +29,6 @@ class Entry:
     run_id: str
     start: int
     location: str
-    tags: dict[str, str]
     logged: Points = field(default_factory=dict)
     described: bool = False
 
@@ -118,7 +116,7 @@ class Ledger:
                 for point in self.store.client.get_metric_history(run.info.run_id, metric)
             }
         info = run.info
-        return Entry(info.run_id, info.start_time, info.artifact_uri, run.data.tags, logged)
+        return Entry(info.run_id, info.start_time, info.artifact_uri, logged)
 
     def _make(self, key: str, name: str, tags: dict[str, str]) -> Entry:
         self._unsure.add(key)
@@ -128,7 +126,7 @@ class Ledger:
             run = self.store.client.create_run(self.experiment_id, start, tags, name)
         if is_server(self.store.uri):
             self._remove_ghosts(key, run)
-        return Entry(run.info.run_id, start, run.info.artifact_uri, tags)
+        return Entry(run.info.run_id, start, run.info.artifact_uri)
 
     def _settle(self, key: str) -> None:
         self._runs[key] = self.store.runs(self.experiment_id, f"{OURS} and tags.run_key = '{key}'")

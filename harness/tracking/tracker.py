@@ -183,15 +183,14 @@ class Tracker:
             "session": self._parent.session.id, "mlflow.note.content": note,
             **schema.environment_tags(f"ablate run {self._study.name}"),
         }  # fmt: skip
-        changed = {name: value for name, value in tags.items() if entry.tags.get(name) != value}
         with self._store.reach(), tempfile.TemporaryDirectory(prefix="ablate-") as folder:
             schema.write_artifacts(Path(folder), planned, result, self._corpus)
+            self._store.log_files(folder, entry.location)
             client = self._store.client
             client.log_batch(
                 entry.run_id, schema.metrics(missing, entry.start),
-                self._description(result.key, entry), run_tags(changed),
+                self._description(result.key, entry), run_tags(tags),
             )  # fmt: skip
-            self._store.log_files(folder, entry.location)
             client.log_inputs(entry.run_id, [self._data()])
             client.set_terminated(entry.run_id, "FINISHED")
 
