@@ -1,7 +1,8 @@
 """Elementary functions, computed so that the compiler can put them into vector lanes.
 
-In float32 they are made of polynomials, a dozen times faster than the mathematical library's, which takes
-one number after the other; in float64, where tests compare with torch, they are the library's.
+In float32 they are made of polynomials, a dozen times faster than the mathematical library's, which
+takes one number after the other; in float64, where tests compare with torch, they are that
+library's.
 """
 
 import math
