@@ -102,6 +102,17 @@ def test_no_more_tasks_run_at_a_time_than_there_are_cpus(tiny: Corpus) -> None:
     assert seen == sorted(seen, key=[run.key for run in runs].index)  # one after the other
 
 
+def test_prepared_workers_have_loaded_the_trainer() -> None:
+    import ray
+
+    with cluster(None, 1) as engine:
+        engine.prepare(5)
+        assert engine.cpus == 1
+        engine._background.submit(lambda: None).result()  # the one before it has been sent
+        loaded = ray.remote(num_cpus=1)(lambda: "harness.trainer" in sys.modules)
+        assert ray.get(loaded.remote())
+
+
 def test_a_node_that_joins_is_used(nodes: Nodes, tiny: Corpus) -> None:
     nodes.head(cpus=0)
     with cluster(nodes.address, None) as engine:

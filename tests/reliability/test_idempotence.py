@@ -44,6 +44,22 @@ def test_a_second_run_trains_nothing_and_says_so(
     assert said.endswith("nothing to train\n")
 
 
+def test_workers_are_prepared_for_a_study_that_the_store_lacks_and_no_other(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Preparing(Inline):
+        def prepare(self, tasks: int) -> None:
+            asked.append(tasks)
+
+    asked: list[int] = []
+    assert not (place / ".ablate").exists()
+    monkeypatch.setattr(harness.session, "LocalEngine", lambda _: Preparing())
+    ablate(capsys, *RUN)
+    assert asked == [4]
+    ablate(capsys, *RUN)
+    assert asked == [4]
+
+
 def test_more_seeds_and_levels_train_only_what_is_missing(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
