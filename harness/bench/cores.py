@@ -11,7 +11,7 @@ from statistics import mean
 
 from harness.bench.timing import Measured
 
-SPELL = 1.0  # seconds that workers train for at a time
+SPELL = 0.5  # seconds that workers train for at a time
 
 
 def both_over_one(rounds: int) -> Measured:

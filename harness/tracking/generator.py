@@ -1,39 +1,35 @@
-"""The script of a study's MLflow model, which MLflow keeps with it and runs when it is loaded."""
+"""The loader of a study's MLflow model, kept with it; needs MLflow no more than the harness."""
 
 import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from mlflow.models import set_model
-from mlflow.pyfunc.model import PythonModel
 
+class Generator:
+    """Writes names; the network's own code lies beside its weights.
 
-class Generator(PythonModel):
-    """Writes names; the network's own code lies beside its weights."""
+    Args:
+        data: the folder with `network/`, as `harness.saved` reads it, and `code/`.
+    """
 
-    def load_context(self, context: Any) -> None:
-        """Load the network, with the harness where it is installed, else with the code kept."""
-        sys.path.append(context.artifacts["code"])
+    def __init__(self, data: Path) -> None:
+        sys.path.append(str(data / "code"))  # last: where the harness is installed, that is taken
         from harness.saved import load_network, read_config
 
-        folder = Path(context.artifacts["network"])
-        config = read_config(folder)
-        self.network = load_network(folder)
+        config = read_config(data / "network")
+        self.network = load_network(data / "network")
         self.alphabet = config["corpus"]["alphabet"]
         self.context = config["fields"]["context"]
 
     def predict(
         self,
-        context: Any,  # noqa: ARG002 - MLflow's signature
-        model_input: np.ndarray,  # noqa: ARG002
+        model_input: object,  # noqa: ARG002 - MLflow's signature
         params: dict[str, Any] | None = None,
     ) -> list[str]:
         """So many names, equal for equal params.
 
         Args:
-            context: MLflow's; the network is loaded already.
-            model_input: nothing is read from it; its type is one that MLflow does not look into.
+            model_input: nothing is read from it.
             params: n (how many), seed (of the draws), prefix, temperature; MLflow fills in those
                 that are not given.
 
@@ -56,4 +52,6 @@ class Generator(PythonModel):
         return sample(self.network, self.alphabet, self.context, n, draws, prefix, temperature)
 
 
-set_model(Generator())
+def _load_pyfunc(data_path: str) -> Generator:
+    """What MLflow calls to load the model, by that name."""
+    return Generator(Path(data_path))

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-SHARE = 0.01  # of the wall time
+SHARE = 0.03  # of the wall time
 
 
 class Throttle:

@@ -24,6 +24,7 @@ from harness.tracking.throttle import Throttle
 from harness.tracking.uri import tracking_uri
 
 SLICE = 0.1  # seconds of live logging at a time
+YOUNG = 10.0  # seconds of training before a run is logged live: a short one then comes as a whole
 LAST_FLUSH = 2.0  # seconds given to it when the tracker closes
 DIGEST_LENGTH = 36  # characters of a data set's digest; MLflow enforces it
 
@@ -57,6 +58,7 @@ class Tracker:
         self._colours = {run.key: colours[str(run.cell)] for run in runs}
         self._open: dict[str, Entry] = {}
         self._waiting: dict[str, schema.Points] = {}
+        self._live: dict[str, float] = {}  # when a run in training has grown old enough
         self._throttle = Throttle()
         self._closed = False
 
@@ -96,6 +98,7 @@ class Tracker:
         """
         if record.key not in self.ended:
             self._waiting.setdefault(record.key, {}).update(schema.record_points(record))
+            self._live.setdefault(record.key, time.monotonic() + YOUNG)
         self.tick()
 
     def tick(self) -> None:
@@ -103,7 +106,8 @@ class Tracker:
         if self._throttle.ready():
             with self._throttle.spending(), suppress(Unreachable, UserError):
                 self._parent.beat(self._progress(), hurry=False)
-                self._flush(SLICE)
+                now = time.monotonic()
+                self._flush([key for key in self._waiting if self._live[key] <= now], SLICE)
 
     def deliver(self, result: Result) -> None:
         """Store everything of an ended run; it counts as ended only when all of it is there.
@@ -151,7 +155,7 @@ class Tracker:
             return
         self._closed = True
         with suppress(Unreachable, UserError):
-            self._flush(LAST_FLUSH)
+            self._flush(list(self._waiting), LAST_FLUSH)
             for entry in self._open.values():
                 self._ledger.interrupt(entry.run_id)
             self._parent.end(self._progress(), status)
@@ -224,11 +228,12 @@ class Tracker:
         data = Dataset(str(self._corpus["corpus"]), digest, "local", source, profile=profile)
         return DatasetInput(data, [InputTag("mlflow.data.context", "training")])
 
-    def _flush(self, seconds: float) -> None:
-        """Log waiting points, run after run, for about so long."""
+    def _flush(self, keys: Sequence[str], seconds: float) -> None:
+        """Log what waits of these runs, one after the other, for about so long."""
         end = time.monotonic() + seconds
-        while self._waiting and time.monotonic() < end:
-            key = next(iter(self._waiting))
+        for key in keys:
+            if time.monotonic() >= end:
+                return
             self._log(key)
             del self._waiting[key]
 

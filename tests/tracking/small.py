@@ -72,6 +72,7 @@ def tracker(uri: str, asked: Study | None = None, session: str = "one") -> Track
 def write_live(tracked: Tracker, ended: Result, share: float = 1.0) -> None:
     """Write the first records of a result, as they come while it trains."""
     made = records(ended.key, ended.history)
+    tracked._live[ended.key] = 0.0  # it has been in training for long enough
     for record in made[: round(share * len(made))]:
         tracked.write(record)
 

@@ -49,7 +49,7 @@ def test_names_are_those_that_the_network_writes(filled: str) -> None:
 
 def test_the_plain_network_comes_back_too(filled: str) -> None:
     keep_best(filled, study(), DIGEST)
-    network = load_network(folder_of(filled) / "artifacts" / "network")
+    network = load_network(folder_of(filled) / "data" / "network")
     state, kept = network.state(), find_run(filled, best(filled).run_id).network.state()
     assert state.keys() == kept.keys()
     assert all(bool((state[name] == kept[name]).all()) for name in state)
@@ -63,6 +63,11 @@ def test_the_files_are_few_and_hold_no_pickle(filled: str) -> None:
     required = (folder / "requirements.txt").read_text().split()
     assert {line.partition("==")[0] for line in required} >= {"torch", "mlflow", "safetensors"}
     assert not any("+" in line for line in required)  # no build that an index does not have
+    import mlflow.pyfunc
+
+    for form in ("pip", "conda"):
+        told = Path(mlflow.pyfunc.get_model_dependencies(str(folder), format=form)).read_text()
+        assert required[0] in told
 
 
 def test_the_model_works_where_there_is_no_harness(filled: str, tmp_path: Path) -> None:
