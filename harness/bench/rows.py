@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from harness.bench import ways
-from harness.bench.cores import both_over_one
+from harness.bench.cores import both_over_one, workers
 from harness.bench.timing import Measured, side_by_side
 from harness.bench.ways import MEMBERS, SEED_NETWORK
 from harness.fields import Fields
@@ -47,8 +47,21 @@ class Row:
 
 
 def network_rows(rounds: int) -> Iterator[Row]:
-    """What a step costs, in one thread, relative to its matrix products by torch.bmm."""
+    """What a step costs, in one thread, relative to its matrix products by torch.bmm.
+
+    Both cores are compared with one at three times: neighbours on the machine come and go.
+    """
     torch.set_num_threads(1)
+    with workers(2) as team:
+        both = [*both_over_one(team, rounds)]
+        yield from _seed_network_rows(rounds)
+        both += both_over_one(team, rounds)
+        yield from _depth_rows(rounds)
+        both += both_over_one(team, rounds)
+    yield Row("throughput of both cores over one's", Measured(tuple(both)), "×", 1.8, None, True)
+
+
+def _seed_network_rows(rounds: int) -> Iterator[Row]:
     stack, bmm, loop, modules = side_by_side(
         [ways.stacked(SEED_NETWORK, MEMBERS), ways.products(SEED_NETWORK, MEMBERS),
          ways.textbook(SEED_NETWORK), ways.torch_nn(SEED_NETWORK)], rounds,
@@ -63,6 +76,9 @@ def network_rows(rounds: int) -> Iterator[Row]:
     yield Row("textbook loop over a stacked run-step", loop.over(stack, MEMBERS), "×", 9, 13, True)
     yield Row("torch.nn + SGD over a stacked run-step", modules.over(stack, MEMBERS),
               "×", 5.5, 8, True)  # fmt: skip
+
+
+def _depth_rows(rounds: int) -> Iterator[Row]:
     for norm in ("none", "batch", "layer"):
         fields = SEED_NETWORK.model_copy(update={"depth": 10, "width": 200} | _norms(norm))
         yield Row(f"depth 10, width 200, norm {norm}: over its products",
@@ -71,8 +87,6 @@ def network_rows(rounds: int) -> Iterator[Row]:
         fields = SEED_NETWORK.model_copy(update={"depth": 1} | _norms(norm))
         yield Row(f"depth 1, norm {norm}: over its products",
                   _over_products(fields, rounds), "×", 3.5)  # fmt: skip
-    both = both_over_one(3 * rounds)  # it wavers with the neighbours like nothing else here
-    yield Row("throughput of both cores over one's", both, "×", 1.8, None, True)
 
 
 def _norms(name: str) -> dict[str, str]:

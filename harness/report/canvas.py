@@ -6,16 +6,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.report.style import FAINT, INK, PAPER, SETTINGS, WIDTH, Look
+from harness.report.style import FAINT, INK, SETTINGS, WIDTH, Look
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 LEFT, RIGHT, BOTTOM = 0.72, 0.15, 0.52  # inches round the plots
+NAMES = 0.62  # inches right of plots with lines of reference, for their names
 TITLE, GAP = 0.30, 0.22  # above each plot, between neighbours
 SHORT = 50  # a logarithmic axis whose ends have a smaller ratio
 KEY_LINE = 0.24  # height of one line of the key
@@ -37,6 +38,24 @@ class Sheet:
             ax.set_ylabel(y if first else "")
             ax.set_xlabel(x if last else "")
             ax.tick_params(labelleft=first or not _shared(ax), labelbottom=True)
+
+    def references(self, values: Mapping[str, float]) -> None:
+        """Draw dotted lines at those values that the plots reach, and their names beside each row.
+
+        Args:
+            values: by name; the range of the plots must be settled.
+        """
+        low, high = self.axes[0].get_ylim()
+        for i, ax in enumerate(self.axes, start=1):
+            for name, value in values.items():
+                if not low < value < high:
+                    continue
+                reference(ax, value)
+                if i % self.per_row == 0 or i == len(self.axes):
+                    ax.annotate(
+                        name, (1, value), xycoords=("axes fraction", "data"), xytext=(4, 0),
+                        textcoords="offset points", va="center", fontsize=7, color=INK,
+                    )  # fmt: skip
 
     def key(self, entries: Sequence[tuple[str, Look | None]]) -> None:
         """Put the legend above the plots: factors in plain words, levels with their marks."""
@@ -106,7 +125,8 @@ def settings() -> Iterator[None]:
 
 
 def sheet(
-    count: int, per_row: int, *, height: float = 1.6, left: float = LEFT, titled: bool = True,
+    count: int, per_row: int, *, height: float = 1.6, left: float = LEFT,
+    right: float = RIGHT, titled: bool = True,
     key: Sequence[tuple[str, Look | None]] = (), share_y: bool = True, share_x: bool = True,
     bottom: float = BOTTOM, gap: float = GAP,
 ) -> Sheet:  # fmt: skip
@@ -116,7 +136,7 @@ def sheet(
         count: plots.
         per_row: plots beside each other.
         height: of one plot, inches.
-        left: room for labels on the left, inches.
+        left, right: room beside the plots, inches.
         titled: whether the plots carry titles.
         key: the legend above them.
         share_y, share_x: whether all plots have the same scale.
@@ -130,7 +150,7 @@ def sheet(
     title = TITLE if titled else 0.08
     top = key_height(key)
     total = top + rows * (title + height + bottom)
-    width = (WIDTH - left - RIGHT - (per_row - 1) * gap) / per_row
+    width = (WIDTH - left - right - (per_row - 1) * gap) / per_row
     figure = Figure(figsize=(WIDTH, total))
     axes: list[Axes] = []
     for i in range(count):
@@ -153,19 +173,9 @@ def sheet(
     return made
 
 
-def reference(ax: Axes, value: float, text: str, *, vertical: bool = False) -> None:
-    """A dotted line at a value that means something, with what it means beside it."""
-    style: dict[str, Any] = {"color": INK, "linewidth": 0.8, "linestyle": (0, (1, 2)), "zorder": 1}
-    if vertical:
-        ax.axvline(value, **style)
-        return
-    ax.axhline(value, **style)
-    if text:
-        ax.annotate(
-            text, (1, value), xycoords=("axes fraction", "data"), xytext=(-2, 2),
-            textcoords="offset points", ha="right", va="bottom", fontsize=7, color=INK, zorder=5,
-            bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5, "alpha": 0.7},
-        )  # fmt: skip
+def reference(ax: Axes, value: float) -> None:
+    """A dotted line at a value that means something."""
+    ax.axhline(value, color=INK, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
 
 
 def log_ticks(axis: Axis, *, thousands: bool = False) -> None:

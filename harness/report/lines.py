@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.report.canvas import Sheet, log_ticks, reference, sheet
+from harness.report.canvas import NAMES, RIGHT, Sheet, log_ticks, sheet
 from harness.report.facets import Facets, facets
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def loss_curves(source: Source, metric: str, y: str, *, log_steps: bool) -> Figu
     if table.empty:
         return None
     groups = by_variant(table)
-    shape, made = panels(source)
+    shape, made = panels(source, right=NAMES)
     low, high = loss_limits(source, table["mean"].to_numpy(), known_top=log_steps)
     for ax, panel in zip(made.axes, shape.panels, strict=True):
         for cell, look in panel.cells:
@@ -66,10 +66,8 @@ def loss_curves(source: Source, metric: str, y: str, *, log_steps: bool) -> Figu
             for step in source.diverged(name)["diverged_step"]:
                 ax.plot([step + int(log_steps)], [high], "x", color=look.colour, clip_on=False,
                         markersize=5, markeredgewidth=1.5)  # fmt: skip
-        for text, value in source.losses.items():
-            if value < high:
-                reference(ax, value, text)
     made.axes[0].set_ylim(low, high)
+    made.references(source.losses)
     if log_steps:
         made.axes[0].set_xscale("log")
         log_ticks(made.axes[0].xaxis, thousands=True)
@@ -93,10 +91,7 @@ def loss_limits(
     low = min([float(np.nanmin(values)), *known]) - 0.04
     highest = float(np.nanmax(values)) + 0.05
     guessing = max(known) + HEADROOM if known else highest
-    top = guessing if known_top else min(highest, guessing)
-    room = 0.15 * (top - low)  # for the words above a line of reference
-    crowded = [value + room for value in known if top - room < value < top]
-    return low, max([top, *crowded])
+    return low, guessing if known_top else min(highest, guessing)
 
 
 def tick_thousands(ax: Axes) -> None:
@@ -123,7 +118,9 @@ def told(source: Source, quantity: str, when: str, show: str) -> str:
     return f": from {least} to {most}"
 
 
-def profile(source: Source, quantity: str, when: str) -> tuple[Sheet, Facets] | None:
+def profile(
+    source: Source, quantity: str, when: str, right: float = RIGHT
+) -> tuple[Sheet, Facets] | None:
     """A quantity over the layers, one line a variant; None where it was not measured."""
     layers = source.data.layers
     table = layers[(layers["quantity"] == quantity) & (layers["when"] == when)]
@@ -133,7 +130,7 @@ def profile(source: Source, quantity: str, when: str) -> tuple[Sheet, Facets] | 
 
     groups = by_variant(table)
     column = facets(source.study).column
-    shape, made = panels(source, share_x=column != "depth")
+    shape, made = panels(source, share_x=column != "depth", right=right)
     for ax, panel in zip(made.axes, shape.panels, strict=True):
         for cell, look in panel.cells:
             if (rows := groups.get(source.label(cell))) is not None:

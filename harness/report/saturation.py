@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.history import SATURATED
-from harness.report.canvas import reference
+from harness.report.canvas import NAMES
 from harness.report.facets import facets
 from harness.report.lines import profile, told
 from harness.report.source import Source, seeds_in_words
@@ -32,16 +32,15 @@ def spoken(source: Source, when: str, words: str) -> str:
 
 def draw_saturation(source: Source, when: str) -> Figure | None:
     """Saturation over the layers, one line a variant."""
-    drawn = profile(source, "saturation", when)
+    drawn = profile(source, "saturation", when, NAMES)
     if drawn is None:
         return None
     from matplotlib.ticker import PercentFormatter
 
     sheet, _ = drawn
-    for ax in sheet.axes:
-        reference(ax, WANTED, f"{WANTED:.0%}")
     sheet.axes[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     top = max(ax.dataLim.ymax for ax in sheet.axes)
     sheet.axes[0].set_ylim(-0.03 * max(top, 0.1), max(1.08 * top, 0.1))
+    sheet.references({f"{WANTED:.0%}": WANTED})
     sheet.outer("layer", f"share with |h| > {SATURATED}")
     return sheet.figure

@@ -182,9 +182,14 @@ class Source:
         return "Losses are capped at that of guessing uniformly, diverged runs count as that. "
 
     @cached_property
+    def primary_losses(self) -> dict[str, float]:
+        """The losses worth comparing with, where the primary response is a loss."""
+        return self.losses if self.primary in CAPPED else {}
+
+    @cached_property
     def primary_losses_in_words(self) -> str:
         """What the lines of reference mean, where the primary response is a loss."""
-        return self.losses_in_words if self.primary in CAPPED else ""
+        return self.losses_in_words if self.primary_losses else ""
 
     def diverged(self, variant: str) -> pd.DataFrame:
         """The diverged runs of a variant."""

@@ -99,7 +99,7 @@ def revisions() -> tuple[set[str], set[str]]:
 
 
 def create(path: Path) -> None:
-    """Create an empty MLflow database, atomically: a killed creation leaves nothing behind.
+    """Create an empty MLflow database, atomically: a killed creation leaves no half-made one.
 
     Raises:
         UserError: the directory is missing or cannot be written to.

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from harness.analysis.grid import CAPPED
 from harness.analysis.intervals import mean_intervals
-from harness.report.canvas import reference, sheet
+from harness.report.canvas import NAMES, RIGHT, sheet
 from harness.report.facets import ordered_factor, varying
 from harness.report.source import Source, seeds_in_words
 from harness.report.style import FAINT, INK, Look, ramp
@@ -85,17 +84,13 @@ def draw(source: Source) -> Figure | None:
     key: list[tuple[str, Look | None]] = [(hue, None)] if hue else []
     key += [(name, Look(colour, "o", "none")) for name, colour in zip(levels, colours, strict=True)]
     made = sheet(len(factors), min(4, len(factors)), height=2.2, titled=False, key=key,
-                 share_x=False)  # fmt: skip
+                 share_x=False, right=NAMES if source.primary_losses else RIGHT)  # fmt: skip
     for i, (ax, factor) in enumerate(zip(made.axes, factors, strict=True)):
         draw_factor(ax, source, table, factor, hue, dict(zip(levels, colours, strict=True)))
         ax.set_xlabel(factor)
         ax.set_ylabel("" if i % made.per_row else source.primary_label)
         ax.tick_params(labelleft=i % made.per_row == 0)
-    low, high = made.axes[0].get_ylim()
-    for name, value in source.losses.items():
-        if source.primary in CAPPED and low < value < high:
-            for i, ax in enumerate(made.axes):
-                reference(ax, value, name if i == 0 else "")
+    made.references(source.primary_losses)
     return made.figure
 
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.analysis.grid import CAPPED
-from harness.report.canvas import reference, sheet
+from harness.report.canvas import NAMES, RIGHT, sheet
 from harness.report.facets import Panel, facets, ordered_factor, varying
 from harness.report.source import Source, seeds_in_words
 from harness.report.words import capital, number
@@ -62,17 +61,14 @@ def draw(source: Source) -> Figure | None:
     shape = facets(source.study, over)
     levels = source.study.factors[over]
     made = sheet(len(shape.panels), min(2, shape.per_row), height=2.3, key=shape.keys(),
-                 titled=any(panel.title for panel in shape.panels))  # fmt: skip
+                 titled=any(panel.title for panel in shape.panels),
+                 right=NAMES if source.primary_losses else RIGHT)  # fmt: skip
     for ax, panel in zip(made.axes, shape.panels, strict=True):
         ax.set_title(panel.title)
         draw_panel(ax, source, panel, over)
     made.axes[0].set_xticks(range(len(levels)), [format_level(level) for level in levels])
     made.axes[0].set_xlim(-0.4, len(levels) - 0.6)
-    low, high = made.axes[0].get_ylim()
-    for name, value in source.losses.items():
-        if source.primary in CAPPED and low < value < high:
-            for ax in made.axes:
-                reference(ax, value, name)
+    made.references(source.primary_losses)
     made.outer(over, source.primary_label)
     return made.figure
 

@@ -51,7 +51,7 @@ def draw(source: Source) -> Figure | None:
                     color=COLOURS[1] if embedding else colours[i - 1],
                     linestyle=DASHED if embedding else "-")  # fmt: skip
         ax.set_title(who, fontsize=8)
-        reference(ax, WANTED, "")
+        reference(ax, WANTED)
     tick_thousands(made.axes[0])
     made.outer("step", "log10 update:data")
     return made.figure
