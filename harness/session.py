@@ -138,14 +138,14 @@ def conclude(tally: "Tally", runs: int, console: Console) -> int:
     for why in sorted(set(tally.failed.values())):
         count = list(tally.failed.values()).count(why)
         console.print(f"{count} runs failed: {why.strip().splitlines()[-1]}", markup=False)
+    if tally.interrupted:
+        console.print(GO_ON)
+        return INTERRUPTED
     if tally.undelivered:
         console.print(
             f"{tally.undelivered} results wait on disk for the store; when it answers again, "
             f"this delivers them: {again(sys.argv[1:])}", markup=False, soft_wrap=True,
         )  # fmt: skip
-    if tally.interrupted:
-        console.print(GO_ON)
-        return INTERRUPTED
     if tally.failed or tally.undelivered:
         return FAILED
     console.print(
