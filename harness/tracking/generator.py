@@ -1,4 +1,4 @@
-"""The loader of a study's MLflow model, kept with it; needs MLflow no more than the harness."""
+"""The loader of a study's MLflow model: a file that is kept with it, and imports no MLflow."""
 
 import sys
 from pathlib import Path

@@ -14,7 +14,7 @@ from tests.services.study import ABLATE
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
 
-SOON = 45.0  # seconds between two looks after which a curve must have grown; a busy machine's
+SOON = 45.0  # seconds between two looks after which a curve must have grown, on a busy machine
 
 
 def test_curves_grow_and_progress_shows_while_a_study_trains(
