@@ -144,27 +144,26 @@ def _many_rows(bench: Bench, say: Callable[[str], None]) -> Iterator[Row]:
 
 
 def late_over_early(corpus: Corpus) -> Measured:
-    """What a step costs late in a long run over what it costs early on."""
+    """What a step costs late in a long run over what it costs early on, two runs taking turns."""
     study = Study.model_validate(
         {"question": "?", "seeds": 2, "factors": {"depth": [1]}, "baseline": {"depth": 1},
          "fixed": {"steps": 102_000, "width": 20}}
     )  # fmt: skip
     torch.set_num_threads(1)
     with torch.no_grad():
-        training = Training(expand(study, corpus.digest), corpus)
-        _advance(training, 500)
-        early = _advance(training, 1_500)
-        _advance(training, 99_500)
-        return _once(_advance(training, 100_500) / early)
+        early, late = (Training(expand(study, corpus.digest), corpus) for _ in range(2))
+        _advance(early, 500)
+        _advance(late, 99_500)
+        turns = [(_advance(early, 100), _advance(late, 100)) for _ in range(10)]
+    return Measured(tuple(slow / quick for quick, slow in turns))
 
 
-def _advance(training: Training, step: int) -> float:
-    """Train up to a step; returns the seconds a step."""
-    began, first = time.perf_counter(), training.step
-    while training.step < step:
-        for _ in training.advance():
-            pass
-    return (time.perf_counter() - began) / (step - first)
+def _advance(training: Training, steps: int) -> float:
+    """Train so many steps more; returns the seconds that they took."""
+    began, end = time.perf_counter(), training.step + steps
+    while training.step < end:
+        deque(training.advance(), maxlen=0)
+    return time.perf_counter() - began
 
 
 def _once(value: float) -> Measured:
