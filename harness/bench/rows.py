@@ -1,6 +1,6 @@
 """The rows of the table: a measured quantity each, beside its target."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +11,7 @@ from harness.bench.timing import Measured, side_by_side
 from harness.bench.ways import MEMBERS, SEED_NETWORK
 from harness.fields import Fields
 
+LOOKS = 2  # at both cores, after each row
 PRODUCTS = "matrix products alone, by torch.bmm"
 
 
@@ -47,21 +48,8 @@ class Row:
 
 
 def network_rows(rounds: int) -> Iterator[Row]:
-    """What a step costs, in one thread, relative to its matrix products by torch.bmm.
-
-    Both cores are compared with one at three times: neighbours on the machine come and go.
-    """
+    """What a step costs, in one thread, relative to its matrix products by torch.bmm."""
     torch.set_num_threads(1)
-    with workers(2) as team:
-        both = [*both_over_one(team, rounds)]
-        yield from _seed_network_rows(rounds)
-        both += both_over_one(team, rounds)
-        yield from _depth_rows(rounds)
-        both += both_over_one(team, rounds)
-    yield Row("throughput of both cores over one's", Measured(tuple(both)), "×", 1.8, None, True)
-
-
-def _seed_network_rows(rounds: int) -> Iterator[Row]:
     stack, bmm, loop, modules = side_by_side(
         [ways.stacked(SEED_NETWORK, MEMBERS), ways.products(SEED_NETWORK, MEMBERS),
          ways.textbook(SEED_NETWORK), ways.torch_nn(SEED_NETWORK)], rounds,
@@ -76,9 +64,6 @@ def _seed_network_rows(rounds: int) -> Iterator[Row]:
     yield Row("textbook loop over a stacked run-step", loop.over(stack, MEMBERS), "×", 9, 13, True)
     yield Row("torch.nn + SGD over a stacked run-step", modules.over(stack, MEMBERS),
               "×", 5.5, 8, True)  # fmt: skip
-
-
-def _depth_rows(rounds: int) -> Iterator[Row]:
     for norm in ("none", "batch", "layer"):
         fields = SEED_NETWORK.model_copy(update={"depth": 10, "width": 200} | _norms(norm))
         yield Row(f"depth 10, width 200, norm {norm}: over its products",
@@ -87,6 +72,19 @@ def _depth_rows(rounds: int) -> Iterator[Row]:
         fields = SEED_NETWORK.model_copy(update={"depth": 1} | _norms(norm))
         yield Row(f"depth 1, norm {norm}: over its products",
                   _over_products(fields, rounds), "×", 3.5)  # fmt: skip
+
+
+def with_both_cores(rows: Iterable[Row]) -> Iterator[Row]:
+    """These rows, and how much more both cores train than one.
+
+    That is looked at after every row, because neighbours on the machine come and go.
+    """
+    ratios: list[float] = []
+    with workers(2) as team:
+        for row in rows:
+            yield row
+            ratios += both_over_one(team, LOOKS)
+    yield Row("throughput of both cores over one's", Measured(tuple(ratios)), "×", 1.8, None, True)
 
 
 def _norms(name: str) -> dict[str, str]:

@@ -1,11 +1,14 @@
 """`ablate bench`: how fast this machine trains, against targets."""
 
 import sys
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from harness.bench.rows import Row
 
 
@@ -24,11 +27,11 @@ def command(quick: bool, rounds: int, data: str | None, output: str) -> None:
 
     from harness.bench.ladder import draw
     from harness.bench.machine import describe, write_json
-    from harness.bench.rows import network_rows
+    from harness.bench.rows import network_rows, with_both_cores
 
     machine = describe()
     click.echo(machine)
-    rows = [_shown(row) for row in network_rows(rounds)]
+    measured: Iterable[Row] = network_rows(rounds)
     if not quick:
         from harness.bench.whole import whole_rows
         from harness.corpus import load_corpus
@@ -36,7 +39,8 @@ def command(quick: bool, rounds: int, data: str | None, output: str) -> None:
         def say(what: str) -> None:
             click.echo(f"… {what}", err=True)
 
-        rows += [_shown(row) for row in whole_rows(load_corpus(data), say)]
+        measured = chain(measured, whole_rows(load_corpus(data), say))
+    rows = [_shown(row) for row in with_both_cores(measured)]
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(rows, machine, folder / "bench.json")
