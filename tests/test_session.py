@@ -1,8 +1,13 @@
 """What a session says at its end."""
 
-import pytest
+from io import StringIO
 
-from harness.session import again
+import pytest
+from rich.console import Console
+
+from harness.flow import Tally
+from harness.interrupt import GO_ON, INTERRUPTED
+from harness.session import again, conclude
 
 
 @pytest.mark.parametrize(
@@ -19,3 +24,10 @@ from harness.session import again
 )  # fmt: skip
 def test_the_command_that_goes_on_holds_no_password(words: list[str], said: str) -> None:
     assert again(words) == said
+
+
+def test_an_interrupted_session_says_only_how_to_go_on() -> None:
+    console = Console(file=StringIO(), width=100)
+    tally = Tally((), diverged=False, failed={}, undelivered=2, interrupted=True, seconds=0.0)
+    assert conclude(tally, 8, console) == INTERRUPTED
+    assert console.file.getvalue() == f"{GO_ON}\n"

@@ -231,6 +231,21 @@ def sources(folder: Path) -> Source:
     return Source.load(folder / "data")
 
 
+@pytest.mark.parametrize("name", ["dev_loss", "train_loss", "saturation_final"])
+def test_lines_of_reference_are_named_right_of_each_row_and_nowhere_else(
+    source: Source, name: str
+) -> None:
+    made = drawn(source, name)
+    canvas = FigureCanvasAgg(made)
+    canvas.draw()
+    ends = {round(ax.get_position().y0, 6): ax for ax in made.axes}  # the last of each row
+    for ax in made.axes:
+        assert bool(ax.texts) == (ax in ends.values())
+        for text in ax.texts:
+            box = text.get_window_extent(canvas.get_renderer())
+            assert ax.bbox.x1 < box.x0 < box.x1 <= made.bbox.x1, text.get_text()
+
+
 @pytest.mark.parametrize("span", [(2e-3, 5e-3), (2.1e-3, 2.6e-3), (1e-4, 1.0), (1, 300)])
 def test_no_two_ticks_of_a_logarithmic_axis_say_the_same(span: tuple[float, float]) -> None:
     ax = Figure().subplots()
