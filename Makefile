@@ -1,4 +1,4 @@
-# `make` alone says what there is. Every target does the set-up it needs, once.
+# `make` alone lists the targets. Every target does the set-up it needs, once.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -10,8 +10,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
 .PHONY: help setup ablations report ui test test-services campaign check bench clean
 
-help: ## say what there is
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  STUDY=$(STUDY) STEPS= SEEDS= DATA= may follow ablations, report and ui"
 
 setup: .venv/ready ## install everything into .venv
@@ -21,7 +21,7 @@ setup: .venv/ready ## install everything into .venv
 	  || { echo "Python 3.11 or later is needed; received $$($(PYTHON) -V). Set PYTHON=..."; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "installing into .venv (torch and MLflow are large; this happens once)"
-	@# a torch that is installed already, of whatever build, is kept if it is in pyproject's range
+	@# keep an installed torch of any build, if its version is in pyproject's range
 	@if $(BIN)/python -m pip show --quiet torch 2>/dev/null; then sed '/^torch==/d' constraints.txt; \
 	  else cat constraints.txt; fi > .venv/constraints.txt
 	@$(PIP) --constraint .venv/constraints.txt --editable '.[dev]'
@@ -31,7 +31,7 @@ setup: .venv/ready ## install everything into .venv
 	@$(PIP) --constraint .venv/constraints.txt --editable '.[dev,services,ray]'
 	@touch $@
 
-ablations: .venv/ready ## train what is missing of STUDY (default: core), then write its report
+ablations: .venv/ready ## train the missing runs of STUDY (default: core), then write its report
 	@$(ABLATE) run $(STUDY) $(CHOSEN) --report
 
 report: .venv/ready ## remake STUDY's report from the store, without training
@@ -40,8 +40,8 @@ report: .venv/ready ## remake STUDY's report from the store, without training
 ui: .venv/ready ## open STUDY's runs in the MLflow UI
 	@$(ABLATE) ui $(STUDY)
 
-test: .venv/ready ## quick tests
-	@$(BIN)/pytest --numprocesses 2
+test: .venv/ready ## quick tests, with their coverage
+	@$(BIN)/pytest --numprocesses 2 --cov
 
 test-services: .venv/services ## slow tests: kills, servers, browser, PostgreSQL, Ray
 	@$(BIN)/pytest -m service
@@ -49,14 +49,14 @@ test-services: .venv/services ## slow tests: kills, servers, browser, PostgreSQL
 campaign: .venv/ready ## hundreds of kills at random moments
 	@$(BIN)/python -m tests.campaign
 
-check: .venv/ready ## style and types
+check: .venv/ready ## style (ruff) and types (mypy)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: .venv/ready ## how fast this machine trains, against the lecture's loop and the floor
-	@$(ABLATE) bench
+bench: .venv/ready ## how fast this machine trains, against the lecture's loop and the physical limit
+	@$(BIN)/python -m benchmarks
 
 clean: ## remove caches and the environment; runs, checkpoints, data and reports stay
-	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

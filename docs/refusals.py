@@ -7,18 +7,10 @@ from pathlib import Path
 HARNESS = Path(__file__).parents[1] / "harness"
 
 PARTS = {  # of the harness, by whose mistakes these are
-    "Study files": (
-        "study.py",
-        "fields.py",
-        "claims.py",
-        "levels.py",
-        "responses.py",
-        "explain.py",
-    ),
-    "Data": ("corpus",),
-    "Stores and servers": ("tracking",),
-    "Checkpoints and the working directory": ("workspace.py", "saved.py", "files.py"),
-    "Engines": ("engine",),
+    "Study files": ("study/", "subjects/char_mlp/fields.py"),
+    "Data": ("subjects/char_mlp/corpus/",),
+    "Stores and servers": ("store/",),
+    "Engines": ("engines/",),
     "Commands and reports": ("",),  # all the rest
 }
 
@@ -39,10 +31,10 @@ def _in(tree: ast.Module, validators: bool) -> Iterator[tuple[str, str]]:
     for node in ast.walk(tree):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
             continue
-        if node.func.id in ("UserError", "Mistake") and len(node.args) == 3:
+        if node.func.id in ("UserError", "InvalidValue") and len(node.args) == 3:
             rule, remedy = _text(node.args[0]), _text(node.args[2])
-        elif node.func.id == "ValueError" and validators:  # told by `explain`
-            rule, remedy = f"… {_text(node.args[0])}", "Mend that entry."
+        elif node.func.id == "ValueError" and validators:  # reported by `study.validation`
+            rule, remedy = f"… {_text(node.args[0])}", "Fix that entry."
         else:
             continue
         if rule.strip("…: "):

@@ -1,11 +1,15 @@
-"""Mistakes a user can mend, told in one message: the rule, what was received, the remedy."""
+"""Errors that users can do something about, each told in one message: rule, received, remedy."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-class UserError(Exception):
-    """A mistake the user can mend; the command line prints it and exits with 2.
+class HarnessError(Exception):
+    """Base of all errors that the command line reports without a traceback."""
+
+
+class UserError(HarnessError):
+    """Raised for a mistake that the user can fix; the command line prints it and exits with 2.
 
     Args:
         rule: what must hold, as a sentence without its full stop.
@@ -26,15 +30,11 @@ class UserError(Exception):
         return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
-class Unreachable(Exception):  # noqa: N818 - a state of the store, not an error of ours
-    """The store cannot be reached now; nothing is lost, and the same call may succeed later."""
-
-
-class Mistake(ValueError):  # noqa: N818 - told as a UserError
-    """What a validator of a user's data raises: it knows the rule, the value and the remedy.
+class InvalidValue(HarnessError, ValueError):  # noqa: N818 - a value, told as a UserError
+    """Raised by validators of pydantic models; becomes a `UserError` that names the place.
 
     Args:
-        rule, received, remedy: as of a `UserError`; the rule goes on after the place's name.
+        rule, received, remedy: as of a `UserError`; the place's name comes before the rule.
     """
 
     def __init__(self, rule: str, received: object, remedy: str) -> None:
@@ -42,6 +42,10 @@ class Mistake(ValueError):  # noqa: N818 - told as a UserError
         self.rule = rule
         self.received = received
         self.remedy = remedy
+
+
+class Unreachable(HarnessError):  # noqa: N818 - a state of the store, not an error of ours
+    """Raised when the store does not answer; nothing is lost, and a later call may succeed."""
 
 
 def suggest(word: object, valid: Iterable[object], noun: str = "one") -> str:
@@ -53,6 +57,6 @@ def suggest(word: object, valid: Iterable[object], noun: str = "one") -> str:
     'Valid norm: batch, none.'
     """
     names = sorted(str(name) for name in valid)
-    spelt = isinstance(word, str)  # a number is not misspelt
-    near = get_close_matches(str(word), names, n=1, cutoff=0.6) if spelt else []
+    misspelt = isinstance(word, str)  # a number is not
+    near = get_close_matches(str(word), names, n=1, cutoff=0.6) if misspelt else []
     return f"Did you mean '{near[0]}'?" if near else f"Valid {noun}: {', '.join(names)}."

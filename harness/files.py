@@ -1,4 +1,4 @@
-"""Writing files so that a reader, or a crash, never meets half of one."""
+"""Writing files atomically: neither a reader nor a crash meets half a file."""
 
 import os
 from pathlib import Path
@@ -6,14 +6,14 @@ from uuid import uuid4
 
 
 def write_atomically(path: Path, payload: bytes) -> None:
-    """Put the bytes at the path: whoever looks finds the old file or the whole new one.
+    """Write a file: at any time, readers find the old file or the complete new one.
 
     Args:
-        path: where to; its folder is made if it is not there.
+        path: of the file; a missing folder is created.
         payload: the file's bytes.
 
     Raises:
-        OSError: the folder cannot be written, or the disk is full; nothing is left behind.
+        OSError: the folder cannot be written, or the disk is full; no partial file is left.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{uuid4().hex}")
@@ -21,7 +21,7 @@ def write_atomically(path: Path, payload: bytes) -> None:
         with partial.open("xb") as file:
             file.write(payload)
             file.flush()
-            os.fsync(file.fileno())  # else a power cut could leave the new name on an empty file
+            os.fsync(file.fileno())  # without it, a power cut may leave an empty file
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)

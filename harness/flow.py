@@ -1,43 +1,57 @@
-"""The whole flow, to be read first: runs become cohorts, are trained, and are tracked one by one.
+"""The whole flow, to be read first: runs become stacks, are trained, and are stored one by one.
 
-A study (`study.py`) is expanded to runs and stacked to cohorts (`plan.py`); an engine (`engine/`)
-has trainers (`trainer.py`) train them; what these yield (`records.py`) goes to the store
-(`tracking/`), by way of the disk where it must not be lost (`workspace.py`). A report
-(`report/`) is made of the store alone.
+A study (`study/`) is expanded to runs and grouped into stacks; an engine (`engines/`) has the
+trainer (`training/`) train them, whatever their subject (`subjects/`); what the trainer yields goes
+to the store (`store/`), by way of the disk where it must not be lost. A report (`report/`) is made
+from the store alone, by way of tidy frames (`analysis/`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from harness.corpus import Corpus
-from harness.delivery import Delivery
-from harness.engine import Ended, Engine, Task
-from harness.plan import Cohort, Run, stack
-from harness.records import Checkpoint, Event, Outcome, Record, Result
-from harness.tracking.tracker import Tracker
-from harness.workspace import Workspace, cohort_name
+from harness.engines import Engine, Task, TaskDone
+from harness.store.delivery import Delivery, ResultSink
+from harness.store.workspace import Workspace
+from harness.study.plan import Run, Stack, make_stacks
+from harness.study.request import Plan
+from harness.subjects.subject import Outcome
+from harness.training.records import Checkpoint, Event, Record, Result
+
+
+class Tracker(ResultSink, Protocol):
+    """What the flow needs of the store: the writer of one study's runs."""
+
+    @property
+    def ended(self) -> Mapping[str, Outcome]:
+        """Outcome by key of every run that is complete in the store."""
+
+    def write(self, record: Record) -> None:
+        """Log a record soon, if that is possible."""
+
+    def tick(self) -> None:
+        """Log what waits, if it is time."""
 
 
 class Watch(Protocol):
-    """Shows people how a study goes."""
+    """Shows people how training goes."""
 
     def plan(self, tasks: Sequence[Task]) -> None:
         """What will be trained."""
 
-    def follow(self, task: Task, event: object) -> None:
+    def follow(self, task: Task, event: Event | TaskDone) -> None:
         """What has just happened."""
 
 
 @dataclass(frozen=True)
 class Tally:
-    """How a study's session ended.
+    """How a session ended.
 
     Attributes:
         trained: runs that ended in this session, diverged ones among them.
         diverged: whether there are such.
         failed: runs that could not be trained, each with the reason.
-        undelivered: runs that have ended, but not yet in the store: their results wait on disk.
+        undelivered: runs that have ended but are not in the store yet: their results wait on disk.
         interrupted: whether it was stopped.
         seconds: of worker time that the trained runs took.
     """
@@ -51,73 +65,68 @@ class Tally:
 
 
 def run_study(
-    runs: Sequence[Run], corpus: Corpus, tracker: Tracker, workspace: Workspace,
-    engine: Engine, workers: int, watch: Watch, stopping: Callable[[], bool],
-) -> Tally:  # fmt: skip
-    """Train what is missing of a study, and track it.
+    plan: Plan,
+    tracker: Tracker,
+    workspace: Workspace,
+    engine: Engine,
+    watch: Watch,
+    stopping: Callable[[], bool],
+) -> Tally:
+    """Train what is missing of a study, and store it.
 
     Args:
-        runs: the study's whole grid.
-        corpus: what they are trained on.
+        plan: the study with its data and its whole grid.
         tracker: the study's side of the store.
         workspace: where checkpoints and results wait.
-        engine: has cohorts trained.
-        workers: how many it has, to make as many stacks.
+        engine: trains stacks.
         watch: shows how it goes.
-        stopping: asked again and again; when it says so, everything is saved and the work ends.
+        stopping: polled; once it is true, everything is saved and the work ends.
     """
+    delivery = Delivery(tracker, workspace, plan.runs, stopping)
 
-    def pulse() -> bool:
-        tracker.tick()  # however seldom there is news of the training
-        delivery.attempt()
+    def poll() -> bool:
+        tracker.tick()  # however seldom training yields events
+        delivery.poll()
         return stopping()
 
-    delivery = Delivery(tracker, workspace, runs, stopping)
-    missing = [run for run in runs if not delivery.has(run.key)]
-    tasks = begun(missing, workspace, delivery)
-    fresh = {run.key for run in missing} - {run.key for t in tasks for run in t.cohort.runs}
-    for cohort in stack([run for run in missing if run.key in fresh], workers):
-        tasks.append(Task(cohort_name(cohort.runs), cohort))
+    missing = [run for run in plan.runs if not delivery.has(run.key)]
+    tasks = resumable_tasks(missing, workspace, delivery)
+    resumed = {run.key for task in tasks for run in task.stack.runs}
+    fresh = [run for run in missing if run.key not in resumed]
+    for stack in make_stacks(fresh, plan.costs, engine.workers):
+        tasks.append(Task(stack.name, stack))
     if tasks:
         watch.plan(tasks)
     failed: dict[str, str] = {}
     outcomes: dict[str, Outcome] = {}
     seconds = 0.0
-    for task, event in engine(tasks, corpus, pulse) if tasks else ():
-        if isinstance(event, Result):
-            outcomes[event.key] = event.outcome
-            seconds += float(event.facts["seconds"])
-        failed |= track(task, event, tracker, workspace, delivery)
+    for task, event in engine(tasks, plan.subject, plan.data, poll) if tasks else ():
+        match event:
+            case Record():
+                tracker.write(event)
+            case Checkpoint():
+                workspace.save_checkpoint(task.name, event)
+            case Result():
+                delivery.accept(event)
+                outcomes[event.key] = event.outcome
+                seconds += float(event.facts["seconds"])
+            case TaskDone(failure=None):
+                workspace.drop_checkpoint(task.name)
+            case TaskDone(failure=str(why)):
+                for run in task.stack.runs:
+                    if not delivery.has(run.key):
+                        delivery.give_up(run, why)
+                        failed[run.key] = why
         watch.follow(task, event)
-    delivery.insist()
-    return Tally(
-        tuple(run for run in missing if run.key in outcomes), "diverged" in outcomes.values(),
-        failed, len(delivery.waiting), stopping(), seconds,
-    )  # fmt: skip
+    delivery.flush()
+    trained = tuple(run for run in missing if run.key in outcomes)
+    diverged = "diverged" in outcomes.values()
+    return Tally(trained, diverged, failed, len(delivery.waiting), stopping(), seconds)
 
 
-def track(
-    task: Task, event: Event | Ended, tracker: Tracker, workspace: Workspace, delivery: Delivery
-) -> dict[str, str]:
-    """Keep one event where it belongs; returns the runs that failed by it, with the reason."""
-    match event:
-        case Record():
-            tracker.write(event)
-        case Checkpoint():
-            workspace.save_checkpoint(task.name, event)
-        case Result():
-            delivery.accept(event)
-        case Ended(failure=None):
-            workspace.drop_checkpoint(task.name)
-        case Ended(failure=str(why)):
-            lost = [run for run in task.cohort.runs if not delivery.has(run.key)]
-            for run in lost:
-                delivery.give_up(run, why)
-            return {run.key: why for run in lost}
-    return {}
-
-
-def begun(missing: Sequence[Run], workspace: Workspace, delivery: Delivery) -> list[Task]:
+def resumable_tasks(
+    missing: Sequence[Run], workspace: Workspace, delivery: Delivery
+) -> list[Task]:
     """Tasks for missing runs that an earlier session left a checkpoint of, the furthest first.
 
     A checkpoint whose runs have all ended, because its session was killed right then, is dropped.
@@ -129,5 +138,5 @@ def begun(missing: Sequence[Run], workspace: Workspace, delivery: Delivery) -> l
         if all(delivery.has(key) for key in checkpoint.keys):
             workspace.drop_checkpoint(name)
         if runs:
-            tasks.append(Task(name, Cohort(tuple(runs)), checkpoint))
+            tasks.append(Task(name, Stack(tuple(runs)), checkpoint))
     return tasks

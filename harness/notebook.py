@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from harness.responses import RESPONSES
-
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -16,7 +14,7 @@ def tidy(study: str, uri: str | None = None, **chosen: Any) -> "pd.DataFrame":
     Args:
         study: its name.
         uri: MLflow tracking URI; default: MLFLOW_TRACKING_URI, or mlflow.db in this directory.
-        chosen: steps, seeds, data_digest, as `read_study` takes them.
+        chosen: steps, seeds, data_digest, as `harness.store.reading.read_study` takes them.
 
     Returns:
         One row a run and response: the factors' levels (text), variant, seed, outcome, run_id,
@@ -26,12 +24,15 @@ def tidy(study: str, uri: str | None = None, **chosen: Any) -> "pd.DataFrame":
         UserError: there is no such study in the store.
         Unreachable: the store does not answer.
     """
-    from harness.tracking.reading import read_study
+    from harness.analysis.gather import gather
+    from harness.store.reading import read_study
+    from harness.store.store import Store
 
-    return long(read_study(uri, study, **chosen))
+    return long(gather(read_study(Store.existing(uri), study, **chosen)))
 
 
 def long(data: "StudyData") -> "pd.DataFrame":
     """The same of a study that was read."""
     keys = list(dict.fromkeys([*data.study.factors, "variant", "seed", "outcome", "run_id"]))
-    return data.runs.melt(keys, list(RESPONSES), var_name="response", value_name="value")
+    responses = list(data.study.model.responses)
+    return data.runs.melt(keys, responses, var_name="response", value_name="value")

@@ -1,6 +1,6 @@
 """A longer campaign of kills: python -m tests.campaign [--kills N] [--seed N]
 
-Prints what was killed, what the kills left behind, and whether every store came to be that of an
+Prints what was killed, what the kills left behind, and whether every store equals that of an
 undisturbed study.
 """
 
@@ -13,17 +13,17 @@ from pathlib import Path
 
 import click
 
-from harness.tracking.database import create
-from tests.reliability.kills import Campaign, store
-from tests.reliability.small import NAME
-from tests.tracking.small import picture
+from harness.store.database import create
+from tests.support.kills import Campaign, store
+from tests.support.small_study import NAME
+from tests.support.stores import picture
 
 
 @click.command()
 @click.option("--kills", default=200, show_default=True, help="How many kills.")
 @click.option("--seed", default=1, show_default=True, help="Of victims and moments.")
 def main(kills: int, seed: int) -> None:
-    """Kill studies at random moments, and compare what they come to."""
+    """Kill studies at random moments, and compare their stores with an undisturbed one."""
     with tempfile.TemporaryDirectory(prefix="ablate-campaign-") as folder:
         template = Path(folder) / "template.db"
         create(template)
@@ -32,19 +32,19 @@ def main(kills: int, seed: int) -> None:
         expected = campaign.undisturbed()
         equal = 0
         while campaign.kills.total() < kills:
-            place = campaign.study(kills)
-            equal += picture(store(place), NAME) == expected
+            finished = campaign.study(kills)
+            equal += picture(store(finished), NAME) == expected
             click.echo(
-                f"{campaign.kills.total()} of {kills} kills ({told(campaign.kills)}) in "
-                f"{campaign.sessions} sessions; a dead coordinator left {told(campaign.left)}; "
+                f"{campaign.kills.total()} of {kills} kills ({in_words(campaign.kills)}) in "
+                f"{campaign.sessions} sessions; a dead coordinator left {in_words(campaign.left)}; "
                 f"{equal} of {campaign.studies} stores equal to the undisturbed one; "
                 f"{time.monotonic() - began:.0f} s"
             )
     sys.exit(equal < campaign.studies)
 
 
-def told(counts: Counter[str]) -> str:
-    """Counts in words."""
+def in_words(counts: Counter[str]) -> str:
+    """Counts, the largest first."""
     return ", ".join(f"{count} × {what}" for what, count in counts.most_common()) or "nothing"
 
 

@@ -1,4 +1,4 @@
-"""From bare to baseline: how much of the way is each part's doing."""
+"""From bare to baseline: how much of the difference each part accounts for."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,8 +6,9 @@ from itertools import combinations
 from math import factorial
 
 from harness.analysis.grid import Weights, combinations_of, combine, place_label
-from harness.plan import variant_label
-from harness.study import Levels, Study
+from harness.study.levels import Levels
+from harness.study.plan import variant_label
+from harness.study.study import Study
 
 
 @dataclass(frozen=True)
@@ -37,34 +38,26 @@ def attribution(study: Study) -> Iterator[Share]:
     """All shares of all parts in every stratum."""
     parts = players(study)
     for stratum in combinations_of(study, (f for f in study.factors if f not in parts)):
+
+        def cell(on: tuple[str, ...], stratum: Levels = stratum) -> Weights:
+            """The stratum's cell in which these parts are at baseline, the others bare."""
+            levels = {f: study.baseline[f] if f in on else study.bare[f] for f in parts} | stratum
+            return {variant_label({f: levels[f] for f in study.factors}): 1.0}
+
+        place = place_label(stratum)
         for factor in parts:
-            for method, weights in _shares(study, stratum, factor, parts):
-                yield Share(place_label(stratum), method, factor, weights)
+            others = tuple(part for part in parts if part != factor)
+            added = {  # what adding the factor to each subset of the others does
+                subset: combine((1, cell((*subset, factor))), (-1, cell(subset)))
+                for size in range(len(parts)) for subset in combinations(others, size)
+            }  # fmt: skip
+            yield Share(place, "add-one-in", factor, added[()])
+            yield Share(place, "leave-one-out", factor, added[others])
+            orders = factorial(len(parts))
+            terms = [
+                (factorial(len(subset)) * factorial(len(others) - len(subset)) / orders, weights)
+                for subset, weights in added.items()
+            ]
+            yield Share(place, "shapley", factor, combine(*terms))
         if parts:
-            total = combine((1, _with(study, stratum, parts)), (-1, _with(study, stratum, ())))
-            yield Share(place_label(stratum), "total", "", total)
-
-
-def _with(study: Study, stratum: Levels, on: tuple[str, ...]) -> Weights:
-    """The cell of a stratum in which these parts are at baseline, the others bare."""
-    levels = {f: study.baseline[f] if f in on else study.bare[f] for f in players(study)}
-    cell = {**levels, **stratum}
-    return {variant_label({f: cell[f] for f in study.factors}): 1.0}
-
-
-def _shares(
-    study: Study, stratum: Levels, factor: str, parts: tuple[str, ...]
-) -> Iterator[tuple[str, Weights]]:
-    others = tuple(part for part in parts if part != factor)
-
-    def adding(to: tuple[str, ...]) -> Weights:
-        """What adding the factor to these parts does."""
-        return combine((1, _with(study, stratum, (*to, factor))), (-1, _with(study, stratum, to)))
-
-    yield "add-one-in", adding(())
-    yield "leave-one-out", adding(others)
-    orders = factorial(len(parts))
-    subsets = [subset for size in range(len(parts)) for subset in combinations(others, size)]
-    yield "shapley", combine(*(
-        (factorial(len(s)) * factorial(len(others) - len(s)) / orders, adding(s)) for s in subsets
-    ))  # fmt: skip
+            yield Share(place, "total", "", combine((1, cell(parts)), (-1, cell(()))))

@@ -1,6 +1,6 @@
 """What follows from a study in a few sentences that a busy person can act on.
 
-Every sentence is made from the tables; what was tested is told apart from what was only looked at.
+Every sentence is made from the tables; it says what was tested and what is only exploratory.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from harness.analysis.claims_table import claims_table, stamps
 from harness.analysis.effects import attribution_table, effects_table
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import grid
-from harness.analysis.integrity import ENDED, audit
+from harness.analysis.integrity import audit
 from harness.analysis.verdicts import (
     ALPHA,
     INCONCLUSIVE,
@@ -21,11 +21,11 @@ from harness.analysis.verdicts import (
     SUPPORTED,
     verdicts,
 )
-from harness.responses import RESPONSES
+from harness.subjects.subject import Response
 
-ROUNDING = 1e-9  # differences below it are none
-STRATA_TOLD = 6  # of the attribution; more are left to its table
-ORDER = (SUPPORTED, REFUTED, INCONCLUSIVE, NOT_TESTABLE)
+ROUNDING = 1e-9  # smaller differences count as none
+STRATA_SHOWN = 6  # of the attribution; its table has all
+FEW_SEEDS = 5  # below it, intervals are wide by design
 
 
 def bottom_line(data: StudyData) -> list[str]:
@@ -33,41 +33,21 @@ def bottom_line(data: StudyData) -> list[str]:
     refused = [finding.message for finding in audit(data) if finding.severity == "refuse"]
     if refused:
         return ["These runs do not allow a conclusion.", *refused]
-    primary = data.study.primary
-    return [
-        *_accounting(data),
-        *_claims(claims_table(data, verdicts(data)), stamps(data)),
-        *_stamps(data),
-        *_effects(data, effects_table(data, primary, ("main",))),
-        *_attribution(data, attribution_table(data, primary)),
-        *_best(data),
-    ]
+    return [*_accounting(data), *_claims(data), *_effects(data), *_attribution(data), *_best(data)]
 
 
 def caveats(data: StudyData) -> list[str]:
-    """What the design itself cannot tell, whatever the runs say."""
+    """What the design itself cannot show, whatever the runs say."""
     study = data.study
-    found = [
-        "The split of the data is fixed: intervals and verdicts are about seeds, not about data."
-    ]
-    varied, norms = set(study.factors), {study.fields(cell).norm for cell in study.cells()}
-    if "lr" not in varied and "init" in varied and "batch" in norms:
-        found.append(
-            "One learning rate for all confounds normalisation and init: under BatchNorm the"
-            " forward pass ignores the weights' scale, so naive init there is Kaiming init with its"
-            " learning rate divided by fan_in."
-        )
-    elif "lr" not in varied and {"norm", "init", "gain"} & varied:
-        found.append("One learning rate for all: variants may differ in the rate that suits them.")
-    if 2 <= len(study.seeds) < 5:
+    variants = [study.fields(cell) for cell in study.cells()]
+    found = list(study.model.caveats(set(study.factors), variants))
+    if 2 <= len(study.seeds) < FEW_SEEDS:
         found.append(f"With {len(study.seeds)} seeds intervals are wide by design.")
     return found
 
 
 def _accounting(data: StudyData) -> Iterator[str]:
-    study, runs = data.study, data.runs[data.runs["outcome"].isin(ENDED)]
-    ended = runs.drop_duplicates(["variant", "seed"])
-    diverged = ended[ended["outcome"] == "diverged"]
+    study, ended = data.study, data.ended.drop_duplicates(["variant", "seed"])
     seeds = f"{len(study.seeds)} seeds" if len(study.seeds) > 1 else "one seed"
     yield f"{len(ended)} of {study.size()} runs ended: {len(data.variants())} variants, {seeds}."
     whole = [seed for seed in study.seeds
@@ -77,55 +57,59 @@ def _accounting(data: StudyData) -> Iterator[str]:
             f"Only {len(whole)} seeds are complete: "
             f"ablate report {study.name} --seeds {len(whole)} judges these alone."
         )
+    diverged = ended[ended["outcome"] == "diverged"]
     if len(diverged):
-        where = ", ".join(
-            f"{v} ({n})" for v, n in diverged["variant"].value_counts().head(3).items()
-        )
+        counts = diverged["variant"].value_counts().head(3)
+        where = ", ".join(f"{variant} ({count})" for variant, count in counts.items())
+        capped = " and ".join(r.label for r in study.model.responses.values() if r.cap)
+        counted = f"their {capped} count as the cap, and " if capped else ""
         yield (
-            f"{len(diverged)} of them diverged, most often in: {where}; their final losses count as"
-            " those of predicting uniformly, and contrasts that need another final response of"
-            " theirs are not testable."
+            f"{len(diverged)} of them diverged, most often in: {where}; {counted}contrasts that"
+            f" need {'another' if capped else 'a'} response of theirs are not testable, unless it"
+            " is measured at initialisation."
         )
     if len(study.seeds) == 1:
-        yield "With one seed nothing can be told from chance; differences are only described."
+        yield "With one seed, differences are only described: any of them may be chance."
 
 
-def _claims(claims: pd.DataFrame, stamped: list[str]) -> Iterator[str]:
+def _claims(data: StudyData) -> Iterator[str]:
+    claims, stamped = claims_table(data, verdicts(data)), stamps(data)
     if claims.empty:
         yield "The study states no claims: everything here is exploratory."
-        return
-    counts = claims["verdict"].value_counts()
-    numbers = ", ".join(f"{counts[v]} {v.lower()}" for v in ORDER if v in counts)
-    promise = "" if stamped else f": at most {ALPHA:.0%} chance of any wrong verdict"
-    yield (
-        f"Of {len(claims)} claim{'s' if len(claims) > 1 else ''}: {numbers} (t tests over seeds,"
-        f" Holm over the study's claims{promise})."
-    )
+    else:
+        counts = claims["verdict"].value_counts()
+        order = (SUPPORTED, REFUTED, INCONCLUSIVE, NOT_TESTABLE)
+        numbers = ", ".join(f"{counts[v]} {v.lower()}" for v in order if v in counts)
+        promise = "" if stamped else f": at most {ALPHA:.0%} chance of any wrong verdict"
+        yield (
+            f"Of {len(claims)} claim{'s' if len(claims) > 1 else ''}: {numbers} (t tests over"
+            f" seeds, Holm over the study's claims{promise})."
+        )
     for verdict in (SUPPORTED, REFUTED):
         said = claims[claims["verdict"] == verdict]["says"]
         if len(said):
             yield f"{verdict.capitalize()}: {'; '.join(f'“{text}”' for text in said)}."
-
-
-def _stamps(data: StudyData) -> Iterator[str]:
-    stamped = stamps(data)
     if stamped:
         yield f"Read the verdicts with care: {'; '.join(stamped)}."
 
 
-def _effects(data: StudyData, effects: pd.DataFrame) -> Iterator[str]:
+def _effects(data: StudyData) -> Iterator[str]:
+    primary = data.study.response()
+    effects = effects_table(data, primary.name, ("main",))
     main = effects[effects["estimate"].notna()]
     if main.empty:
-        yield f"No main effect on {_name(data)} can be estimated from these runs."
+        yield f"No main effect on {primary.label} can be estimated from these runs."
         return
     row = main.iloc[int(main["estimate"].abs().to_numpy().argmax())]
     if abs(row["estimate"]) < ROUNDING:
-        yield f"No main effect on {_name(data)} differs from 0."
+        yield f"No main effect on {primary.label} differs from 0."
         return
+    interval = f"95 % interval {row['low']:+.3g} to {row['high']:+.3g}, not corrected"
     yield (
         f"The largest change on average (exploratory): {row['factor']} {row['level']} instead of"
-        f" {row['versus']} changes {_name(data)} by {_signed(data, row)}, averaged over the rest"
-        f"{_chance(row)}."
+        f" {row['versus']} changes {primary.label} by {row['estimate']:+.3g}{_unit(primary)}"
+        f" ({interval if pd.notna(row['low']) else 'one seed, no interval'}),"
+        f" averaged over the rest{_chance(row)}."
     )
     for _, other in main[main["conditional"] != ""].iterrows():
         yield (
@@ -135,21 +119,40 @@ def _effects(data: StudyData, effects: pd.DataFrame) -> Iterator[str]:
         )
 
 
-def _attribution(data: StudyData, attribution: pd.DataFrame) -> Iterator[str]:
-    """Which part does most of the way from bare to baseline, where that depends on the stratum."""
-    shares = attribution[(attribution["method"] == "shapley") & attribution["estimate"].notna()]
+def _attribution(data: StudyData) -> Iterator[str]:
+    """Which part makes most of the difference from bare to baseline, by stratum."""
+    primary = data.study.response()
+    table = attribution_table(data, primary.name)
+    shares = table[(table["method"] == "shapley") & table["estimate"].notna()]
     if shares["factor"].nunique() < 2:
         return
-    most = shares.loc[shares.groupby("stratum", sort=False)["estimate"].apply(_largest)]
-    told = [
-        f"{row['factor']} {row['estimate']:+.3g}{_unit(data)}{_at(row['stratum'])}{_chance(row)}"
-        for _, row in most.head(STRATA_TOLD).iterrows()
+    sizes = shares["estimate"].abs().groupby(shares["stratum"], sort=False)
+    most = shares.loc[sizes.idxmax()]
+    parts = [
+        f"{row['factor']} {row['estimate']:+.3g}{_unit(primary)}"
+        f"{' at ' if row['stratum'] else ''}{row['stratum']}{_chance(row)}"
+        for _, row in most.head(STRATA_SHOWN).iterrows()
     ]
-    left = len(most) - len(told)
+    left = len(most) - len(parts)
     more = f"; {left} more in the table" if left else ""
     yield (
         "On the way from bare to baseline the largest share of the change in"
-        f" {_name(data)} (Shapley, exploratory): {'; '.join(told)}{more}."
+        f" {primary.label} (Shapley, exploratory): {'; '.join(parts)}{more}."
+    )
+
+
+def _best(data: StudyData) -> Iterator[str]:
+    primary = data.study.response()
+    means = grid(data, primary.name).values.mean(axis=1, skipna=False).dropna()
+    values = means.to_numpy()
+    if primary.direction is None or means.empty or np.ptp(values) < ROUNDING:
+        return  # of one, or of equals, there is no best
+    lower = primary.direction == "lower"
+    best = int(values.argmin() if lower else values.argmax())
+    yield (
+        f"{'Lowest' if lower else 'Highest'} mean {primary.label} of {len(means)} variants:"
+        f" {values[best]:.4g}{_unit(primary)} ({means.index[best]}); the best of many, so probably"
+        " a little worse in truth."
     )
 
 
@@ -157,42 +160,6 @@ def _chance(row: pd.Series) -> str:
     return "" if row["low"] > 0 or row["high"] < 0 else " (it may be chance)"
 
 
-def _largest(shares: pd.Series) -> object:
-    return shares.abs().idxmax()
-
-
-def _at(stratum: str) -> str:
-    return f" at {stratum}" if stratum else ""
-
-
-def _best(data: StudyData) -> Iterator[str]:
-    response = RESPONSES[data.study.primary]
-    means = grid(data, response.name).values.mean(axis=1, skipna=False).dropna()
-    if response.lower_is_better is None or means.empty:
-        return
-    values = means.to_numpy()
-    if np.ptp(values) < ROUNDING:
-        return  # of one, or of equals, there is no best
-    best = int(values.argmin() if response.lower_is_better else values.argmax())
-    way = "Lowest" if response.lower_is_better else "Highest"
-    yield (
-        f"{way} mean {_name(data)} of {len(means)} variants: {values[best]:.4g}{_unit(data)}"
-        f" ({means.index[best]}); picked as the best of many, so a little flattered."
-    )
-
-
-def _name(data: StudyData) -> str:
-    return RESPONSES[data.study.primary].label.split(" [")[0]
-
-
-def _unit(data: StudyData) -> str:
-    label = RESPONSES[data.study.primary].label
-    return " " + label.split("[")[1].rstrip("]") if "[" in label else ""
-
-
-def _signed(data: StudyData, row: pd.Series) -> str:
-    """An estimate with its unit and interval: "+0.030 nats (95 % interval 0.021 to 0.039)"."""
-    value = f"{row['estimate']:+.3g}{_unit(data)}"
-    if pd.isna(row["low"]):
-        return f"{value} (one seed, no interval)"
-    return f"{value} (95 % interval {row['low']:+.3g} to {row['high']:+.3g}, not corrected)"
+def _unit(response: Response) -> str:
+    """The unit after a number; shares have none."""
+    return "" if response.unit in ("", "share") else f" {response.unit}"

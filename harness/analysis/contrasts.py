@@ -7,10 +7,11 @@ from itertools import combinations
 import numpy as np
 
 from harness.analysis.grid import Weights, combinations_of, combine, mean_of, place_label
-from harness.study import Level, Levels, Study, format_level
+from harness.study.levels import Level, Levels, format_level
+from harness.study.study import Study
 
 AVERAGED = "averaged over the rest"
-STEPS_THAT_MAKE_DOUBLINGS = 4  # levels that span at least this ratio are compared by doubling
+DOUBLING_RATIO = 4  # positive levels whose largest and smallest have it are compared by doubling
 
 
 @dataclass(frozen=True)
@@ -46,68 +47,23 @@ class Effect:
         return " ".join(part for part in (self.kind, self.factor, pair, other, place) if part)
 
 
-def difference(study: Study, factor: str, level: Level, versus: Level, where: Levels) -> Weights:
-    """Level minus versus, averaged over the cells that match."""
-    high, low = mean_of(study, {**where, factor: level}), mean_of(study, {**where, factor: versus})
-    return combine((1, high), (-1, low))
-
-
-def pairs(study: Study, factor: str) -> list[tuple[Level, Level]]:
-    """Each other level of a factor with its baseline level: what leaving the baseline does."""
-    base = study.baseline[factor]
-    return [(level, base) for level in study.factors[factor] if level != base]
-
-
-def effects(study: Study) -> list[Effect]:
-    """Every main effect, simple effect, interaction and slope of a study."""
-    return [*_differences(study), *_interactions(study), *_slopes(study)]
-
-
-def main_effects(study: Study) -> list[Effect]:
-    """Level − baseline level of each factor, averaged over all other factors."""
-    return [effect for effect in _differences(study) if effect.kind == "main"]
+def effects(study: Study, kinds: tuple[str, ...] = ()) -> list[Effect]:
+    """The study's effects of these kinds; of all kinds where none is named."""
+    found = [*_differences(study), *_interactions(study), *_slopes(study)]
+    return [effect for effect in found if not kinds or effect.kind in kinds]
 
 
 def simple_effects(study: Study, main: Effect) -> list[Effect]:
     """The same comparison within each combination of all other factors' levels."""
     named = (main.factor, main.level, main.versus)
-    return [e for e in _differences(study)
-            if e.kind == "simple" and (e.factor, e.level, e.versus) == named]  # fmt: skip
+    simple = (effect for effect in _differences(study) if effect.kind == "simple")
+    return [effect for effect in simple if (effect.factor, effect.level, effect.versus) == named]
 
 
-def _differences(study: Study) -> Iterator[Effect]:
-    for factor in study.factors:
-        others = [other for other in study.factors if other != factor]
-        for level, versus in pairs(study, factor):
-            for kind, where in _places(study, others):
-                weights = difference(study, factor, level, versus, where)
-                place = place_label(where) or AVERAGED
-                yield Effect(
-                    kind, factor, format_level(level), format_level(versus), place, weights
-                )
-
-
-def _places(study: Study, others: list[str]) -> Iterator[tuple[str, Levels]]:
-    """Where an effect is looked at: over everything, within a level, within a combination."""
-    yield "main", {}
-    if len(others) > 1:
-        for other in others:
-            yield from (("within", {other: level}) for level in study.factors[other])
-    if others:
-        yield from (("simple", where) for where in combinations_of(study, others))
-
-
-def _interactions(study: Study) -> Iterator[Effect]:
-    for factor, other in combinations(study.factors, 2):
-        for level, versus in pairs(study, factor):
-            for by_level, by_versus in pairs(study, other):
-                weights = interaction(
-                    study, factor, (level, versus), other, (by_level, by_versus), {}
-                )
-                yield Effect(
-                    "interaction", factor, format_level(level), format_level(versus), AVERAGED,
-                    weights, other, format_level(by_level), format_level(by_versus),
-                )  # fmt: skip
+def difference(study: Study, factor: str, level: Level, versus: Level, where: Levels) -> Weights:
+    """Level minus versus, averaged over the cells that match."""
+    high, low = mean_of(study, {**where, factor: level}), mean_of(study, {**where, factor: versus})
+    return combine((1, high), (-1, low))
 
 
 def interaction(
@@ -124,6 +80,36 @@ def interaction(
     return combine((1, first), (-1, second))
 
 
+def pairs(study: Study, factor: str) -> list[tuple[Level, Level]]:
+    """Each other level of a factor with its baseline level: what leaving the baseline does."""
+    base = study.baseline[factor]
+    return [(level, base) for level in study.factors[factor] if level != base]
+
+
+def _differences(study: Study) -> Iterator[Effect]:
+    for factor in study.factors:
+        others = [other for other in study.factors if other != factor]
+        places: list[tuple[str, Levels]] = [("main", {})]
+        if len(others) > 1:
+            places += [("within", {o: level}) for o in others for level in study.factors[o]]
+        if others:
+            places += [("simple", where) for where in combinations_of(study, others)]
+        for pair in pairs(study, factor):
+            for kind, where in places:
+                level, versus = map(format_level, pair)
+                weights = difference(study, factor, *pair, where)
+                yield Effect(kind, factor, level, versus, place_label(where) or AVERAGED, weights)
+
+
+def _interactions(study: Study) -> Iterator[Effect]:
+    for factor, other in combinations(study.factors, 2):
+        for pair in pairs(study, factor):
+            for at in pairs(study, other):
+                weights = interaction(study, factor, pair, other, at, {})
+                (level, versus), by = map(format_level, pair), map(format_level, at)
+                yield Effect("interaction", factor, level, versus, AVERAGED, weights, other, *by)
+
+
 def _slopes(study: Study) -> Iterator[Effect]:
     for factor, levels in study.factors.items():
         scale = scores(levels)
@@ -133,7 +119,7 @@ def _slopes(study: Study) -> Iterator[Effect]:
         others = [other for other in study.factors if other != factor]
         places: list[Levels] = [{}, *({o: level} for o in others for level in study.factors[o])]
         for where in places:
-            terms = [(float(score), mean_of(study, {**where, factor: level}))
+            terms = [(score, mean_of(study, {**where, factor: level}))
                      for score, level in zip(x, levels, strict=True)]  # fmt: skip
             yield Effect("slope", factor, unit, "", place_label(where) or AVERAGED, combine(*terms))
 
@@ -142,15 +128,15 @@ def scores(levels: tuple[Level, ...]) -> tuple[str, tuple[float, ...]] | None:
     """Weights of three or more numeric levels whose weighted sum is the least-squares slope.
 
     Returns:
-        The slope's unit ("per doubling" where the levels are positive and span a ratio of 4 or
-        more, else "per unit") and the weights; None where the levels have no order.
+        The slope's unit ("per doubling" where the levels are positive and span a ratio of
+        `DOUBLING_RATIO` or more, else "per unit") and the weights; None where the levels have no
+        order.
     """
-    numbers = [float(level) for level in levels
-               if not isinstance(level, bool) and isinstance(level, int | float)]  # fmt: skip
+    numbers = [float(x) for x in levels if isinstance(x, int | float) and not isinstance(x, bool)]
     if len(numbers) < len(levels) or len(levels) < 3:
         return None
-    doubling = min(numbers) > 0 and max(numbers) / min(numbers) >= STEPS_THAT_MAKE_DOUBLINGS
+    doubling = min(numbers) > 0 and max(numbers) / min(numbers) >= DOUBLING_RATIO
     x = np.log2(numbers) if doubling else np.array(numbers)
     centred = x - x.mean()
     weights = centred / (centred**2).sum()
-    return "per doubling" if doubling else "per unit", tuple(float(w) for w in weights)
+    return "per doubling" if doubling else "per unit", tuple(weights.tolist())

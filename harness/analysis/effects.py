@@ -11,9 +11,9 @@ import pandas as pd
 from harness.analysis.attribution import attribution
 from harness.analysis.contrasts import Effect, effects, simple_effects
 from harness.analysis.frames import StudyData
-from harness.analysis.grid import Contrast, Grid, Weights, contrast, grid, rank_contrast
+from harness.analysis.grid import Contrast, Grid, Weights, contrast, grid
 from harness.analysis.intervals import LEVEL, NOTHING, Estimate, estimate
-from harness.study import Study
+from harness.study.study import Study
 
 NUMBERS = ("estimate", "se", "low", "high", "n", "effect_size", "p_flip")
 RANKS = ("rank_estimate", "rank_low", "rank_high")
@@ -36,11 +36,17 @@ def effects_table(data: StudyData, response: str, kinds: tuple[str, ...] = ()) -
     Returns:
         EFFECT_COLUMNS. `conditional` is "CONDITIONAL" for a main effect whose simple effects
         change sign beyond noise. Ranks (of a run within its seed, 1 is lowest) are the sensitivity
-        analysis of losses, NaN for other responses.
+        analysis of capped responses, NaN for others.
     """
     measured = grid(data, response)
-    rows = [_row(data.study, measured, effect)
-            for effect in effects(data.study) if not kinds or effect.kind in kinds]  # fmt: skip
+    rows = [
+        {
+            **asdict(effect), "id": effect.id, "response": response,
+            **_numbers(measured, effect.weights), **ranks(measured, effect.weights),
+            "conditional": "CONDITIONAL" if changes_sign(data.study, measured, effect) else "",
+        }
+        for effect in effects(data.study, kinds)
+    ]  # fmt: skip
     return pd.DataFrame(rows, columns=list(EFFECT_COLUMNS))
 
 
@@ -49,10 +55,11 @@ def seeds_table(data: StudyData, response: str, kinds: tuple[str, ...] = ()) -> 
     measured = grid(data, response)
     rows = [
         (effect.id, response, seed, value)
-        for effect in effects(data.study) if not kinds or effect.kind in kinds
-        for used in [contrast(measured, effect.weights)] if not used.diverged
+        for effect in effects(data.study, kinds)
+        for used in [contrast(measured, effect.weights)]
+        if not used.diverged
         for seed, value in zip(used.seeds, used.values, strict=True)
-    ]  # fmt: skip
+    ]
     return pd.DataFrame(rows, columns=list(SEED_COLUMNS))
 
 
@@ -60,20 +67,10 @@ def attribution_table(data: StudyData, response: str) -> pd.DataFrame:
     """How far each part carries from bare to baseline, per stratum and way of counting."""
     measured = grid(data, response)
     rows = [
-        {"response": response, "stratum": share.stratum, "method": share.method,
-         "factor": share.factor, **_numbers(measured, share.weights)}
+        asdict(share) | {"response": response} | _numbers(measured, share.weights)
         for share in attribution(data.study)
-    ]  # fmt: skip
+    ]
     return pd.DataFrame(rows, columns=list(SHARE_COLUMNS))
-
-
-def _row(study: Study, measured: Grid, effect: Effect) -> dict[str, Any]:
-    described = {name: value for name, value in asdict(effect).items() if name != "weights"}
-    return {
-        "id": effect.id, "response": measured.response, **described,
-        **_numbers(measured, effect.weights), **_ranks(measured, effect.weights),
-        "conditional": "CONDITIONAL" if changes_sign(study, measured, effect) else "",
-    }  # fmt: skip
 
 
 def _numbers(measured: Grid, weights: Weights) -> dict[str, Any]:
@@ -83,9 +80,9 @@ def _numbers(measured: Grid, weights: Weights) -> dict[str, Any]:
 
 
 def usable(used: Contrast, level: float = LEVEL) -> Estimate:
-    """The estimate from the seeds that are complete; none where a run diverged out of it.
+    """The estimate from the seeds that are complete; none where a run it needs diverged.
 
-    Leaving out seeds that diverged would keep the tame ones and flatter the cell.
+    Without the seeds that diverged, only the tame ones would count, and flatter the cell.
     """
     return NOTHING if used.diverged else estimate(used.values, level)
 
@@ -104,10 +101,12 @@ def note(used: Contrast, result: Estimate) -> str:
     return "; ".join(parts)
 
 
-def _ranks(measured: Grid, weights: Weights) -> dict[str, float]:
-    used = rank_contrast(measured, weights)
-    ranked = NOTHING if used is None else estimate(used.values)
-    return dict(zip(RANKS, (ranked.estimate, ranked.low, ranked.high), strict=True))
+def ranks(measured: Grid, weights: Weights | None) -> dict[str, float]:
+    """The contrast of ranks within each seed; NaN without weights, or for a response without."""
+    found = NOTHING
+    if weights is not None and measured.ranks is not None:
+        found = estimate(contrast(measured, weights, ranked=True).values)
+    return dict(zip(RANKS, (found.estimate, found.low, found.high), strict=True))
 
 
 def changes_sign(study: Study, measured: Grid, main: Effect) -> bool:

@@ -1,60 +1,159 @@
-"""From long tables of every run to the tidy tables of a study."""
+"""From the traces of a stored study's runs to the tidy tables of the study."""
+
+from collections.abc import Collection, Iterator
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from harness.analysis.frames import TABLES, StudyData, runs_types, typed
+from harness.analysis.frames import ENDED, KEYS, ROW_ORDER, TABLES, StudyData, runs_types, typed
 from harness.analysis.intervals import mean_intervals
-from harness.plan import variant_label
-from harness.study import Study
+from harness.study.plan import variant_label
+from harness.study.study import Study
+from harness.subjects.subject import Subject
 
 BINS_SHOWN = 40  # of each histogram
 LAYERS_SHOWN = 3  # first, middle, last: of which histograms are kept
-WEIGHTS_SHOWN = 8  # evenly spread, first and last included: whose update:data is kept
+WEIGHTS_SHOWN = 8  # evenly spread, first and last included
+
+# Type of each column of the tables of single runs.
+RUN_TABLES = {
+    name: {"run_key": "str", **keys, "count" if name == "histograms" else "value": "float64"}
+    for name, keys in KEYS.items()
+}
 
 
-def gather(
-    *,
-    study: Study,
-    facts: dict[str, str],
-    runs: pd.DataFrame,
-    curves: pd.DataFrame,
-    layers: pd.DataFrame,
-    updates: pd.DataFrame,
-    histograms: pd.DataFrame,
-) -> StudyData:
-    """Average what the store holds of each run over seeds, and keep what a report shows.
+class Stored(Protocol):
+    """A study as `harness.store.reading.StoredStudy` holds it."""
+
+    @property
+    def study(self) -> Study:
+        """The resolved study."""
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """About the study as a whole; see `StudyData`."""
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """One row a run, with the columns of `StudyData.runs`; missing ones become empty."""
+
+    def traces(self) -> Iterator[pd.DataFrame]:
+        """Traces in batches of runs: run_key, series, step, layer, bin, value."""
+
+
+def gather(stored: Stored) -> StudyData:
+    """Average the runs' measurements over seeds, and keep what a report shows."""
+    study = stored.study
+    variants = [variant_label(cell) for cell in study.cells()]
+    runs = _in_order(typed(stored.runs, runs_types(study)), variants, ["seed", "run_key"])
+    ended = runs[runs["outcome"].isin(ENDED)].sort_values(["seed", "run_key"])
+    drawn = set(ended.drop_duplicates("variant")["run_key"])
+    names = runs.drop_duplicates("run_key")[["run_key", "variant"]]
+    found = {n: t.merge(names, on="run_key") for n, t in run_tables(stored, drawn).items()}
+    found["weights"] = thinned(found["weights"], "weight", ["variant", "quantity"], WEIGHTS_SHOWN)
+    tables = {}
+    for name, types in TABLES.items():
+        if name == "histograms":
+            table = _merge_bins(thinned(found[name], "layer", ["variant"], LAYERS_SHOWN))
+        else:
+            table = mean_intervals(found[name], ["variant", *KEYS[name]])
+        order = [key for key in ROW_ORDER if key in types]
+        tables[name] = _in_order(rounded(typed(table, types)), variants, order)
+    return StudyData(study=study, facts=stored.facts, runs=runs, **tables)
+
+
+def run_tables(stored: Stored, drawn: Collection[str] | None = None) -> dict[str, pd.DataFrame]:
+    """What the traces hold of each table, run by run.
+
+    Only what the tables need is kept of each batch: whole traces of some thousand runs would fill
+    the memory.
 
     Args:
-        study: the resolved study.
-        facts: about the study as a whole.
-        runs: one row a run, with the columns of `StudyData.runs`; missing ones become empty.
-        curves: run_key, metric, step, value.
-        layers: run_key, when, layer, quantity, value.
-        updates: run_key, step, weight, value.
-        histograms: run_key, kind, when, layer, left, right, count.
+        stored: the study.
+        drawn: keys of the runs whose histograms are wanted; None for all.
+
+    Returns:
+        By name, the columns of `RUN_TABLES`.
     """
-    order = [variant_label(cell) for cell in study.cells()]
-    runs = _in_order(typed(runs, runs_types(study)), order, ["seed", "run_key"])
-    names = runs.drop_duplicates("run_key")[["run_key", "variant", "seed"]]
-
-    def named(table: pd.DataFrame) -> pd.DataFrame:
-        return table.merge(names, on="run_key")
-
-    layers = named(layers)
-    tables = {
-        "curves": mean_intervals(named(curves), ["variant", "metric", "step"]),
-        "layers": mean_intervals(layers, ["variant", "when", "layer", "quantity"]),
-        "init_layers": _init_layers(layers),
-        "updates": _updates(named(updates)),
-        "histograms": _histograms(named(histograms)),
+    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in RUN_TABLES}
+    for traces in stored.traces():
+        for name, part in _reduce(traces, stored.study.model, drawn).items():
+            parts[name].append(typed(part, RUN_TABLES[name]))
+    nothing = pd.DataFrame()
+    return {
+        name: pd.concat(part or [typed(nothing, RUN_TABLES[name])], ignore_index=True)
+        for name, part in parts.items()
     }
-    for name, table in tables.items():
-        keys = [column for column in ("metric", "kind", "when", "seed", "quantity", "step", "layer",
-                                      "weight", "left") if column in table]  # fmt: skip
-        tables[name] = _in_order(rounded(typed(table, TABLES[name])), order, keys)
-    return StudyData(study=study, facts=facts, runs=runs, **tables)
+
+
+def _reduce(
+    traces: pd.DataFrame, subject: Subject, drawn: Collection[str] | None
+) -> dict[str, pd.DataFrame]:
+    """The rows of these traces that each table needs."""
+    series = traces["series"]
+    probed = traces[series.isin(list(subject.layers))]
+    final = traces[series.isin([f"final_{name}" for name in subject.layers])]
+    last = probed.groupby("run_key")["step"].transform("max")
+    layers = [
+        probed[probed["step"] == 0].assign(when="init"),
+        probed[probed["step"] == last].assign(when="last"),
+        final.assign(when="final", series=final["series"].str.removeprefix("final_")),
+    ]
+    by_weight = {"series": "quantity", "layer": "weight"}
+    return {
+        "curves": traces[series.isin(list(subject.curves))].rename(columns={"series": "metric"}),
+        "layers": pd.concat(layers).rename(columns={"series": "quantity"}),
+        "weights": traces[series.isin(list(subject.weights))].rename(columns=by_weight),
+        "histograms": _histograms(
+            traces if drawn is None else traces[traces["run_key"].isin(list(drawn))]
+        ),
+    }
+
+
+def _histograms(traces: pd.DataFrame) -> pd.DataFrame:
+    """Every bin with its count and its edges: equally wide bins over ± the layer's range."""
+    place = ["run_key", "step", "layer"]
+    found = [traces[:0]]
+    for name in traces["series"].unique():
+        kind = name.removesuffix("_histogram")
+        if kind == name:
+            continue
+        bins = traces[traces["series"] == name].rename(columns={"value": "count"})
+        ranges = traces[traces["series"] == f"{kind}_range"].rename(columns={"value": "range"})
+        edges = np.linspace(-1, 1, int(bins["bin"].max()) + 2)
+        bins = bins.merge(ranges[[*place, "range"]], on=place)
+        found.append(bins.assign(
+            kind=kind, when=np.where(bins["step"] == 0, "init", "last"),
+            left=edges[bins["bin"]] * bins["range"], right=edges[bins["bin"] + 1] * bins["range"],
+        ))  # fmt: skip
+    return pd.concat(found)
+
+
+def _merge_bins(histograms: pd.DataFrame) -> pd.DataFrame:
+    """Histograms with `BINS_SHOWN` bins, each the sum of neighbours."""
+    keys = ["variant", "kind", "when", "layer"]
+    ordered = histograms.sort_values([*keys, "left"])
+    group = ordered.groupby(keys)["left"]
+    bins = group.cumcount() * BINS_SHOWN // group.transform("size").clip(lower=BINS_SHOWN)
+    merged = ordered.assign(bin=bins).groupby([*keys, "bin"], as_index=False)
+    return merged.agg(left=("left", "min"), right=("right", "max"), count=("count", "sum"))
+
+
+def thinned(table: pd.DataFrame, column: str, group: list[str], most: int) -> pd.DataFrame:
+    """The rows of at most so many layers or weights of each group, evenly spread.
+
+    Args:
+        table: the rows.
+        column: holds the number of the layer or weight; numbers have no gaps within a group.
+        group: columns.
+        most: how many numbers are kept.
+    """
+    numbers = table.groupby(group)[column]
+    first, last = numbers.transform("min"), numbers.transform("max")
+    kept = {count: shown(int(count), most) for count in (last - first + 1).unique()}
+    places = zip(table[column] - first + 1, last - first + 1, strict=True)
+    return table[np.array([place in kept[count] for place, count in places], dtype=bool)]
 
 
 def shown(count: int, most: int) -> list[int]:
@@ -68,7 +167,7 @@ def shown(count: int, most: int) -> list[int]:
 
 def rounded(table: pd.DataFrame, digits: int = 5) -> pd.DataFrame:
     """The table with its fractions cut to so many significant digits: figures need no more."""
-    fractions = table.select_dtypes("float64")
+    fractions = list(table.select_dtypes("float64"))
     cut = table.copy()
     for name in fractions:
         cut[name] = [float(f"{x:.{digits}g}") for x in table[name]]
@@ -81,40 +180,3 @@ def _in_order(table: pd.DataFrame, variants: list[str], keys: list[str]) -> pd.D
     place = table["variant"].map(rank).fillna(len(rank))
     ordered = table.assign(_place=place).sort_values(["_place", "variant", *keys], kind="stable")
     return ordered.drop(columns="_place").reset_index(drop=True)
-
-
-def _init_layers(layers: pd.DataFrame) -> pd.DataFrame:
-    """Saturation and gradient std of every run at init, side by side."""
-    init = layers[layers["when"] == "init"]
-    init = init.drop_duplicates(["variant", "seed", "layer", "quantity"])
-    return init.pivot(
-        index=["variant", "seed", "layer"], columns="quantity", values="value"
-    ).reset_index()
-
-
-def _updates(updates: pd.DataFrame) -> pd.DataFrame:
-    """Mean over seeds of some of the weights' update:data ratios."""
-    last = updates.groupby("variant")["weight"].transform("max")
-    kept = _kept(updates["weight"] + 1, last + 1, WEIGHTS_SHOWN)
-    return mean_intervals(updates[kept], ["variant", "step", "weight"])
-
-
-def _kept(places: pd.Series, ends: pd.Series, most: int) -> npt.NDArray[np.bool_]:
-    """Whether each place is one of the few `shown` of 1..end."""
-    few = {end: shown(end, most) for end in ends.unique()}
-    pairs = zip(places, ends, strict=True)
-    return np.array([place in few[end] for place, end in pairs], dtype=bool)
-
-
-def _histograms(histograms: pd.DataFrame) -> pd.DataFrame:
-    """Of each variant's first seed, three layers' bins, merged into `BINS_SHOWN`."""
-    first = histograms.groupby("variant")["seed"].transform("min")
-    kept = histograms[histograms["seed"] == first]
-    depth = kept.groupby("variant")["layer"].transform("max")
-    kept = kept[_kept(kept["layer"], depth, LAYERS_SHOWN)]
-    keys = ["variant", "kind", "when", "layer"]
-    kept = kept.sort_values([*keys, "left"])
-    group = kept.groupby(keys)["left"]
-    bins = group.cumcount() * BINS_SHOWN // group.transform("size").clip(lower=BINS_SHOWN)
-    merged = kept.assign(bin=bins).groupby([*keys, "bin"], as_index=False)
-    return merged.agg(left=("left", "min"), right=("right", "max"), count=("count", "sum"))

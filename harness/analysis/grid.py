@@ -1,24 +1,25 @@
 """One response of a whole study as a grid, variants × seeds, with divergence treated as decided.
 
-Final losses are capped at ln(vocabulary) in every run, which anyone reaches by predicting
-uniformly; a diverged run counts as that. Every other response of a diverged run is its last finite
-record, which no contrast may use; what is measured at initialisation is unaffected.
+A response with a cap is cut to it in every run, and a diverged run counts as the cap. Every other
+response of a diverged run is its last finite record, which no contrast may use; what is measured at
+initialisation is unaffected.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from math import log
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from harness.analysis.frames import StudyData
-from harness.analysis.intervals import Array
-from harness.plan import variant_label
-from harness.study import Level, Levels, Study, format_level
+from harness.analysis.intervals import NAN, Array
+from harness.study.levels import Level, Levels, format_level
+from harness.study.plan import variant_label
+from harness.study.study import Study
 
-CAPPED = ("final/dev_loss", "final/train_loss", "final/test_loss")
-Weights = dict[str, float]  # of variants, by name
+Weights: TypeAlias = dict[str, float]  # of variants, by name
+Where: TypeAlias = Mapping[str, Level | tuple[Level, ...]]  # a level, or several, of some factors
 
 
 @dataclass(frozen=True)
@@ -65,45 +66,43 @@ class Contrast:
         return f"of {self.runs} runs, {' and '.join(parts)}" if parts else ""
 
 
-def cap(data: StudyData) -> float:
-    """The loss of predicting uniformly, nats; NaN where the vocabulary is not known."""
-    return log(float(data.facts["vocabulary"])) if "vocabulary" in data.facts else float("nan")
+def cap(data: StudyData, response: str) -> float:
+    """The value that a response is cut to; NaN where it has no cap, or a fact for it is missing."""
+    of = data.study.response(response).cap
+    return of(data.facts) if of else NAN
 
 
 def grid(data: StudyData, response: str) -> Grid:
     """The response of the study's variants and seeds; runs outside its plan are left out."""
-    runs = data.runs[data.runs["outcome"].isin(["finished", "diverged"])]
-    runs = runs.drop_duplicates(["variant", "seed"])
-    values = _wide(data.study, runs, runs[response])
-    diverged = _wide(data.study, runs, (runs["outcome"] == "diverged").astype("float64")) == 1
-    if response in CAPPED:
+    described = data.study.response(response)
+    runs = data.ended.drop_duplicates(["variant", "seed"])
+    variants = [variant_label(cell) for cell in data.study.cells()]
+
+    def wide(values: pd.Series) -> pd.DataFrame:
+        table = runs[["variant", "seed"]].assign(value=values)
+        table = table.pivot(index="variant", columns="seed", values="value")
+        return table.reindex(index=variants, columns=list(data.study.seeds)).astype("float64")
+
+    values = wide(runs[response])
+    diverged = wide((runs["outcome"] == "diverged").astype("float64")) == 1
+    if described.cap:
+        most = cap(data, response)
         ranks = values.mask(diverged, np.inf).rank()
-        return Grid(
-            response, values.mask(diverged, cap(data)).clip(upper=cap(data)), ranks, diverged
-        )
-    if not response.startswith("init/"):
+        return Grid(response, values.mask(diverged, most).clip(upper=most), ranks, diverged)
+    if not described.at_init:
         values = values.mask(diverged)
     return Grid(response, values, None, diverged)
 
 
-def _wide(study: Study, runs: pd.DataFrame, values: pd.Series) -> pd.DataFrame:
-    table = runs[["variant", "seed"]].assign(value=values)
-    wide = table.pivot(index="variant", columns="seed", values="value")
-    variants = [variant_label(cell) for cell in study.cells()]
-    return wide.reindex(index=variants, columns=list(study.seeds)).astype("float64")
+def contrast(measured: Grid, weights: Weights, *, ranked: bool = False) -> Contrast:
+    """The seed-wise contrast c_i = Σ_x w_x · y_i(x), of the seeds that have every run needed.
 
-
-def contrast(measured: Grid, weights: Weights) -> Contrast:
-    """The seed-wise contrast c_i = Σ_x w_x · y_i(x), of the seeds that have every run needed."""
-    return _contrast(measured, measured.values, weights)
-
-
-def rank_contrast(measured: Grid, weights: Weights) -> Contrast | None:
-    """The same contrast of the ranks within each seed; None unless the response is capped."""
-    return None if measured.ranks is None else _contrast(measured, measured.ranks, weights)
-
-
-def _contrast(measured: Grid, table: pd.DataFrame, weights: Weights) -> Contrast:
+    Args:
+        measured: y.
+        weights: w.
+        ranked: whether y are the ranks within each seed; the response is capped then.
+    """
+    table = measured.ranks if ranked and measured.ranks is not None else measured.values
     used = [variant for variant, weight in weights.items() if weight != 0]
     cells = table.loc[used]
     absent = cells.isna()
@@ -115,16 +114,30 @@ def _contrast(measured: Grid, table: pd.DataFrame, weights: Weights) -> Contrast
     return Contrast(seeds, values, cells.size, diverged, missing)
 
 
-def matching(study: Study, where: Mapping[str, Level | tuple[Level, ...]]) -> list[Levels]:
-    """The cells whose level of each named factor is the one named, or one of those."""
-    allowed = {f: level if isinstance(level, tuple) else (level,) for f, level in where.items()}
-    return [cell for cell in study.cells() if all(cell[f] in allowed[f] for f in allowed)]
+def levels_in(where: Where) -> dict[str, tuple[Level, ...]]:
+    """The levels that are meant of each factor named."""
+    return {f: level if isinstance(level, tuple) else (level,) for f, level in where.items()}
 
 
-def mean_of(study: Study, where: Mapping[str, Level | tuple[Level, ...]]) -> Weights:
+def is_in(cell: Levels, where: Where) -> bool:
+    """Whether a cell's level of each factor named is one of those meant."""
+    return all(cell[factor] in levels for factor, levels in levels_in(where).items())
+
+
+def place_label(where: Where) -> str:
+    """Some levels in words, each with its factor: "norm batch, depth 5 or 10"."""
+    named = levels_in(where).items()
+    return ", ".join(f"{f} {' or '.join(map(format_level, levels))}" for f, levels in named)
+
+
+def mean_of(study: Study, where: Where) -> Weights:
     """Weights of the mean over the cells that match."""
-    cells = matching(study, where)
-    return {variant_label(cell): 1 / len(cells) for cell in cells}
+    return mean_over([variant_label(cell) for cell in study.cells() if is_in(cell, where)])
+
+
+def mean_over(variants: list[str]) -> Weights:
+    """Weights of the mean over some variants."""
+    return {variant: 1 / len(variants) for variant in variants}
 
 
 def combine(*terms: tuple[float, Weights]) -> Weights:
@@ -141,9 +154,3 @@ def combinations_of(study: Study, factors: Iterable[str]) -> list[Levels]:
     named = set(factors)
     parts = [{f: cell[f] for f in study.factors if f in named} for cell in study.cells()]
     return list({tuple(part.items()): part for part in parts}.values())
-
-
-def place_label(levels: Mapping[str, Level | tuple[Level, ...]]) -> str:
-    """Some levels in words, each with its factor: "norm batch, depth 5 or 10"."""
-    several = {f: level if isinstance(level, tuple) else (level,) for f, level in levels.items()}
-    return ", ".join(f"{f} {' or '.join(map(format_level, several[f]))}" for f in several)

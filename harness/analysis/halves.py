@@ -7,22 +7,17 @@ by δ, not lower by δ). With `over = "mean"` there is one cell, the mean of all
 * the claim is all halves: an intersection–union test, whose p is the largest of the halves' p;
 * its negation is that some half fails: the smallest of the halves' opposite p, times their number
   (Bonferroni), since one bad cell out of twelve turns up by chance;
-* what is estimated is the worst half: the cell that is least favourable to the claim.
+* the estimate is that of the worst half: the cell that is least favourable to the claim.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.analysis.contrasts import difference, interaction
-from harness.analysis.grid import (
-    Weights,
-    combinations_of,
-    combine,
-    mean_of,
-    place_label,
-)
-from harness.claims import Claim, Difference, Equivalence, Interaction, Threshold
-from harness.study import Levels, Study
+from harness.analysis.grid import Weights, combinations_of, combine, is_in, mean_of, place_label
+from harness.study.claims import Claim, Equivalence, Interaction, Threshold
+from harness.study.levels import Levels
+from harness.study.study import Study
 
 
 @dataclass(frozen=True)
@@ -47,8 +42,8 @@ def boundary(claim: Claim) -> tuple[int, float]:
     if isinstance(claim, Threshold):
         return (1, claim.below) if claim.below is not None else (-1, -(claim.above or 0.0))
     if isinstance(claim, Equivalence):
-        return 1, claim.margin
-    return (1 if claim.direction == "lower" else -1), -claim.margin
+        return 1, claim.delta
+    return (1 if claim.direction == "lower" else -1), -claim.delta
 
 
 def halves(study: Study, claim: Claim) -> list[Half]:
@@ -63,11 +58,8 @@ def halves(study: Study, claim: Claim) -> list[Half]:
 def _cells(study: Study, claim: Claim) -> Iterator[tuple[str, Weights]]:
     """What the claim is about: the contrast in every cell meant, or their mean."""
     compared = {getattr(claim, name, None) for name in ("factor", "by")}
-    places = [
-        place
-        for place in combinations_of(study, (f for f in study.factors if f not in compared))
-        if _meant(claim, place)
-    ]
+    free = [factor for factor in study.factors if factor not in compared]
+    places = [place for place in combinations_of(study, free) if is_in(place, claim.where)]
     if claim.over == "every":
         yield from ((place_label(place), _weights(study, claim, place)) for place in places)
     else:
@@ -76,20 +68,11 @@ def _cells(study: Study, claim: Claim) -> Iterator[tuple[str, Weights]]:
         yield place_label(claim.where) or "mean of all cells", combine(*terms)
 
 
-def _meant(claim: Claim, place: Levels) -> bool:
-    """Whether the claim's `where` leaves these cells in."""
-    return all(
-        place[factor] == level or (isinstance(level, tuple) and place[factor] in level)
-        for factor, level in claim.where.items()
-    )
-
-
 def _weights(study: Study, claim: Claim, place: Levels) -> Weights:
-    match claim:
-        case Threshold():
-            return mean_of(study, place)
-        case Difference() | Equivalence():
-            return difference(study, claim.factor, claim.level, claim.versus, place)
-        case Interaction():
-            pair = (claim.level, claim.versus)
-            return interaction(study, claim.factor, pair, claim.by, claim.at, place)
+    """What the claim is about in one place."""
+    if isinstance(claim, Threshold):
+        return mean_of(study, place)
+    pair = (claim.level, claim.versus)
+    if isinstance(claim, Interaction):
+        return interaction(study, claim.factor, pair, claim.by, claim.at, place)
+    return difference(study, claim.factor, *pair, place)

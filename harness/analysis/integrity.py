@@ -10,12 +10,9 @@ from typing import Literal
 import pandas as pd
 
 from harness.analysis.frames import StudyData, level_texts
-from harness.plan import TRAINER, Run, expand, variant_label
-from harness.study import Study, format_level
+from harness.study.levels import format_level
+from harness.study.plan import expand, variant_label
 
-Severity = Literal["refuse", "banner"]
-BUDGET = ("steps", "batch", "train_words")
-ENDED = ("finished", "diverged")
 COLUMNS = ("check", "severity", "message", "runs")
 
 
@@ -31,18 +28,16 @@ class Finding:
     """
 
     check: str
-    severity: Severity
+    severity: Literal["refuse", "banner"]
     message: str
     runs: tuple[str, ...] = ()
 
 
 def audit(data: StudyData) -> list[Finding]:
     """Everything found, what is refused first."""
-    found = [
-        *_duplicates(data.runs), *_left_out(data), *_digests(data), *_identities(data),
-        *_budgets(data), *_pairing(data.runs), *_missing(data), *_unplanned(data),
-        *_mixtures(data.runs),
-    ]  # fmt: skip
+    checks = (_duplicates, _origins, _identities, _budgets, _pairing, _missing, _unplanned,
+              _mixtures)  # fmt: skip
+    found = [finding for check in checks for finding in check(data)]
     return sorted(found, key=lambda finding: finding.severity != "refuse")
 
 
@@ -56,100 +51,91 @@ def _names(runs: pd.DataFrame) -> tuple[str, ...]:
     return tuple(f"{v}, seed {s}" for v, s in zip(runs["variant"], runs["seed"], strict=True))
 
 
-def _duplicates(runs: pd.DataFrame) -> Iterator[Finding]:
+def _duplicates(data: StudyData) -> Iterator[Finding]:
+    """Two runs of one key or place; two machines that wrote to one server can cause the former."""
     for keys, what in ((["run_key"], "identity"), (["variant", "seed"], "variant and seed")):
-        twice = runs[runs.duplicated(keys, keep=False)]
+        twice = data.runs[data.runs.duplicated(keys, keep=False)]
         if len(twice):
             message = f"{len(twice)} runs share their {what} with another."
             yield Finding("duplicates", "refuse", message, _names(twice))
-
-
-def _left_out(data: StudyData) -> Iterator[Finding]:
-    """Runs of a key that has an older complete one: two machines that wrote to one server."""
     if count := int(data.facts.get("duplicates") or 0):
         message = f"{count} runs were left out: of each an older one of the same key counts."
         yield Finding("duplicates", "banner", message)
 
 
-def _digests(data: StudyData) -> Iterator[Finding]:
+def _origins(data: StudyData) -> Iterator[Finding]:
+    """Runs on other data, or by other arithmetic of the subject."""
     digests = sorted(set(data.runs["data_digest"]) | {data.facts.get("digest", "")} - {""})
     if len(digests) > 1:
         yield Finding("data", "refuse", f"Runs on different data: digests {', '.join(digests)}.")
-    trainers = sorted(set(data.runs["trainer"]))
-    if any(trainer != str(TRAINER) for trainer in trainers):
-        message = f"Runs of trainer {', '.join(trainers)}; this program's is {TRAINER}."
-        yield Finding("trainer", "refuse", message)
+    versions, ours = sorted(set(data.runs["version"])), data.study.model.version
+    if any(version != ours for version in versions):
+        made = f"version {', '.join(versions)} of {data.study.subject}"
+        message = f"Runs by {made}; this program has version {ours}."
+        yield Finding("version", "refuse", message)
 
 
 def _identities(data: StudyData) -> Iterator[Finding]:
     """A run's key is a hash of its fields, seed and data: a label that was swapped cannot match."""
-    keys = {
+    planned = {
         (run.variant, run.seed, digest): run
-        for digest in sorted(set(data.runs["data_digest"])) for run in expand(data.study, digest)
-    }  # fmt: skip
-    places = zip(data.runs["variant"], data.runs["seed"], data.runs["data_digest"], strict=True)
-    planned = [keys.get(place) for place in places]
-    wrong = [
-        run is not None and not _is(row, run)
-        for run, (_, row) in zip(planned, data.runs.iterrows(), strict=True)
-    ]
+        for digest in sorted(set(data.runs["data_digest"]))
+        for run in expand(data.study, digest)
+    }
+    wrong = []
+    for _, row in data.runs.iterrows():
+        run = planned.get((row["variant"], row["seed"], row["data_digest"]))
+        if run:
+            labels = level_texts(run.cell) | {"run_key": run.key}
+            wrong.append(any(row[name] != label for name, label in labels.items()))
+        else:
+            wrong.append(False)
     if any(wrong):
         message = f"{sum(wrong)} runs are not what their labels say: identity and label disagree."
         yield Finding("labels", "refuse", message, _names(data.runs[wrong]))
 
 
-def _is(row: pd.Series, run: Run) -> bool:
-    levels = level_texts(run.cell)
-    same_levels = all(row[factor] == level for factor, level in levels.items())
-    return same_levels and row["run_key"] == run.key
-
-
 def _budgets(data: StudyData) -> Iterator[Finding]:
-    expected = _expected_budgets(data.study)
-    budgets = zip(*(data.runs[name] for name in BUDGET), strict=True)
+    names = list(data.study.model.budget)
+    planned = {
+        variant_label(cell): tuple(format_level(getattr(fields, name)) for name in names)
+        for cell in data.study.cells()
+        for fields in [data.study.fields(cell)]
+    }
+    budgets = data.runs[names].itertuples(index=False, name=None)
     wrong = [
-        variant in expected and budget != expected[variant]
+        budget != planned.get(variant, budget)
         for variant, budget in zip(data.runs["variant"], budgets, strict=True)
     ]
     if any(wrong):
-        message = f"{sum(wrong)} runs have other steps, batch or training words than planned."
+        message = f"{sum(wrong)} runs have other {', '.join(names)} than planned."
         yield Finding("budget", "refuse", message, _names(data.runs[wrong]))
 
 
-def _expected_budgets(study: Study) -> dict[str, tuple[str, ...]]:
-    return {
-        variant_label(cell): tuple(format_level(getattr(fields, name)) for name in BUDGET)
-        for cell in study.cells()
-        for fields in [study.fields(cell)]
-    }
-
-
-def _pairing(runs: pd.DataFrame) -> Iterator[Finding]:
+def _pairing(data: StudyData) -> Iterator[Finding]:
     """Runs of a seed with the same budget must have seen the same minibatches; others not."""
-    complete = runs[(runs["outcome"] == "finished") & (runs["minibatches"] != "")]
-    orders = complete.groupby(["seed", *BUDGET])["minibatches"].nunique()
+    finished = data.runs[data.runs["outcome"] == "finished"]
+    known = finished["minibatches"] != ""
+    complete, unknown = finished[known], finished[~known]
+    orders = complete.groupby(["seed", *data.study.model.budget])["minibatches"].nunique()
     seeds = sorted({str(key[0]) for key in orders[orders > 1].index})
     if seeds:
         message = f"Runs of one seed saw different minibatches: seed {', '.join(seeds)}."
         yield Finding("pairing", "refuse", message)
-    shared = complete.groupby("minibatches")["seed"].nunique()
-    if (shared > 1).any():
+    if (complete.groupby("minibatches")["seed"].nunique() > 1).any():
         yield Finding("pairing", "refuse", "Runs of different seeds saw the same minibatches.")
-    unknown = runs[(runs["outcome"] == "finished") & (runs["minibatches"] == "")]
     if len(unknown):
         message = f"The minibatch order of {len(unknown)} runs is not known."
         yield Finding("pairing", "banner", message, _names(unknown))
 
 
 def _missing(data: StudyData) -> Iterator[Finding]:
-    ended = data.runs[data.runs["outcome"].isin(ENDED)]
-    there = set(zip(ended["variant"], ended["seed"], strict=True))
+    there = set(zip(data.ended["variant"], data.ended["seed"], strict=True))
     planned = [(variant_label(c), seed) for c in data.study.cells() for seed in data.study.seeds]
-    lost = [place for place in planned if place not in there]
+    lost = tuple(f"{v}, seed {seed}" for v, seed in planned if (v, seed) not in there)
     if lost:
-        names = tuple(f"{variant}, seed {seed}" for variant, seed in lost)
         message = f"{len(lost)} of {len(planned)} planned runs have not ended: not testable."
-        yield Finding("missing", "banner", message, names)
+        yield Finding("missing", "banner", message, lost)
 
 
 def _unplanned(data: StudyData) -> Iterator[Finding]:
@@ -161,11 +147,10 @@ def _unplanned(data: StudyData) -> Iterator[Finding]:
         yield Finding("unplanned", "banner", message, _names(others))
 
 
-def _mixtures(runs: pd.DataFrame) -> Iterator[Finding]:
-    ended = runs[runs["outcome"].isin(ENDED)]
+def _mixtures(data: StudyData) -> Iterator[Finding]:
     for column, what in (("commit", "commits"), ("device", "devices"), ("versions", "versions")):
-        values = sorted(set(ended[column]))
+        values = sorted(set(data.ended[column]))
         if len(values) > 1:
-            shown = ", ".join(value or "unknown" for value in values[:4])
-            message = f"Runs of {len(values)} different {what} are mixed: {shown}."
+            found = ", ".join(value or "unknown" for value in values[:4])
+            message = f"Runs of {len(values)} different {what} are mixed: {found}."
             yield Finding(column, "banner", message)

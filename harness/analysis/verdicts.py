@@ -1,7 +1,7 @@
 """Claims and their verdicts: tests of each claim and of its negation, with Holm over the study.
 
 p_for and p_against are one-sided t tests of the claim and of its negation (`halves` says how they
-are made of the cells' tests); p = 2 · min of the two. Holm over all claims of the study, also the
+follow from the cells' tests); p = 2 · min of the two. Holm over all claims of the study, also the
 untestable ones, which count as p = 1, gives the level each claim is judged and shown at:
 α / (m − rank + 1), where every claim after the first that fails keeps that one's. At that level
 the interval for the least favourable cell ends, towards the claim, at the largest of the cells'
@@ -15,11 +15,11 @@ import numpy as np
 from scipy.special import stdtr
 
 from harness.analysis.frames import StudyData
-from harness.analysis.grid import Contrast, Grid, contrast, grid
+from harness.analysis.grid import Grid, contrast, grid
 from harness.analysis.halves import Half, boundary, halves
-from harness.analysis.intervals import Array, spread, t_quantile
-from harness.claims import Claim, Equivalence
-from harness.study import Study
+from harness.analysis.intervals import NAN, Array, spread, t_quantile
+from harness.study.claims import Claim, Equivalence
+from harness.study.study import Study
 
 ALPHA = 0.05  # chance that any claim of a study gets a wrong verdict
 MOST_SEEDS = 100  # above it the guess is ">100"
@@ -44,9 +44,9 @@ class Tested:
     claim: Claim
     halves: list[Half]
     d: Array
-    p_for: float
-    p_against: float
-    reason: str
+    p_for: float = NAN
+    p_against: float = NAN
+    reason: str = ""
 
     @property
     def p(self) -> float:
@@ -60,27 +60,27 @@ class Verdict:
 
     Attributes:
         tested: the claim and its tests.
-        p_adjusted: Holm's, over the study's claims.
+        verdict: SUPPORTED, REFUTED, INCONCLUSIVE or NOT TESTABLE.
+        bound: what the claim says the value stays below, or above.
         alpha: the level this claim is judged at; its interval's level is 1 − alpha.
+        p_adjusted: Holm's, over the study's claims.
         estimate: of the least favourable cell, in the response's unit (of an equivalence, of the
             absolute difference); NaN where not testable.
         low, high: interval for the worst of the cells, whichever that is.
         cell: the least favourable cell.
-        bound: what the claim says the value stays below, or above.
-        verdict: SUPPORTED, REFUTED, INCONCLUSIVE or NOT TESTABLE.
         seeds_needed: a guess at the seeds a verdict would take; "" unless inconclusive.
     """
 
     tested: Tested
-    p_adjusted: float
-    alpha: float
-    estimate: float
-    low: float
-    high: float
-    cell: str
-    bound: float
     verdict: str
-    seeds_needed: str
+    bound: float
+    alpha: float
+    p_adjusted: float = 1.0
+    estimate: float = NAN
+    low: float = NAN
+    high: float = NAN
+    cell: str = ""
+    seeds_needed: str = ""
 
 
 def verdicts(data: StudyData) -> list[Verdict]:
@@ -97,18 +97,23 @@ def verdicts(data: StudyData) -> list[Verdict]:
 def put_to_test(study: Study, claim: Claim, measured: Grid) -> Tested:
     """Test a claim and its negation."""
     parts = halves(study, claim)
-    needed = {variant: 1.0 for half in parts for variant, w in half.weights.items() if w}
-    lost = bool(measured.diverged.loc[list(needed)].all(axis=None))
-    reason = "every run it needs diverged" if lost else untestable(contrast(measured, needed))
+    used = {variant: 1.0 for half in parts for variant, w in half.weights.items() if w}
+    needed = contrast(measured, used)
+    if measured.diverged.loc[list(used)].all(axis=None):
+        reason = "every run it needs diverged"
+    else:
+        reason = needed.reason or ("one seed" if len(needed.seeds) < 2 else "")
     if reason:
-        return Tested(claim, parts, np.empty((0, len(parts))), float("nan"), float("nan"), reason)
-    d = np.column_stack([h.sign * contrast(measured, h.weights).values - h.bound for h in parts])
-    return Tested(claim, parts, d, *p_values(d), reason)
+        return Tested(claim, parts, np.empty((0, len(parts))), reason=reason)
+    d = seedwise(parts, measured)
+    return Tested(claim, parts, d, *p_values(d))
 
 
-def untestable(needed: Contrast) -> str:
-    """Why a claim that needs these runs cannot be tested, in words; "" if it can."""
-    return needed.reason or ("one seed" if len(needed.seeds) < 2 else "")
+def seedwise(parts: list[Half], measured: Grid) -> Array:
+    """What the halves say is below 0, one row a seed that has the runs needed (n, k)."""
+    return np.column_stack(
+        [half.sign * contrast(measured, half.weights).values - half.bound for half in parts]
+    )
 
 
 def p_values(d: Array) -> tuple[float, float]:
@@ -147,25 +152,26 @@ def judge(tested: Tested, p_adjusted: float, alpha: float) -> Verdict:
     """The verdict at the level Holm leaves for this claim, and the interval that goes with it."""
     sign, bound = boundary(tested.claim)
     if tested.reason:
-        nan = float("nan")
-        return Verdict(tested, 1.0, alpha, nan, nan, nan, "", sign * bound, NOT_TESTABLE, "")
+        return Verdict(tested, NOT_TESTABLE, sign * bound, alpha)
+    verdict = SUPPORTED if tested.p_for < tested.p_against else REFUTED
+    if p_adjusted > ALPHA:
+        verdict = INCONCLUSIVE
     low, high = worst_interval(tested.d, alpha)
     means = tested.d.mean(axis=0)
-    cell = tested.halves[int(means.argmax())].cell
     ends = [sign * (bound + end) for end in (low, float(means.max()), high)]
     low, estimate, high = ends if sign > 0 else ends[::-1]
-    if isinstance(tested.claim, Equivalence):
-        low = max(0.0, low)
-    verdict = direction(tested) if p_adjusted <= ALPHA else INCONCLUSIVE
-    needed = seeds_needed(tested.d, alpha) if verdict == INCONCLUSIVE else ""
     return Verdict(
-        tested, p_adjusted, alpha, estimate, low, high, cell, sign * bound, verdict, needed
+        tested,
+        verdict,
+        sign * bound,
+        alpha,
+        p_adjusted,
+        estimate,
+        low=max(0.0, low) if isinstance(tested.claim, Equivalence) else low,
+        high=high,
+        cell=tested.halves[int(means.argmax())].cell,
+        seeds_needed=seeds_needed(tested.d, alpha) if verdict == INCONCLUSIVE else "",
     )
-
-
-def direction(tested: Tested) -> str:
-    """Which way a claim is decided that is decided."""
-    return SUPPORTED if tested.p_for < tested.p_against else REFUTED
 
 
 def worst_interval(d: Array, alpha: float) -> tuple[float, float]:
@@ -183,22 +189,18 @@ def seeds_needed(d: Array, alpha: float) -> str:
     For a verdict four times out of five: towards the claim every half must come out, against it
     one is enough.
     """
-    k = d.shape[1]
-    means, spreads = d.mean(axis=0), np.array([spread(column) for column in d.T])
-    if means.max() < 0:
-        counts = [_seeds(-m, s, alpha / 2) for m, s in zip(means, spreads, strict=True)]
-        needed = max(counts)
-    else:
-        counts = [_seeds(m, s, alpha / (2 * k)) for m, s in zip(means, spreads, strict=True)]
-        needed = min(counts)
+    means, spreads = d.mean(axis=0), [spread(column) for column in d.T]
+    towards = means.max() < 0
+    sign, tail = (-1, alpha / 2) if towards else (1, alpha / (2 * d.shape[1]))
+    counts = [_seeds(sign * m, s, tail) for m, s in zip(means.tolist(), spreads, strict=True)]
+    needed = max(counts) if towards else min(counts)
     return f">{MOST_SEEDS}" if needed > MOST_SEEDS else str(needed)
 
 
 def _seeds(mean: float, sd: float, tail: float) -> int:
     """Seeds at which a t test of this tail finds this mean with the usual power."""
-    if mean <= 0:
-        return MOST_SEEDS + 1
     for n in range(2, MOST_SEEDS + 1):
-        if mean * n**0.5 >= sd * (t_quantile(1 - tail, n - 1) + t_quantile(POWER, n - 1)):
+        quantiles = t_quantile(1 - tail, n - 1) + t_quantile(POWER, n - 1)
+        if mean > 0 and mean * n**0.5 >= sd * quantiles:
             return n
     return MOST_SEEDS + 1

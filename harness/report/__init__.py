@@ -1,5 +1,13 @@
-"""The report: figures, tables and text from a study's tidy tables, and from nothing else."""
+"""The report: figures, tables and text, made from a study's tidy tables and from nothing else.
 
-from harness.report.build import DEFAULT_FORMATS, FORMATS, Built, build, unchanged
+`build` writes one; `stamp` says whether it is still current. `source` holds what follows from the
+tables, `sections/` says it in words, `document` and `markup` write these as HTML and Markdown.
+`figures/` has the figures of every study, `declared/` draws those that a subject declares.
+May import: `analysis` and what lies below it; neither torch, numba nor MLflow.
+"""
 
-__all__ = ["DEFAULT_FORMATS", "FORMATS", "Built", "build", "unchanged"]
+from harness.report.build import DEFAULT_FORMATS, build
+from harness.report.picture import FORMATS
+from harness.report.stamp import is_current
+
+__all__ = ["DEFAULT_FORMATS", "FORMATS", "build", "is_current"]

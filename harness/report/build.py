@@ -1,36 +1,21 @@
 """From a study's tables to its report: CSVs first, then figures and text from these alone."""
 
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from harness.analysis.frames import StudyData, write_csv
 from harness.errors import UserError, suggest
-from harness.report import stamp
 from harness.report.document import Picture
-from harness.report.figures import NAMES
+from harness.report.drawing import Drawing
+from harness.report.figures import drawings
+from harness.report.picture import FORMATS, inline, render
 from harness.report.share import shareable
 from harness.report.source import Source
+from harness.report.stamp import STAMP, write_stamp
+from harness.report.style import settings
 
-FORMATS = ("png", "svg", "pdf")
 DEFAULT_FORMATS = ("png", "svg")
-
-
-@dataclass(frozen=True)
-class Built:
-    """What became of a report.
-
-    Attributes:
-        folder: where it is.
-        page: what to open first: the HTML page, or the figure that was asked for.
-        remade: False if nothing had changed.
-    """
-
-    folder: Path
-    page: Path
-    remade: bool
 
 
 def build(
@@ -38,48 +23,22 @@ def build(
     folder: Path,
     formats: Sequence[str] = DEFAULT_FORMATS,
     only_figure: str | None = None,
-    store: str = "",
-) -> Built:
-    """Write a study's report, or leave it if nothing has changed.
+    fingerprint: str = "",
+) -> Path:
+    """Write a study's report.
 
     Args:
         data: the study's tables.
         folder: of the report; index.html, report.md, figures/ and data/ are put there.
         formats: of the figures' files.
-        only_figure: remake this figure only.
-        store: a hash of what the store holds of the study, for `unchanged` to compare.
+        only_figure: draw this figure only.
+        fingerprint: hash of what the store holds of the study, for `is_current` to compare.
+
+    Returns:
+        The file to open: the HTML page, or the figure that was asked for.
 
     Raises:
-        UserError: there are no runs, or no such figure or format.
-    """
-    check(data, formats, only_figure)
-    source = stamp.source(store, formats)
-    if only_figure is not None:
-        return build_figure(Source(shareable(data)), folder, formats, only_figure)
-    with TemporaryDirectory() as temporary:
-        tables = Path(temporary)
-        shareable(data).write(tables)
-        expected = stamp.inputs(tables, formats)
-        page = folder / "index.html"
-        if stamp.is_current(folder, inputs=expected):
-            return Built(folder, page, remade=False)
-        clear(folder)
-        shutil.copytree(tables, folder / "data", copy_function=shutil.copyfile)
-    files = write_report(folder, formats)
-    stamp.write_stamp(folder, files, inputs=expected, source=source)
-    return Built(folder, page, remade=True)
-
-
-def unchanged(folder: Path, formats: Sequence[str], store: str) -> bool:
-    """Whether the report in the folder is what `build` would make of the same store again."""
-    return stamp.is_current(folder, source=stamp.source(store, formats))
-
-
-def check(data: StudyData, formats: Sequence[str], only_figure: str | None) -> None:
-    """Refuse what cannot be done, before anything is written.
-
-    Raises:
-        UserError: there are no runs, or no such figure or format.
+        UserError: there are no runs, no such figure or format, or nothing to show in the figure.
     """
     name = data.study.name
     if data.runs.empty:
@@ -91,77 +50,73 @@ def check(data: StudyData, formats: Sequence[str], only_figure: str | None) -> N
             raise UserError(
                 "--format takes formats of figures", repr(form), suggest(form, FORMATS, "formats")
             )
-    if only_figure is not None and only_figure not in NAMES:
-        raise UserError(
-            "--figure names a figure of the report", repr(only_figure),
-            suggest(only_figure, NAMES, "figures"),
-        )  # fmt: skip
+    if only_figure is not None:
+        known = {drawing.name: drawing for drawing in drawings(data.study)}
+        if only_figure not in known:
+            raise UserError(
+                "--figure names a figure of the report", repr(only_figure),
+                suggest(only_figure, known, "figures"),
+            )  # fmt: skip
+        return draw_one(Source(shareable(data)), folder, formats, known[only_figure])
 
-
-def clear(folder: Path) -> None:
-    """Take away what an earlier report left: its stamp first, so that no half of one passes."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / stamp.STAMP).unlink(missing_ok=True)
+    (folder / STAMP).unlink(missing_ok=True)  # first, so that half a report never passes as whole
     for part in ("data", "figures"):
         shutil.rmtree(folder / part, ignore_errors=True)
+    shareable(data).write(folder / "data")
+    write_report(folder, formats)
+    write_stamp(folder, formats, fingerprint, data.study.subject)
+    return folder / "index.html"
 
 
-def write_report(folder: Path, formats: Sequence[str]) -> list[str]:
-    """Write everything that follows from the CSVs in `data/`; returns the files of the report."""
+def write_report(folder: Path, formats: Sequence[str]) -> None:
+    """Write everything that follows from the CSVs in `data/`."""
     from harness.report.markup import to_html, to_markdown
     from harness.report.sections import document
 
     source = Source.load(folder / "data")
     for name, table in source.tables().items():
         write_csv(table, folder / "data" / f"{name}.csv")
-    whole = document(source, pictures(source, folder, formats))
+    whole = document(source, draw_all(source, folder, formats))
     (folder / "index.html").write_text(to_html(whole), encoding="utf-8")
     (folder / "report.md").write_text(to_markdown(whole), encoding="utf-8")
-    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
 
 
-def pictures(source: Source, folder: Path, formats: Sequence[str]) -> dict[str, list[Picture]]:
-    """Draw every figure that has something to show; by section."""
-    from harness.report.figures import figure, in_order
-
-    drawn: dict[str, list[Picture]] = {}
-    for name in in_order():
-        picture = None if source.refused else draw(source, name, folder, formats)
-        if picture is not None:
-            drawn.setdefault(figure(name).SECTION, []).append(picture)
-    return drawn
-
-
-def draw(source: Source, name: str, folder: Path, formats: Sequence[str]) -> Picture | None:
-    """Draw a figure and write its files; None if it has nothing to show."""
-    from harness.report.canvas import settings
-    from harness.report.figures import figure
-    from harness.report.picture import inline, render
-
-    module = figure(name)
-    with settings():
-        drawing = module.draw(source)
-        if drawing is None:
-            return None
-        files = {form: render(drawing, name, form) for form in dict.fromkeys(("svg", *formats))}
-    (folder / "figures").mkdir(parents=True, exist_ok=True)
-    for form in formats:
-        (folder / "figures" / f"{name}.{form}").write_bytes(files[form])
-    alt = module.alt(source)
-    return Picture(name, module.TITLE, module.caption(source), alt, tuple(formats),
-                   inline(files["svg"], alt))  # fmt: skip
-
-
-def build_figure(source: Source, folder: Path, formats: Sequence[str], name: str) -> Built:
-    """Remake one figure.
+def draw_one(source: Source, folder: Path, formats: Sequence[str], drawing: Drawing) -> Path:
+    """Draw one figure; returns the first of its files.
 
     Raises:
         UserError: this study has nothing to show in it.
     """
-    if source.refused or draw(source, name, folder, formats) is None:
+    if source.refused or draw(source, drawing, folder, formats) is None:
         raise UserError(
             "a figure needs something to show",
-            f"nothing in study '{source.study.name}' for '{name}'",
+            f"nothing in study '{source.study.name}' for '{drawing.name}'",
             "Leave --figure out to see what can be reported.",
-        )  # fmt: skip
-    return Built(folder, folder / "figures" / f"{name}.{formats[0]}", remade=True)
+        )
+    return folder / "figures" / f"{drawing.name}.{formats[0]}"
+
+
+def draw_all(source: Source, folder: Path, formats: Sequence[str]) -> Iterator[tuple[str, Picture]]:
+    """Every figure that has something to show, with the heading of its section."""
+    for drawing in drawings(source.study):
+        picture = None if source.refused else draw(source, drawing, folder, formats)
+        if picture is not None:
+            yield drawing.section, picture
+
+
+def draw(source: Source, drawing: Drawing, folder: Path, formats: Sequence[str]) -> Picture | None:
+    """Draw a figure and write its files; None if it has nothing to show."""
+    with settings():
+        figure = drawing.draw(source)
+        if figure is None:
+            return None
+        files = {
+            form: render(figure, drawing.name, form) for form in dict.fromkeys(("svg", *formats))
+        }
+    (folder / "figures").mkdir(parents=True, exist_ok=True)
+    for form in formats:
+        (folder / "figures" / f"{drawing.name}.{form}").write_bytes(files[form])
+    alt = drawing.alt(source)
+    return Picture(drawing.name, drawing.title, drawing.caption(source), alt, tuple(formats),
+                   inline(files["svg"], alt))  # fmt: skip

@@ -1,198 +1,209 @@
-"""A sheet of small plots laid out in inches, so that nothing overlaps whatever their number is."""
+"""Small plots laid out in inches, so that nothing overlaps whatever their number is."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.report.style import FAINT, INK, SETTINGS, WIDTH, Look
+from harness.report.style import FAINT, INK, WIDTH, LineStyle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-LEFT, RIGHT, BOTTOM = 0.72, 0.15, 0.52  # inches round the plots
-NAMES = 0.62  # inches right of plots with lines of reference, for their names
-TITLE, GAP = 0.30, 0.22  # above each plot, between neighbours
+    from harness.subjects.figures import Reference
+    from harness.subjects.subject import Response
+
+Key = tuple[tuple[str, LineStyle | None], ...]  # entries of a legend; factors have no style
+
+TITLE = 0.30  # inches above a plot with a title
+RIGHT = 0.15  # inches right of the plots
+NAMES = 0.62  # the same where reference lines are named there
+KEY_LINE = 0.24  # inches that one line of the legend takes
 SHORT = 50  # a logarithmic axis whose ends have a smaller ratio
-KEY_LINE = 0.24  # height of one line of the key
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Plots in rows, and the room around them in inches.
+
+    Attributes:
+        count: plots.
+        per_row: plots beside each other.
+        height: of one plot.
+        left, right: room beside the plots.
+        bottom: room under each row.
+        gap: room between neighbours.
+        titled: whether the plots carry titles.
+        key: the legend above them.
+        share_x, share_y: whether all plots have the same scale.
+    """
+
+    count: int
+    per_row: int
+    height: float = 1.6
+    left: float = 0.72
+    right: float = RIGHT
+    bottom: float = 0.52
+    gap: float = 0.22
+    titled: bool = True
+    key: Key = ()
+    share_x: bool = True
+    share_y: bool = True
+
+    def sheet(self) -> Sheet:
+        """The figure with its plots, still empty, and its legend."""
+        from matplotlib.figure import Figure
+
+        per_row = min(self.per_row, self.count)
+        title = TITLE if self.titled else 0.08
+        lines = key_lines(self.key)
+        top = KEY_LINE * len(lines) + 0.06 if lines else 0.0
+        total = top + -(-self.count // per_row) * (title + self.height + self.bottom)
+        width = (WIDTH - self.left - self.right - (per_row - 1) * self.gap) / per_row
+        figure = Figure(figsize=(WIDTH, total))
+        axes: list[Axes] = []
+        for i in range(self.count):
+            row, column = divmod(i, per_row)
+            below = top + (row + 1) * (title + self.height) + row * self.bottom
+            box = ((self.left + column * (width + self.gap)) / WIDTH, 1 - below / total,
+                   width / WIDTH, self.height / total)  # fmt: skip
+            shared: dict[str, Any] = {}
+            if axes and self.share_x:
+                shared["sharex"] = axes[0]
+            if axes and self.share_y:
+                shared["sharey"] = axes[0]
+            axes.append(figure.add_axes(box, **shared))
+        for number, line in enumerate(lines):
+            figure.legend(
+                handles=[_handle(text, style) for text, style in line], loc="upper left",
+                bbox_to_anchor=(0.0, 1 - number * KEY_LINE / total), ncols=len(line),
+                borderaxespad=0.2, handlelength=2.4, columnspacing=1.1, handletextpad=0.5,
+            )  # fmt: skip
+        return Sheet(figure, tuple(axes), per_row, self.share_y)
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A figure and its plots, row by row."""
+    """A figure and its plots, row by row.
+
+    Attributes:
+        figure: the whole.
+        axes: the plots.
+        per_row: plots beside each other.
+        share_y: whether all plots have the same vertical scale.
+    """
 
     figure: Figure
     axes: tuple[Axes, ...]
     per_row: int
+    share_y: bool
 
-    def outer(self, x: str, y: str) -> None:
+    def label_outer(self, x: str, y: str) -> None:
         """Name the axes of the outer plots only; the others share them."""
         for i, ax in enumerate(self.axes):
-            first = i % self.per_row == 0
-            last = i + self.per_row >= len(self.axes)
-            ax.set_ylabel(y if first else "")
-            ax.set_xlabel(x if last else "")
-            ax.tick_params(labelleft=first or not _shared(ax), labelbottom=True)
+            first, last = i % self.per_row == 0, i + self.per_row >= len(self.axes)
+            ax.set(ylabel=y if first else "", xlabel=x if last else "")
+            ax.tick_params(labelleft=first or not self.share_y, labelbottom=True)
 
-    def references(self, values: Mapping[str, float]) -> None:
+    def draw_references(self, references: Sequence[Reference], *, extend: bool = False) -> None:
         """Draw dotted lines at those values that the plots reach, and their names beside each row.
 
         Args:
-            values: by name; the range of the plots must be settled.
+            references: the values.
+            extend: whether plots whose range is not set extend to them.
         """
+        if extend:
+            places = [(0.0, reference.value) for reference in references]
+            self.axes[0].update_datalim(places, updatex=False)
+            self.axes[0].autoscale_view(scalex=False)
         low, high = self.axes[0].get_ylim()
         for i, ax in enumerate(self.axes, start=1):
-            for name, value in values.items():
-                if not low < value < high:
+            for reference in references:
+                if not low < reference.value < high:
                     continue
-                reference(ax, value)
+                ax.axhline(reference.value, color=INK, lw=0.8, linestyle=(0, (1, 2)), zorder=1)
                 if i % self.per_row == 0 or i == len(self.axes):
                     ax.annotate(
-                        name, (1, value), xycoords=("axes fraction", "data"), xytext=(4, 0),
-                        textcoords="offset points", va="center", fontsize=7, color=INK,
+                        reference.name, (1, reference.value), (4, 0), va="center", fontsize=7,
+                        xycoords=("axes fraction", "data"), textcoords="offset points", color=INK,
                     )  # fmt: skip
 
-    def key(self, entries: Sequence[tuple[str, Look | None]]) -> None:
-        """Put the legend above the plots: factors in plain words, levels with their marks."""
-        from matplotlib.lines import Line2D
 
-        for number, line in enumerate(key_lines(entries)):
-            handles = [
-                Line2D([], [], linestyle="none", label=f"{text}:")
-                if look is None
-                else Line2D(
-                    [], [], color=look.colour or INK, marker=look.marker, linestyle=look.line,
-                    markerfacecolor=look.fill, label=text,
-                )
-                for text, look in line
-            ]  # fmt: skip
-            self.figure.legend(
-                handles=handles, loc="upper left", ncols=len(line), borderaxespad=0.2,
-                bbox_to_anchor=(0.0, 1 - number * KEY_LINE / self.figure.get_figheight()),
-                handlelength=2.4, columnspacing=1.1, handletextpad=0.5,
-            )  # fmt: skip
+def _handle(text: str, style: LineStyle | None) -> Any:
+    """The legend entry of a level; a factor is named before its levels, without a mark."""
+    from matplotlib.lines import Line2D
+
+    if style is None:
+        return Line2D([], [], linestyle="none", label=f"{text}:")
+    return Line2D(
+        [], [], color=style.colour or INK, marker=style.marker, linestyle=style.line,
+        markerfacecolor=style.fill, label=text,
+    )  # fmt: skip
 
 
-def _shared(ax: Axes) -> bool:
-    return len(ax.get_shared_y_axes().get_siblings(ax)) > 1
-
-
-def key_lines(entries: Sequence[tuple[str, Look | None]]) -> list[list[tuple[str, Look | None]]]:
-    """The key's lines: a factor with its levels goes on a line of its own where it must."""
-    groups: list[list[tuple[str, Look | None]]] = []
-    for entry in entries:
+def key_lines(key: Key) -> list[Key]:
+    """The legend's lines: a factor and its levels start a new one where they do not fit."""
+    groups: list[Key] = []
+    for entry in key:
         if entry[1] is None or not groups:
-            groups.append([])
-        groups[-1].append(entry)
-    lines: list[list[tuple[str, Look | None]]] = []
+            groups.append(())
+        groups[-1] += (entry,)
+    lines: list[Key] = []
     for group in groups:
-        if lines and _width([*lines[-1], *group]) <= WIDTH:
+        if lines and _width((*lines[-1], *group)) <= WIDTH:
             lines[-1] += group
             continue
-        lines.append([])
+        lines.append(())
         for entry in group:
-            if _width([*lines[-1], entry]) > WIDTH:
-                lines.append([])
-            lines[-1].append(entry)
+            if _width((*lines[-1], entry)) > WIDTH:
+                lines.append(())
+            lines[-1] += (entry,)
     return lines
 
 
-def _width(entries: Sequence[tuple[str, Look | None]]) -> float:
-    """Inches that these entries of the key take beside each other, about."""
-    return sum(0.62 + 0.078 * len(text) for text, _ in entries)
+def _width(key: Key) -> float:
+    """Inches that these entries take beside each other, roughly."""
+    return sum(0.62 + 0.078 * len(text) for text, _ in key)
 
 
-def key_height(entries: Sequence[tuple[str, Look | None]]) -> float:
-    """Inches that the key takes."""
-    return KEY_LINE * len(key_lines(entries)) + 0.06 if entries else 0.0
+def scale_as(axis: Axis, response: Response) -> None:
+    """Label an axis of a response: shares in per cent."""
+    from matplotlib.ticker import PercentFormatter
+
+    if response.unit == "share":
+        axis.set_major_formatter(PercentFormatter(1))
 
 
-@contextmanager
-def settings() -> Iterator[None]:
-    """Matplotlib's settings for as long as a figure is drawn and saved."""
-    import matplotlib as mpl
+def scale_steps(ax: Axes, *, log: bool = False) -> None:
+    """Few ticks on an axis of steps, thousands as k."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    with mpl.rc_context():
-        mpl.rcdefaults()  # so that nobody's own settings change a report
-        parameters: Any = mpl.rcParams  # its keys are typed one by one
-        parameters.update(SETTINGS)
-        yield
-
-
-def sheet(
-    count: int, per_row: int, *, height: float = 1.6, left: float = LEFT,
-    right: float = RIGHT, titled: bool = True,
-    key: Sequence[tuple[str, Look | None]] = (), share_y: bool = True, share_x: bool = True,
-    bottom: float = BOTTOM, gap: float = GAP,
-) -> Sheet:  # fmt: skip
-    """An empty sheet of so many plots.
-
-    Args:
-        count: plots.
-        per_row: plots beside each other.
-        height: of one plot, inches.
-        left, right: room beside the plots, inches.
-        titled: whether the plots carry titles.
-        key: the legend above them.
-        share_y, share_x: whether all plots have the same scale.
-        bottom: room under each row's plots, inches.
-        gap: room between neighbours, inches.
-    """
-    from matplotlib.figure import Figure
-
-    per_row = min(per_row, count)
-    rows = -(-count // per_row)
-    title = TITLE if titled else 0.08
-    top = key_height(key)
-    total = top + rows * (title + height + bottom)
-    width = (WIDTH - left - right - (per_row - 1) * gap) / per_row
-    figure = Figure(figsize=(WIDTH, total))
-    axes: list[Axes] = []
-    for i in range(count):
-        row, column = divmod(i, per_row)
-        box = (
-            (left + column * (width + gap)) / WIDTH,
-            1 - (top + (row + 1) * (title + height) + row * bottom) / total,
-            width / WIDTH,
-            height / total,
-        )
-        shared: dict[str, Any] = {}
-        if axes and share_y:
-            shared["sharey"] = axes[0]
-        if axes and share_x:
-            shared["sharex"] = axes[0]
-        axes.append(figure.add_axes(box, **shared))
-    made = Sheet(figure, tuple(axes), per_row)
-    if key:
-        made.key(key)
-    return made
+    if log:
+        ax.set_xscale("log")
+        scale_log(ax.xaxis)
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    ax.xaxis.set_major_formatter(
+        FuncFormatter(lambda x, _: f"{x / 1000:g}k" if abs(x) >= 1000 else f"{x:g}")
+    )
 
 
-def reference(ax: Axes, value: float) -> None:
-    """A dotted line at a value that means something."""
-    ax.axhline(value, color=INK, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
-
-
-def log_ticks(axis: Axis, *, thousands: bool = False) -> None:
-    """A logarithmic axis labelled in plain text: powers of ten, 2 and 5 too where it is short."""
+def scale_log(axis: Axis) -> None:
+    """Label a logarithmic axis in plain text: powers of ten; 2 and 5 too where it is short."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-    def small(value: float, _: int) -> str:
+    def plain(value: float, _: int) -> str:
         digits, power = f"{value:.2e}".split("e")  # 3 digits: a short axis has odd ticks
         return f"{digits.rstrip('0').rstrip('.')}e{int(power)}".replace("-", "−")
-
-    def large(value: float, _: int) -> str:
-        return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"
 
     low, high = axis.get_view_interval()
     between = (1.0, 2.0, 5.0) if high < SHORT * low else (1.0,)
     axis.set_major_locator(LogLocator(subs=between, numticks=6))
-    axis.set_major_formatter(FuncFormatter(large if thousands else small))
+    axis.set_major_formatter(FuncFormatter(plain))
     axis.set_minor_locator(NullLocator())
 
 

@@ -1,7 +1,8 @@
 """The report as data: sections of a few kinds of block, rendered as HTML and as Markdown."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Picture:
         name: of its files.
         title, caption, alt: what it shows: in short, in full, and for those who cannot see it.
         files: formats it was written in.
-        svg: the drawing as part of an HTML page; "" where there is none.
+        svg: the drawing as part of an HTML page.
     """
 
     name: str
@@ -127,14 +128,17 @@ class Section:
     """A part of the report under its own heading.
 
     Attributes:
-        id: its anchor.
         title: its heading.
         blocks: its content.
     """
 
-    id: str
     title: str
-    blocks: Sequence[Block]
+    blocks: Sequence[Block] = ()
+
+    @property
+    def id(self) -> str:
+        """Its anchor, as GitHub makes it of a heading."""
+        return re.sub(r"[^\w -]", "", self.title.lower()).replace(" ", "-")
 
 
 @dataclass(frozen=True)
@@ -145,10 +149,10 @@ class Document:
         title: the study's name.
         question: what it asks.
         facts: a line below: runs, data, steps.
-        sections: in order; empty ones are left out.
+        sections: in order.
     """
 
     title: str
     question: str
     facts: str
-    sections: tuple[Section, ...] = field(default_factory=tuple)
+    sections: tuple[Section, ...]

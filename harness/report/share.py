@@ -1,45 +1,28 @@
-"""What of a study's tables goes into a report that others are to read."""
+"""What of a study's tables goes into a report that others read."""
 
 from dataclasses import replace
 
-import pandas as pd
-
 from harness.analysis.frames import StudyData
-from harness.analysis.gather import shown
-from harness.report.facets import cast
+from harness.analysis.gather import thinned
+from harness.report.facets import examples
 
-LAYERS = 10  # of a variant, in figures of quantities by layer
+MOST_LAYERS = 10  # of a variant, in figures of quantities by layer
 
 
 def shareable(data: StudyData) -> StudyData:
     """The data without paths of this machine, and with what is drawn of the bulkiest tables.
 
-    Of histograms and update:data ratios, only the variants that the figures show are kept, and of
-    deep networks some layers; the store has all of it for every run.
+    Of histograms and weights, only the variants that the figures show are kept, and of deep
+    networks some layers; the store has all of it for every run.
     """
+    facts, address = data.facts, data.facts.get("tracking_uri", "")
+    if address.startswith("sqlite:"):
+        facts = facts | {"tracking_uri": f"sqlite:///{address.rpartition('/')[2]}"}
+    shown = list(examples(data.study))
+    histograms = data.histograms[data.histograms["variant"].isin(shown)]
+    weights = data.weights[data.weights["variant"].isin(shown)]
+    layers = thinned(data.layers, "layer", ["variant"], MOST_LAYERS)
     return replace(
-        data, facts=data.facts | store_name(data.facts), layers=some_layers(data.layers),
-        histograms=of_the_cast(data, data.histograms), updates=of_the_cast(data, data.updates),
+        data, facts=facts, layers=layers.reset_index(drop=True),
+        histograms=histograms.reset_index(drop=True), weights=weights.reset_index(drop=True),
     )  # fmt: skip
-
-
-def of_the_cast(data: StudyData, table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the few telling variants."""
-    return table[table["variant"].isin(list(cast(data.study)))].reset_index(drop=True)
-
-
-def some_layers(layers: pd.DataFrame) -> pd.DataFrame:
-    """The rows of at most `LAYERS` layers of each variant, evenly spread, with first and last."""
-    depths = layers.groupby("variant")["layer"].max()
-    kept = [(name, layer) for name, depth in depths.items() for layer in shown(int(depth), LAYERS)]
-    wanted = pd.MultiIndex.from_tuples(kept, names=["variant", "layer"])
-    there = pd.MultiIndex.from_frame(layers[["variant", "layer"]]).isin(wanted)
-    return layers[there].reset_index(drop=True)
-
-
-def store_name(facts: dict[str, str]) -> dict[str, str]:
-    """The store's address without the folder that a SQLite file lies in."""
-    address = facts.get("tracking_uri", "")
-    if not address.startswith("sqlite:"):
-        return {}
-    return {"tracking_uri": f"sqlite:///{address.rpartition('/')[2]}"}

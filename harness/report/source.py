@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import log
+from math import isclose, isfinite
 from pathlib import Path
 
 import pandas as pd
@@ -11,15 +11,16 @@ from harness.analysis.bottom_line import bottom_line
 from harness.analysis.claims_table import claim_cells_table, claims_table
 from harness.analysis.effects import attribution_table, effects_table, seeds_table
 from harness.analysis.frames import StudyData
-from harness.analysis.grid import CAPPED, grid
+from harness.analysis.grid import grid
 from harness.analysis.integrity import audit, findings_table
 from harness.analysis.intervals import mean_intervals
-from harness.analysis.literature_check import literature_table
+from harness.analysis.predictions import predictions_table
 from harness.analysis.verdicts import Verdict, verdicts
-from harness.plan import variant_label
-from harness.report.facets import label
-from harness.responses import RESPONSES
-from harness.study import Levels, Study, format_level
+from harness.study.levels import Levels
+from harness.study.plan import variant_label
+from harness.study.study import Study
+from harness.subjects.figures import Reference
+from harness.subjects.subject import Response
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,9 @@ class Source:
         return self.data.study
 
     @property
-    def primary(self) -> str:
+    def primary(self) -> Response:
         """The response that decides."""
-        return self.data.study.primary
-
-    @property
-    def primary_label(self) -> str:
-        """The primary response for axes."""
-        return RESPONSES[self.primary].label
+        return self.study.response()
 
     @cached_property
     def sentences(self) -> list[str]:
@@ -70,22 +66,22 @@ class Source:
     @cached_property
     def effects(self) -> pd.DataFrame:
         """Main, simple and other effects on the primary response."""
-        return effects_table(self.data, self.primary)
+        return effects_table(self.data, self.primary.name)
 
     @property
-    def shown_kinds(self) -> tuple[str, str]:
+    def kinds_drawn(self) -> tuple[str, str]:
         """Kinds of effects that are drawn: on average, and by the level of one other factor."""
         return ("main", "within" if len(self.study.factors) > 2 else "simple")
 
     @cached_property
     def seeds(self) -> pd.DataFrame:
         """The effects that are drawn, seed by seed."""
-        return seeds_table(self.data, self.primary, self.shown_kinds)
+        return seeds_table(self.data, self.primary.name, self.kinds_drawn)
 
     @cached_property
     def attribution(self) -> pd.DataFrame:
-        """Shares of the way from bare to baseline in the primary response."""
-        return attribution_table(self.data, self.primary)
+        """Shares of the change from bare to baseline in the primary response."""
+        return attribution_table(self.data, self.primary.name)
 
     @cached_property
     def verdicts(self) -> list[Verdict]:
@@ -103,9 +99,26 @@ class Source:
         return claim_cells_table(self.verdicts)
 
     @cached_property
-    def literature(self) -> pd.DataFrame:
-        """Predictions beside what was observed."""
-        return literature_table(self.data)
+    def predictions(self) -> pd.DataFrame:
+        """The subject's predictions beside what was observed."""
+        return predictions_table(self.data)
+
+    @cached_property
+    def values(self) -> pd.DataFrame:
+        """The primary response as it is analysed (capped, if it is): variant, seed, value."""
+        wide = grid(self.data, self.primary.name).values
+        rows = wide.reset_index(names="variant").melt("variant", var_name="seed")
+        return rows.dropna().reset_index(drop=True)
+
+    @cached_property
+    def means(self) -> pd.DataFrame:
+        """The primary response by variant: mean, low, high, n; indexed by variant."""
+        return mean_intervals(self.values, ["variant"]).set_index("variant")
+
+    @cached_property
+    def cells(self) -> dict[str, Levels]:
+        """Levels of each variant, by its name."""
+        return {variant_label(cell): cell for cell in self.study.cells()}
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """The tables that follow from the study's own, by the names of their files.
@@ -117,91 +130,48 @@ class Source:
         return {
             "integrity": self.integrity, "effects": self.effects, "effect_seeds": self.seeds,
             "attribution": self.attribution, "claims": self.claims,
-            "claim_cells": self.claim_cells, "literature": self.literature,
+            "claim_cells": self.claim_cells, "predictions": self.predictions,
             "means": self.means.reset_index(),
         }  # fmt: skip
-
-    @cached_property
-    def values(self) -> pd.DataFrame:
-        """The primary response as it is analysed: variant, seed, value; losses capped."""
-        wide = grid(self.data, self.primary).values
-        rows = wide.reset_index(names="variant").melt("variant", var_name="seed")
-        return rows.dropna().reset_index(drop=True)
-
-    @cached_property
-    def means(self) -> pd.DataFrame:
-        """The primary response by variant: mean, low, high, n; indexed by variant."""
-        return mean_intervals(self.values, ["variant"]).set_index("variant")
-
-    @cached_property
-    def cells(self) -> dict[str, Levels]:
-        """Levels of each variant, by its label."""
-        return {variant_label(cell): cell for cell in self.study.cells()}
-
-    def label(self, cell: Levels) -> str:
-        """The label of the variant with these levels."""
-        return label(self.study, cell)
-
-    @staticmethod
-    def levels(cell: Levels) -> dict[str, str]:
-        """Levels as text, by factor."""
-        return {factor: format_level(level) for factor, level in cell.items()}
-
-    def number(self, fact: str) -> float | None:
-        """A fact that is a number, if it is known."""
-        return float(self.data.facts[fact]) if self.data.facts.get(fact) else None
-
-    @cached_property
-    def losses(self) -> dict[str, float]:
-        """The losses worth comparing with, nats, by name: entropies, and that of guessing."""
-        letters = self.number("vocabulary")
-        known = {
-            "floor": self.number("entropy/context"),
-            "unigrams": self.number("entropy/unigram"),
-            f"ln {letters:.0f}" if letters else "": log(letters) if letters else None,
-        }
-        return {name: value for name, value in known.items() if value is not None}
-
-    @cached_property
-    def losses_in_words(self) -> str:
-        """What the lines of reference in figures of losses mean."""
-        meanings = {
-            "floor": "the entropy of a character given its context on the train split, below which "
-            "no full-train loss can fall",
-            "unigrams": "the entropy of the characters' frequencies",
-        }
-        parts = [f"{name} = {value:.3f} ({meanings.get(name, 'guessing uniformly')})"
-                 for name, value in self.losses.items()]  # fmt: skip
-        return f" In nats: {'; '.join(parts)}." if parts else ""
-
-    @cached_property
-    def capping_in_words(self) -> str:
-        """What is done in figures of the primary response with losses beyond guessing."""
-        if self.primary not in CAPPED:
-            return "Diverged runs are left out. "
-        return "Losses are capped at that of guessing uniformly, diverged runs count as that. "
-
-    @cached_property
-    def primary_losses(self) -> dict[str, float]:
-        """The losses worth comparing with, where the primary response is a loss."""
-        return self.losses if self.primary in CAPPED else {}
-
-    @cached_property
-    def primary_losses_in_words(self) -> str:
-        """What the lines of reference mean, where the primary response is a loss."""
-        return self.losses_in_words if self.primary_losses else ""
 
     def diverged(self, variant: str) -> pd.DataFrame:
         """The diverged runs of a variant."""
         runs = self.data.runs
         return runs[(runs["variant"] == variant) & (runs["outcome"] == "diverged")]
 
+    def cap(self, response: Response) -> float | None:
+        """The value that larger ones and diverged runs count as; None where it is not capped."""
+        value = None if response.cap is None else response.cap(self.data.facts)
+        return value if value is not None and isfinite(value) else None
 
-def seeds_in_words(source: Source) -> str:
-    """How an interval over these seeds is to be read."""
-    n, all_there = len(source.study.seeds), len(source.data.runs) == source.study.size()
-    whole = all_there and (source.data.runs["outcome"] == "finished").all()
-    if n == 1:
-        return "One seed: no intervals."
-    wide = ", wide by design with so few seeds" if n < 5 else ""
-    return f"Intervals are 95 % t intervals over {'' if whole else 'at most '}{n} seeds{wide}."
+    def references(self, response: Response) -> list[Reference]:
+        """The values worth comparing a response with: the subject's, if the response is capped."""
+        return [] if response.cap is None else list(self.study.model.references(self.data.facts))
+
+    def about_seeds(self) -> str:
+        """How an interval over these seeds is to be read, as a sentence."""
+        n, runs = len(self.study.seeds), self.data.runs
+        if n == 1:
+            return "One seed: no intervals."
+        whole = len(runs) == self.study.size() and (runs["outcome"] == "finished").all()
+        wide = ", wide by design with so few seeds" if n < 5 else ""
+        return f"Intervals are 95 % t intervals over {'' if whole else 'at most '}{n} seeds{wide}."
+
+    def about_references(self, response: Response) -> str:
+        """What the reference lines in figures of a response mean, as a sentence."""
+        known = "; ".join(f"{one.name} = {one.value:.3f} ({one.meaning})"
+                          for one in self.references(response))  # fmt: skip
+        unit = f", in {response.unit}" if response.unit else ""
+        return f"Dotted lines{unit}: {known}." if known else ""
+
+    def about_capping(self) -> str:
+        """How large values of the primary response and diverged runs are drawn, as a sentence."""
+        cap = self.cap(self.primary)
+        if self.primary.cap is None:
+            return "Diverged runs are left out."
+        if cap is None:
+            return "Diverged runs are left out: the cap is not known."
+        names = (f"{one.name} ({one.meaning})" for one in self.references(self.primary)
+                 if isclose(one.value, cap))  # fmt: skip
+        name = next(names, f"{cap:.3f}")
+        return f"Values above {name} count as that, and so do diverged runs."

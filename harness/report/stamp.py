@@ -1,78 +1,77 @@
-"""Whether a report is already what it would become: a stamp of what went in and what came out."""
+"""Whether a report is current: a stamp says what it was made from, and what its files were."""
 
 import json
 from collections.abc import Iterable
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 STAMP = "stamp.json"
-CODE = ("report", "analysis", "history.py", "plan.py", "responses.py", "study.py")
+PACKAGE = Path(__file__).parents[1]  # all of `harness`
 DRAWN_WITH = ("matplotlib", "seaborn", "jinja2", "pandas", "numpy", "scipy", "pillow")
 
 
-def digest(parts: Iterable[tuple[str, bytes]]) -> str:
-    """A hash of named contents."""
-    whole = sha256()
-    for name, content in sorted(parts):
-        whole.update(f"{name}\0{len(content)}\0".encode())
-        whole.update(content)
-    return whole.hexdigest()
-
-
-@cache
-def code() -> str:
-    """A hash of the code that makes reports, as it is when first asked for."""
-    root = Path(__file__).parents[1]
-    parts = [path for name in CODE for path in (root / name, *(root / name).rglob("*"))]
-    return digest((path.relative_to(root).as_posix(), path.read_bytes())
-                  for path in parts if path.suffix in (".py", ".jinja"))  # fmt: skip
-
-
-def inputs(data: Path, formats: Iterable[str]) -> str:
-    """A hash of all that a report depends on: its tables, formats, code, and packages."""
-    tables = [(f"data/{path.name}", path.read_bytes()) for path in data.iterdir()]
-    return digest([("made with", made_with(formats)), *tables])
-
-
-def made_with(formats: Iterable[str]) -> bytes:
-    """The formats, packages and code that make a report."""
-    packages = {name: version(name) for name in DRAWN_WITH}
-    return json.dumps([sorted(formats), packages, code()], sort_keys=True).encode()
-
-
-def outputs(folder: Path, files: Iterable[str]) -> dict[str, str]:
-    """A hash of each file that was made, by its path within the report; those lost have none."""
-    return {
-        name: sha256((folder / name).read_bytes()).hexdigest()
-        for name in sorted(files)
-        if (folder / name).is_file()
-    }
-
-
-def source(store: str, formats: Iterable[str]) -> str:
-    """A hash of what a report depends on, as far as the store tells without reading all of it."""
-    return digest([("store", store.encode()), ("made with", made_with(formats))])
-
-
-def is_current(folder: Path, **expected: str) -> bool:
-    """Whether the report in the folder was made from these, and nobody has touched it.
+def is_current(folder: Path, formats: Iterable[str], fingerprint: str) -> bool:
+    """Whether the report in the folder is what `build` would make again, and nobody changed it.
 
     Args:
         folder: of the report.
-        expected: hashes by name: `inputs`, `source`, or both.
+        formats: of its figures' files.
+        fingerprint: hash of what the store holds of the study.
     """
     try:
         stamp = json.loads((folder / STAMP).read_text(encoding="utf-8"))
-        made = dict(stamp["outputs"])
+        files, subject = dict(stamp["files"]), str(stamp["subject"])
+        made_from = stamp["made_from"]
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    return expected.items() <= stamp.items() and outputs(folder, made) == made
+    expected = hash_inputs(fingerprint, formats, subject)
+    return bool(made_from == expected) and hash_files(folder, files) == files
 
 
-def write_stamp(folder: Path, files: Iterable[str], **hashes: str) -> None:
-    """Stamp a report that is complete."""
-    stamp = {**hashes, "outputs": outputs(folder, files)}
+def write_stamp(folder: Path, formats: Iterable[str], fingerprint: str, subject: str) -> None:
+    """Stamp a report that is complete; arguments as `is_current`'s, and the study's subject."""
+    files = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    stamp = {"made_from": hash_inputs(fingerprint, formats, subject), "subject": subject,
+             "files": hash_files(folder, files)}  # fmt: skip
     text = json.dumps(stamp, indent=1, sort_keys=True)
     (folder / STAMP).write_text(text + "\n", encoding="utf-8")
+
+
+def hash_inputs(fingerprint: str, formats: Iterable[str], subject: str) -> str:
+    """A hash of all that a report follows from: runs, formats, packages, and code."""
+    packages = {name: version(name) for name in DRAWN_WITH}
+    code = [hash_code(PACKAGE), hash_code(subject_code(subject))]
+    inputs = json.dumps([fingerprint, sorted(formats), packages, code], sort_keys=True)
+    return sha256(inputs.encode()).hexdigest()
+
+
+def subject_code(name: str) -> Path:
+    """The file of a subject, or its folder; all of this package where it is a part of it."""
+    spec = find_spec(name) if "." in name else None
+    if spec is None or spec.origin is None:
+        return PACKAGE
+    return Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin)
+
+
+@cache
+def hash_code(place: Path) -> str:
+    """A hash of a file, or of all files of a package, as they are when first asked for."""
+    whole = sha256()
+    for path in sorted(place.rglob("*")) or [place]:
+        if path.is_file() and "__pycache__" not in path.parts:
+            content = path.read_bytes()
+            whole.update(f"{path.relative_to(place).as_posix()}\0{len(content)}\0".encode())
+            whole.update(content)
+    return whole.hexdigest()
+
+
+def hash_files(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """A hash of each file, by its path within the report; those that are lost have none."""
+    return {
+        name: sha256((folder / name).read_bytes()).hexdigest()
+        for name in sorted(names)
+        if (folder / name).is_file()
+    }

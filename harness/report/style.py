@@ -1,18 +1,20 @@
-"""How the figures look: colours that everyone can tell apart, marks, and matplotlib's settings."""
+"""How figures look: colours that all readers can tell apart, markers, and matplotlib's settings."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-INK = "#1b1f24"  # text, axes and lines of reference; the page's own ink replaces it in the HTML
+INK = "#1b1f24"  # text, axes and reference lines; the page's own ink replaces it in the HTML
 PAPER = "#fdfdfc"  # the background; likewise
 FAINT = "#8a9099"
-
-BLUE = "#0072B2"  # too dark for a dark page, which has its own instead
+BLUE = "#0072b2"  # too dark for a dark page, which has its own instead
 
 # Okabe & Ito's palette without black, the most distinguishable pairs first.
-COLOURS = (BLUE, "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
+COLOURS = (BLUE, "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-LINES: tuple[Any, ...] = ("-", (0, (4, 1.6)), (0, (1, 1.3)), (0, (6, 1.3, 1, 1.3)))
+DASHED = (0, (4, 1.6))
+LINES: tuple[Any, ...] = ("-", DASHED, (0, (1, 1.3)), (0, (6, 1.3, 1, 1.3)))
 
 WIDTH = 7.6  # inches, of every figure
 DPI = 130  # of the PNG files
@@ -54,12 +56,24 @@ SETTINGS: dict[str, Any] = {
 }
 
 
+@contextmanager
+def settings() -> Iterator[None]:
+    """Matplotlib's settings while a figure is drawn and saved; the user's own change nothing."""
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        parameters: Any = mpl.rcParams  # its keys are typed one by one
+        parameters.update(SETTINGS)
+        yield
+
+
 @dataclass(frozen=True)
-class Look:
-    """How one variant is drawn.
+class LineStyle:
+    """How one variant, or one entry of a legend, is drawn.
 
     Attributes:
-        colour: of line and marker.
+        colour: of line and marker; "" for a legend entry about the line alone.
         marker: matplotlib's code.
         line: matplotlib's line style.
     """
@@ -70,12 +84,12 @@ class Look:
 
     @property
     def fill(self) -> str:
-        """The marker's inside: hollow where the line is broken, so that lone points differ too."""
-        return self.colour or INK if self.line in (LINES[0], "none") else PAPER
+        """The marker's inside: hollow where the line is dashed, so that lone points differ too."""
+        return self.colour or INK if self.line in ("-", "none") else PAPER
 
     @classmethod
-    def of(cls, colour: int, line: int) -> "Look":
-        """The look at these places of the palette and of the line styles, repeating if need be."""
+    def of(cls, colour: int, line: int) -> "LineStyle":
+        """The style at these places of the palette and of the line styles; both repeat."""
         return cls(
             COLOURS[colour % len(COLOURS)], MARKERS[colour % len(MARKERS)], LINES[line % len(LINES)]
         )
@@ -85,5 +99,5 @@ def ramp(count: int) -> list[str]:
     """Colours for ordered things such as layers, from blue over green to orange."""
     from matplotlib.colors import LinearSegmentedColormap, to_hex
 
-    ordered = LinearSegmentedColormap.from_list("ordered", [BLUE, "#009E73", "#E69F00"])
+    ordered = LinearSegmentedColormap.from_list("ordered", [BLUE, "#009e73", "#e69f00"])
     return [to_hex(ordered(i / max(1, count - 1))) for i in range(count)]

@@ -1,8 +1,8 @@
-"""Numbers as people read them."""
+"""Numbers as people read them. Values of a share are shown in per cent."""
 
 from math import isfinite
 
-from harness.responses import RESPONSES
+from harness.subjects.subject import Response
 
 NOTHING = "–"
 
@@ -12,27 +12,22 @@ def number(value: float, digits: int = 3) -> str:
     if not isfinite(value):
         return NOTHING
     vanishes = value != 0 and abs(value) < 0.5 * 10**-digits
-    return minus(f"{value:.1g}" if vanishes else f"{value:,.{digits}f}")
+    return (f"{value:.1g}" if vanishes else f"{value:,.{digits}f}").replace("-", "−")
 
 
-def minus(text: str) -> str:
-    """The text with a proper minus sign."""
-    return text.replace("-", "−")
+def is_share(response: Response | None) -> bool:
+    """Whether values of the response are shares of something."""
+    return response is not None and response.unit == "share"
 
 
-def is_share(response: str) -> bool:
-    """Whether a response is a share, shown in per cent."""
-    return any(word in response for word in ("saturation", "dead_units"))
-
-
-def measured(response: str, value: float) -> str:
+def measured(response: Response | None, value: float) -> str:
     """A value of a response: shares in per cent, all else to three decimals."""
-    if not isfinite(value):
-        return NOTHING
-    return f"{100 * value:.2f} %" if is_share(response) else number(value)
+    if is_share(response) and isfinite(value):
+        return f"{100 * value:.2f} %"
+    return number(value)
 
 
-def difference(response: str, value: float) -> str:
+def difference(response: Response | None, value: float) -> str:
     """A difference in a response, with its sign; of shares in percentage points."""
     if not isfinite(value):
         return NOTHING
@@ -40,18 +35,16 @@ def difference(response: str, value: float) -> str:
     return f"+{text}" if value > 0 else text
 
 
-def interval(low: float, high: float, response: str = "") -> str:
+def interval(low: float, high: float, response: Response | None = None) -> str:
     """The ends of an interval."""
     if not (isfinite(low) and isfinite(high)):
         return NOTHING
     return unbroken(f"{measured(response, low)} to {measured(response, high)}")
 
 
-def difference_interval(low: float, high: float, response: str = "") -> str:
+def difference_interval(low: float, high: float, response: Response | None = None) -> str:
     """The ends of an interval of a difference in a response."""
-    if not (isfinite(low) and isfinite(high)):
-        return NOTHING
-    if is_share(response):
+    if is_share(response) and isfinite(low) and isfinite(high):
         return unbroken(f"{number(100 * low, 2)} to {number(100 * high, 2)} pp")
     return interval(low, high)
 
@@ -61,10 +54,8 @@ def unbroken(text: str) -> str:
     return text.replace(" ", "\u00a0")
 
 
-def with_interval(response: str, mean: float, low: float, high: float) -> str:
+def with_interval(response: Response, mean: float, low: float, high: float) -> str:
     """A mean ± half its t interval."""
-    if not isfinite(mean):
-        return NOTHING
     if not isfinite(low):
         return measured(response, mean)
     half = (high - low) / 2
@@ -80,12 +71,7 @@ def p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def thousands(count: float) -> str:
-    """A count with commas."""
-    return f"{count:,.0f}"
-
-
-def duration(seconds: float) -> str:
+def elapsed(seconds: float) -> str:
     """A time in the two units that matter."""
     if not isfinite(seconds):
         return NOTHING
@@ -95,11 +81,11 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def counted(count: int, noun: str) -> str:
+    """A count with its noun: "1 seed", "1,200 runs"."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def capital(text: str) -> str:
     """The text as it begins a sentence."""
     return text[:1].upper() + text[1:]
-
-
-def label(response: str) -> str:
-    """A response for the heads of tables, its mode with it."""
-    return f"{RESPONSES[response].label} ({response})"

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from harness.analysis.bottom_line import bottom_line, caveats
-from harness.study import Levels, load_study
-from tests.analysis import simulated
+from harness.study.files import load_study
+from harness.study.levels import Levels
+from tests.support import simulated
 
 LOWER = {
     "id": "lower", "says": "BatchNorm helps", "kind": "difference", "factor": "norm",

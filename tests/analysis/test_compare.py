@@ -7,9 +7,9 @@ import pytest
 from harness.analysis.compare import compare, find_variant
 from harness.errors import UserError
 from harness.notebook import long
-from harness.responses import RESPONSES
-from harness.study import Levels
-from tests.analysis import simulated
+from harness.subjects.char_mlp.responses import RESPONSES
+from harness.study.levels import Levels
+from tests.support import simulated
 
 FIRST = "none, naive, output_scale 1, depth 1"
 SECOND = "batch, kaiming, output_scale 0.1, depth 5"

@@ -10,8 +10,8 @@ from harness.analysis.contrasts import effects, scores
 from harness.analysis.effects import attribution_table, effects_table, seeds_table
 from harness.analysis.grid import contrast, grid
 from harness.analysis.intervals import estimate, sign_flip_p
-from harness.study import Levels
-from tests.analysis import simulated
+from harness.study.levels import Levels
+from tests.support import simulated
 
 TWO = """
 question = "?"

@@ -9,8 +9,8 @@ import pytest
 from harness.analysis.effects import effects_table
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import contrast, grid
-from harness.study import Levels
-from tests.analysis import simulated
+from harness.study.levels import Levels
+from tests.support import simulated
 
 CHANCE = math.log(27)
 

@@ -8,7 +8,7 @@ import pytest
 
 from harness.analysis.frames import StudyData
 from harness.analysis.gather import gather, shown
-from tests.analysis import simulated
+from tests.support import simulated
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 
 from harness.analysis.bottom_line import bottom_line
 from harness.analysis.integrity import audit, findings_table
-from tests.analysis import simulated
+from tests.support import simulated
 
 ASKED = simulated.study()
 

@@ -8,8 +8,9 @@ import pytest
 from harness.analysis.frames import StudyData
 from harness.analysis.literature import predictions
 from harness.analysis.literature_check import literature_table
-from harness.study import Levels, load_study
-from tests.analysis import simulated
+from harness.study.files import load_study
+from harness.study.levels import Levels
+from tests.support import simulated
 
 
 def layers(runs: pd.DataFrame, growth: float = 1.1) -> pd.DataFrame:

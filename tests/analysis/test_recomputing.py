@@ -15,8 +15,9 @@ from scipy.stats import t
 from harness.analysis.claims_table import claims_table
 from harness.analysis.frames import StudyData, write_csv
 from harness.analysis.verdicts import verdicts
-from harness.study import Levels, load_study
-from tests.analysis import simulated
+from harness.study.files import load_study
+from harness.study.levels import Levels
+from tests.support import simulated
 
 Row = dict[str, str]
 

@@ -17,8 +17,8 @@ from harness.analysis.verdicts import (
     verdicts,
     worst_interval,
 )
-from harness.study import Levels
-from tests.analysis import simulated
+from harness.study.levels import Levels
+from tests.support import simulated
 
 BELOW: dict[str, Any] = {"id": "below", "says": "s", "kind": "threshold", "below": 0.5}
 LOWER: dict[str, Any] = {

@@ -29,7 +29,7 @@ def test_the_reference_is_what_the_code_says() -> None:
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *ROOT.glob("docs/*.md")], ids=str)
 def test_commands_and_targets_exist(page: Path) -> None:
-    from harness.commands import COMMANDS
+    from harness.cli import COMMANDS
 
     text = page.read_text("utf-8")
     for command in re.findall(r"(?:^|[`/])ablate ([a-z]+)", text, re.MULTILINE):
@@ -39,11 +39,21 @@ def test_commands_and_targets_exist(page: Path) -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
+@pytest.mark.parametrize(
+    "page",
+    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("d*/*.md")],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_paths_named_on_a_page_exist(page: Path) -> None:
+    for path in re.findall(r"`((?:harness|tests|benchmarks)/[\w./]+)`", page.read_text("utf-8")):
+        assert (ROOT / path).exists(), path
+
+
 def test_the_readme_tree_names_what_is_there() -> None:
     tree = (ROOT / "README.md").read_text("utf-8").split("## What is where")[1].split("```")[1]
     folder = ROOT
     for line in tree.strip().splitlines():
-        names = re.match(r"\s*((?:[\w.]+/?\s)+)", line)
+        names = re.match(r"\s*((?:[\w./]+\s)+)", line)
         assert names, line
         folder = folder if line.startswith(" ") else ROOT / names[1].split()[0]
         for name in names[1].split():

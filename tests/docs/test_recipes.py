@@ -43,32 +43,26 @@ class RMSNorm:
 Textbook = RMSNorm
 '''
 
-FIGURE = '''"""Dev loss of each run as a dot."""
+FIGURE = '''"""The primary response of each run as a dot."""
 
 from matplotlib.figure import Figure
 
+from harness.report.drawing import Drawing
 from harness.report.source import Source
-
-SECTION = "effects"
-TITLE = "Every run as a dot"
-
-
-def caption(source: Source) -> str:
-    """What is drawn."""
-    return "One dot a run."
-
-
-def alt(source: Source) -> str:
-    """What it shows, in words."""
-    return "Dots of dev loss."
 
 
 def draw(source: Source) -> Figure | None:
     """One dot a run."""
     figure = Figure()
     runs = source.data.runs
-    figure.subplots().plot(runs["variant"], runs["final/dev_loss"], "o")
+    figure.subplots().plot(runs["variant"], runs[source.study.primary], "o")
     return figure
+
+
+FIGURE = Drawing(
+    "dots", "Effects", "Every run as a dot",
+    caption=lambda source: "One dot a run.", alt=lambda source: "Dots.", draw=draw,
+)
 '''
 
 STUDY = """
@@ -94,7 +88,10 @@ init = "xavier"
 
 INIT = '    "xavier": lambda fan_in: (2 * fan_in) ** 0.5,  # of a square weight\n'
 RESPONSE = """        Response("init/spread", "std at init", "of the first layer's outputs",
-                 lambda run: float(run.column("std")[0, 0])),
+                 lambda run: float(run.at("std", 0)[0])),
+"""
+SPREAD = """    LayerFigure("spread", SATURATION, "Spread by layer", "Std of the hidden outputs.",
+                "std", "init", "std"),
 """
 
 
@@ -109,14 +106,16 @@ def after(line: str, addition: str) -> tuple[str, str]:
     return line, line + addition
 
 
+NETWORK = "harness/subjects/char_mlp"
 ADDED: dict[str, dict[str, str | tuple[str, str]]] = {
     "a norm, an activation": {
-        "harness/layers/norms/rms.py": RMS,
-        "harness/layers/activations/softsign.py": softsign(),
+        f"{NETWORK}/layers/norms/rms.py": RMS,
+        f"{NETWORK}/layers/activations/softsign.py": softsign(),
     },
-    "an init": {"harness/init.py": after("] = {\n", INIT)},
-    "a response": {"harness/responses.py": after("    for response in (\n", RESPONSE)},
-    "a figure": {"harness/report/figures/dots.py": FIGURE},
+    "an init": {f"{NETWORK}/init.py": after("] = {\n", INIT)},
+    "a response": {f"{NETWORK}/responses.py": after("    for response in (\n", RESPONSE)},
+    "a figure of this network": {f"{NETWORK}/figures.py": after("...] = (\n", SPREAD)},
+    "a figure of every study": {"harness/report/figures/dots.py": FIGURE},
     "a study": {"ablations/recipes.toml": STUDY},
 }
 
@@ -158,7 +157,7 @@ def ablate(copy: Path, *words: str) -> str:
     """What the copy's command line says."""
     environment = {**os.environ, "PYTHONPATH": str(copy), "ABLATE_DATA": str(copy / "words.txt")}
     environment.pop("MLFLOW_TRACKING_URI", None)
-    script = "import sys; from harness.commands import main; sys.argv[0] = 'ablate'; main()"
+    script = "import sys; from harness.cli import main; sys.argv[0] = 'ablate'; main()"
     done = subprocess.run(
         [sys.executable, "-c", script, *words], cwd=copy, env=environment,
         capture_output=True, text=True, timeout=300, check=False,
@@ -178,5 +177,7 @@ def test_one_of_each_works_at_once(extended: Path) -> None:
     spread = runs.groupby("activation")["init/spread"].mean()
     assert set(runs["norm"]) == {"layer", "rms"}
     assert spread["softsign"] < spread["tanh"]  # it is flatter
-    assert (extended / "reports" / "recipes" / "figures" / "dots.png").stat().st_size > 1_000
-    assert "Every run as a dot" in (extended / "reports" / "recipes" / "report.md").read_text()
+    report = (extended / "reports" / "recipes" / "report.md").read_text()
+    for name, title in (("dots", "Every run as a dot"), ("spread", "Spread by layer")):
+        assert (extended / "reports" / "recipes" / "figures" / f"{name}.png").stat().st_size > 1_000
+        assert title in report

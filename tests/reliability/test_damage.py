@@ -1,4 +1,4 @@
-"""Damaged, foreign and half-written state: set aside, said, and trained anew to the same end."""
+"""Damaged, foreign and partly written files: set aside, reported, and trained anew."""
 
 import shutil
 import socket
@@ -10,22 +10,22 @@ from typing import Any
 
 import pytest
 
-import harness.session
-from harness.workspace import Workspace
-from tests.reliability.inprocess import Inline, ablate, undisturbed
-from tests.reliability.kills import state, store
-from tests.reliability.small import NAME, furnish
-from tests.tracking.small import picture
+import harness.cli.session
+from harness.store.workspace import Workspace
+from tests.support.inprocess import InlineEngine, ablate, run_undisturbed
+from tests.support.kills import store, workspace
+from tests.support.small_study import NAME, write_study
+from tests.support.stores import picture
 
 STEPS = 200
 RUN = ("run", f"{NAME}.toml", "--data", "words.txt")
 
 
-class Power(BaseException):
+class PowerCut(BaseException):
     """Stands for a power cut."""
 
 
-class Failing(Inline):
+class FailingEngine(InlineEngine):
     """An engine whose power fails after so many events."""
 
     def __init__(self, events: int) -> None:
@@ -36,7 +36,7 @@ class Failing(Inline):
         for event in super().__call__(*arguments):
             self._left -= 1
             if not self._left:
-                raise Power
+                raise PowerCut
             yield event
 
 
@@ -44,8 +44,8 @@ class Failing(Inline):
 def place(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory, where studies are trained in this process."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setattr(harness.session, "LocalEngine", lambda _: Inline())
-    furnish(tmp_path, STEPS, seeds=1)
+    monkeypatch.setattr(harness.cli.session, "LocalEngine", lambda _: InlineEngine())
+    write_study(tmp_path, STEPS, seeds=1)
     shutil.copy(template, tmp_path / "mlflow.db")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -54,55 +54,55 @@ def place(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 @pytest.fixture(scope="module")
 def expected(template: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The store of an undisturbed study."""
-    folder = furnish(tmp_path_factory.mktemp("undisturbed"), STEPS, seeds=1)
+    folder = write_study(tmp_path_factory.mktemp("undisturbed"), STEPS, seeds=1)
     shutil.copy(template, folder / "mlflow.db")
-    undisturbed(folder, "--tracking-uri", store(folder), *RUN)
+    run_undisturbed(folder, "--tracking-uri", store(folder), *RUN)
     return picture(store(folder), NAME)
 
 
-def break_off(
+def cut_power(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], events: int = 25
 ) -> None:
-    """Begin the study, and leave it as a power cut does."""
+    """Start the study, and end it as a power cut does."""
     with monkeypatch.context() as now:
-        now.setattr(harness.session, "LocalEngine", lambda _: Failing(events))
-        with pytest.raises(Power):
+        now.setattr(harness.cli.session, "LocalEngine", lambda _: FailingEngine(events))
+        with pytest.raises(PowerCut):
             ablate(capsys, *RUN)
 
 
-def finished(place: Path, capsys: pytest.CaptureFixture[str], expected: dict[str, Any]) -> None:
+def assert_finishes(place: Path, capsys: pytest.CaptureFixture[str], expected: dict[str, Any]) -> None:
     code, _, errors = ablate(capsys, *RUN)
     assert (code, errors) == (0, "")
     assert picture(store(place), NAME) == expected
 
 
 @pytest.mark.parametrize("events", [1, 62, 100])
-def test_a_study_broken_off_anywhere_ends_as_if_undisturbed(
+def test_a_study_cut_off_anywhere_ends_as_if_undisturbed(
     place: Path, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str], events: int,
 ) -> None:  # fmt: skip
-    break_off(monkeypatch, capsys, events)
-    finished(place, capsys, expected)
+    cut_power(monkeypatch, capsys, events)
+    assert_finishes(place, capsys, expected)
 
 
 @pytest.mark.parametrize("harm", ["cut", "flipped", "foreign", "empty"])
-def test_a_damaged_checkpoint_is_set_aside_and_said(
+def test_a_damaged_checkpoint_is_set_aside_and_reported(
     place: Path, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, harm: str,
 ) -> None:  # fmt: skip
-    break_off(monkeypatch, capsys)
-    (path,) = state(place).glob("checkpoints/*")
+    cut_power(monkeypatch, capsys)
+    (path,) = workspace(place).glob("checkpoints/*")
     whole = path.read_bytes()
     path.write_bytes(
         {"cut": whole[:-1], "flipped": whole[:99] + bytes([whole[99] ^ 1]) + whole[100:],
          "foreign": b"\x80\x04cos\nsystem\n(S'false'\ntR.", "empty": b""}[harm]
     )  # fmt: skip
-    finished(place, capsys, expected)
+    assert_finishes(place, capsys, expected)
     assert "is damaged and set aside; its runs start anew: its checksum does not fit" in caplog.text
-    assert [kept.suffix for kept in state(place).glob("checkpoints/*")] == [".damaged"]
+    assert [kept.suffix for kept in workspace(place).glob("checkpoints/*")] == [".damaged"]
 
 
-def test_a_whole_checkpoint_of_other_runs_is_left_alone(
+def test_an_undamaged_checkpoint_of_other_runs_is_left_alone(
     place: Path, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -111,9 +111,9 @@ def test_a_whole_checkpoint_of_other_runs_is_left_alone(
         (place / f"{NAME}.toml").write_text(
             (place / f"{NAME}.toml").read_text().replace("width = 12", "width = 13")
         )
-        break_off(monkeypatch, capsys)
-        furnish(place, STEPS, seeds=1)
-    (path,) = state(place).glob("checkpoints/*")
+        cut_power(monkeypatch, capsys)
+        write_study(place, STEPS, seeds=1)
+    (path,) = workspace(place).glob("checkpoints/*")
     before = path.read_bytes()
     assert ablate(capsys, *RUN)[0] == 0
     assert path.read_bytes() == before
@@ -123,24 +123,23 @@ def test_a_whole_checkpoint_of_other_runs_is_left_alone(
     }
 
 
-def test_results_wait_for_a_session_that_asks_for_their_runs(
+def test_results_wait_for_a_session_that_includes_their_runs(
     place: Path, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     with monkeypatch.context() as now:
-        now.setattr("harness.delivery.Delivery.attempt", lambda _: None)
-        now.setattr("harness.delivery.INSISTENCE", 0.0)
-        code, said, _ = ablate(capsys, *RUN)
+        now.setattr("harness.store.delivery.Delivery.poll", lambda _: None)
+        now.setattr("harness.store.delivery.GIVE_UP", 0.0)
+        code, output, _ = ablate(capsys, *RUN)
     assert code == 1
-    assert (
-        "4 results wait on disk for the store; when it answers again, this delivers them: " in said
-    )
-    assert said.endswith(f"ablate {' '.join(RUN)}\n")
-    code, said, _ = ablate(capsys, *RUN, "--steps", "9")
-    assert (code, len(list(state(place).glob("results/*")))) == (0, 4)
-    assert said.endswith("all 4 runs have ended, 4 of them now.\n")
-    code, said, _ = ablate(capsys, *RUN)
-    assert said.endswith("all 4 runs have ended already; nothing to train.\n")
+    waiting = "4 results wait on disk for the store; when it answers again, this delivers them: "
+    assert waiting in output
+    assert output.endswith(f"ablate {' '.join(RUN)}\n")
+    code, output, _ = ablate(capsys, *RUN, "--steps", "9")
+    assert (code, len(list(workspace(place).glob("results/*")))) == (0, 4)
+    assert output.endswith("all 4 runs have ended, 4 of them now.\n")
+    code, output, _ = ablate(capsys, *RUN)
+    assert output.endswith("all 4 runs have ended already; nothing to train.\n")
     found = picture(store(place), NAME)
     assert {key: found[key]["metrics"] for key in expected} == {
         key: run["metrics"] for key, run in expected.items()
@@ -152,31 +151,31 @@ def test_a_damaged_result_is_trained_anew(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     with monkeypatch.context() as now:
-        now.setattr("harness.delivery.Delivery.attempt", lambda _: None)
-        now.setattr("harness.delivery.INSISTENCE", 0.0)
+        now.setattr("harness.store.delivery.Delivery.poll", lambda _: None)
+        now.setattr("harness.store.delivery.GIVE_UP", 0.0)
         ablate(capsys, *RUN)
-    first, second, third, *_ = sorted(state(place).glob("results/*"))
+    first, second, third, *_ = sorted(workspace(place).glob("results/*"))
     first.write_bytes(first.read_bytes()[:-1])
     second.write_bytes(third.read_bytes())
-    finished(place, capsys, expected)
+    assert_finishes(place, capsys, expected)
     assert "its checksum does not fit" in caplog.text
     assert f"it is the result of another run, {third.stem}" in caplog.text
 
 
-def test_what_was_half_written_is_swept_up(tmp_path: Path) -> None:
-    workspace = Workspace.of("any", "sqlite:////x", tmp_path)
-    (workspace.folder / "results").mkdir(parents=True)
-    (workspace.folder / "results" / ".a.safetensors.0123").write_bytes(b"half")
-    with workspace.locked():
-        assert not list(workspace.folder.glob("results/*"))
+def test_partly_written_files_are_removed(tmp_path: Path) -> None:
+    kept = Workspace.of("any", "sqlite:////x", tmp_path)
+    (kept.folder / "results").mkdir(parents=True)
+    (kept.folder / "results" / ".a.safetensors.0123").write_bytes(b"half")
+    with kept.locked():
+        assert not list(kept.folder.glob("results/*"))
     assert not (tmp_path / ".ablate").exists()
 
 
-def test_a_second_coordinator_is_told_of_the_first(
+def test_a_second_coordinator_is_refused_and_names_the_first(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     script = (
-        "import sys; from pathlib import Path; from tests.reliability.kills import *\n"
+        "import sys; from pathlib import Path; from tests.support.kills import *\n"
         f"with Workspace.of(NAME, {store(place)!r}, Path({str(place)!r})).locked():\n"
         "    print('locked', flush=True); sys.stdin.read()"
     )

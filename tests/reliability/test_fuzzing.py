@@ -1,4 +1,4 @@
-"""Any study file is accepted or refused in one message; nothing else ever comes of it."""
+"""Any study file is either accepted or refused with one message."""
 
 import tomllib
 
@@ -6,9 +6,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import UserError
-from harness.fields import Fields
-from harness.study import Study, parse_study
-from tests.reliability.small import STUDY
+from harness.study.files import parse_study
+from harness.study.study import Study
+from harness.subjects.char_mlp.fields import Fields
+from tests.support.small_study import STUDY
 
 TOML = STUDY.format(steps=30)
 SCALARS = st.one_of(

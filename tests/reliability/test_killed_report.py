@@ -1,4 +1,4 @@
-"""A report killed at any moment is made whole by the same command."""
+"""A report that was killed at any moment is completed by the same command."""
 
 import os
 import random
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.reliability.small import NAME, furnish, run, start
+from tests.support.small_study import NAME, run, start, write_study
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(600)]
 
@@ -25,24 +25,25 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_a_killed_report_is_made_whole_by_the_next(template: Path, tmp_path: Path) -> None:
-    place, draw = furnish(tmp_path, 200), random.Random(3)  # noqa: S311 - no secret
-    shutil.copy(template, place / "mlflow.db")
-    code, output = run(place)
+def test_a_killed_report_is_completed_by_the_next(template: Path, tmp_path: Path) -> None:
+    folder, draw = write_study(tmp_path, 200), random.Random(3)  # noqa: S311 - no secret
+    shutil.copy(template, folder / "mlflow.db")
+    code, output = run(folder)
     assert code == 0, output
     began = time.monotonic()
-    assert run(place, REPORT)[0] == 0
-    seconds, report = time.monotonic() - began, place / "reports" / NAME
+    code, output = run(folder, REPORT)
+    assert code == 0, output
+    seconds, report = time.monotonic() - began, folder / "reports" / NAME
     undisturbed = contents(report)
-    struck = 0
+    kills = 0
     for _ in range(6):
         shutil.rmtree(report, ignore_errors=True)
-        process = start(place, REPORT)
+        process = start(folder, REPORT)
         time.sleep(seconds * (0.3 + 0.7 * draw.random()))
         if process.poll() is None:  # its number is still its own
             os.killpg(process.pid, signal.SIGKILL)
-            struck += 1
+            kills += 1
         process.communicate()
-        assert run(place, REPORT)[0] == 0
+        assert run(folder, REPORT)[0] == 0
         assert contents(report) == undisturbed
-    assert struck
+    assert kills

@@ -1,13 +1,13 @@
-"""Whatever is killed, and whenever: the store comes to be that of an undisturbed study."""
+"""Whatever is killed, and whenever: the store ends as that of an undisturbed study."""
 
 import random
 from pathlib import Path
 
 import pytest
 
-from tests.reliability.kills import Campaign, store
-from tests.reliability.small import NAME
-from tests.tracking.small import picture
+from tests.support.kills import Campaign, store
+from tests.support.small_study import NAME
+from tests.support.stores import picture
 
 KILLS = 25
 
@@ -20,6 +20,6 @@ def test_killed_at_random_moments_a_study_ends_as_if_undisturbed(
     campaign = Campaign(template, tmp_path, random.Random(4))  # noqa: S311 - no secret
     expected = campaign.undisturbed()
     while campaign.kills.total() < KILLS:
-        place = campaign.study(KILLS)
-        assert picture(store(place), NAME) == expected
+        folder = campaign.study(KILLS)
+        assert picture(store(folder), NAME) == expected
     assert set(campaign.kills) == {"coordinator", "worker"}

@@ -1,4 +1,4 @@
-"""A tracking server that goes away: training goes on, and all arrives exactly once."""
+"""A tracking server that stops: training continues, and every result arrives exactly once."""
 
 import shutil
 import signal
@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from tests.reliability.kills import state
-from tests.reliability.server import Server
-from tests.reliability.small import NAME, command, furnish, run, start, workers
-from tests.tracking.small import picture
+from tests.support.kills import store, workspace
+from tests.support.servers import Server
+from tests.support.small_study import NAME, command, run, start, workers, write_study
+from tests.support.stores import picture
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(900)]
 
@@ -23,21 +23,21 @@ STEPS = 6000
 @pytest.fixture(scope="module")
 def expected(template: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The runs of an undisturbed study in a local store."""
-    place = furnish(tmp_path_factory.mktemp("undisturbed"), STEPS)
+    place = write_study(tmp_path_factory.mktemp("undisturbed"), STEPS)
     shutil.copy(template, place / "mlflow.db")
     code, output = run(place)
     assert code == 0, output
-    return comparable(f"sqlite:///{place}/mlflow.db")
+    return comparable(store(place))
 
 
 @pytest.fixture
 def server(template: Path, tmp_path: Path) -> Iterator[Server]:
     (tmp_path / "server").mkdir()
     shutil.copy(template, tmp_path / "server" / "mlflow.db")
-    made = Server(tmp_path / "server")
-    made.start()
-    yield made
-    made.stop()
+    running = Server(tmp_path / "server", store(tmp_path / "server"))
+    running.start()
+    yield running
+    running.stop()
 
 
 def comparable(uri: str) -> dict[str, Any]:
@@ -50,24 +50,24 @@ def comparable(uri: str) -> dict[str, Any]:
 
 def waiting(place: Path, server: Server) -> int:
     """How many results wait on disk."""
-    return len(list(state(place, server.uri).glob("results/[!.]*")))
+    return len(list(workspace(place, server.uri).glob("results/[!.]*")))
 
 
-def asked(server: Server) -> list[str]:
+def arguments(server: Server) -> list[str]:
     return ["--tracking-uri", server.uri, *command()]
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["refuses", "hangs"])
-def test_a_server_that_comes_back_gets_everything_once(
+def test_a_server_that_comes_back_gets_every_result_once(
     server: Server, tmp_path: Path, expected: dict[str, Any], how: signal.Signals
 ) -> None:
-    place = furnish(tmp_path / "place", STEPS)
-    process = start(place, asked(server), insistence=200.0)
+    place = write_study(tmp_path / "place", STEPS)
+    process = start(place, arguments(server), give_up_after=200.0)
     wait(lambda: bool(workers(process.pid)))
     time.sleep(1)
-    server.stop(how)
+    server.send(how)
     wait(lambda: waiting(place, server) == 8)
-    server.start() if how == signal.SIGKILL else server.go_on()
+    server.start() if how == signal.SIGKILL else server.resume()
     output, _ = process.communicate(timeout=240)
     assert process.returncode == 0, output
     assert output.endswith("all 8 runs have ended, 8 of them now.\n")
@@ -75,21 +75,21 @@ def test_a_server_that_comes_back_gets_everything_once(
     assert deleted(server) == []
 
 
-def test_a_server_that_stays_away_gets_everything_later(
+def test_a_server_that_stays_away_gets_every_result_later(
     server: Server, tmp_path: Path, expected: dict[str, Any]
 ) -> None:
-    place = furnish(tmp_path / "place", STEPS)
-    process = start(place, asked(server), insistence=3.0)
+    place = write_study(tmp_path / "place", STEPS)
+    process = start(place, arguments(server), give_up_after=3.0)
     wait(lambda: bool(workers(process.pid)))
-    server.stop()
+    server.send(signal.SIGKILL)
     output, _ = process.communicate(timeout=240)
     assert process.returncode == 1
     assert output.endswith(
         "8 results wait on disk for the store; when it answers again, this delivers them: "
-        f"ablate {' '.join(asked(server))}\n"
+        f"ablate {' '.join(arguments(server))}\n"
     )
     server.start()
-    code, output = run(place, asked(server))
+    code, output = run(place, arguments(server))
     assert code == 0, output
     assert output.endswith("all 8 runs have ended already; nothing to train.\n")
     assert comparable(server.uri) == expected
@@ -99,11 +99,11 @@ def test_a_server_that_stays_away_gets_everything_later(
 def test_two_coordinators_in_two_places_cannot_write_one_study(
     server: Server, tmp_path: Path
 ) -> None:
-    one, two = furnish(tmp_path / "one", 10**6), furnish(tmp_path / "two", 10**6)
-    first = start(one, asked(server))
+    one, two = write_study(tmp_path / "one", 10**6), write_study(tmp_path / "two", 10**6)
+    first = start(one, arguments(server))
     try:
         wait(lambda: bool(workers(first.pid)))
-        code, output = run(two, asked(server))
+        code, output = run(two, arguments(server))
     finally:
         first.kill()
         first.communicate()
@@ -114,7 +114,7 @@ def test_two_coordinators_in_two_places_cannot_write_one_study(
 
 
 def deleted(server: Server) -> list[str]:
-    """Runs in the bin: what a retried request left behind would lie there, or among the runs."""
+    """Deleted runs: a retried request would leave one, or one more among the runs."""
     client = MlflowClient(server.uri)
     (experiment,) = client.search_experiments(filter_string=f"name = '{NAME}'")
     found = client.search_runs([experiment.experiment_id], run_view_type=2)

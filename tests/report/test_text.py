@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.analysis.frames import StudyData
-from harness.commands.ui import PORT
+from harness.cli.ui import PORT
 from harness.report import build
 from harness.report.document import Link
 from harness.report.links import compare_link, run_link

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.services import servers
-from tests.services.study import train
-from tests.tracking.conftest import template, uri
+from tests.store.conftest import template, uri
+from tests.support.installed import train
+from tests.support.postgresql import postgresql, postgresql_programs
+from tests.support.servers import PASSWORD, mlflow_server
 
 __all__ = ["template", "uri"]
 
@@ -18,7 +19,7 @@ def server(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """An MLflow server on SQLite."""
     folder = tmp_path_factory.mktemp("server")
     shutil.copy(template, folder / "mlflow.db")
-    with servers.mlflow_server(folder, f"sqlite:///{folder}/mlflow.db") as address:
+    with mlflow_server(folder, f"sqlite:///{folder}/mlflow.db") as address:
         yield address
 
 
@@ -34,23 +35,23 @@ def local(template: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="session")
 def database() -> Iterator[str]:
     """A PostgreSQL database."""
-    programs = servers.postgresql_programs()
+    programs = postgresql_programs()
     if programs is None:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    with servers.postgresql(programs) as address:
+    with postgresql(programs) as address:
         yield address
 
 
 @pytest.fixture(scope="session")
 def team_server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An MLflow server on PostgreSQL."""
-    with servers.mlflow_server(tmp_path_factory.mktemp("team"), database) as address:
+    with mlflow_server(tmp_path_factory.mktemp("team"), database) as address:
         yield address
 
 
 @pytest.fixture(scope="session")
 def guarded_server(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An MLflow server that asks for a name and a password."""
+    """An MLflow server that requires a name and a password."""
     folder = tmp_path_factory.mktemp("guarded")
     shutil.copy(template, folder / "mlflow.db")
     (folder / "auth.ini").write_text(
@@ -58,10 +59,12 @@ def guarded_server(template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         f"database_uri = sqlite:///{folder}/auth.db\n"
         "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
     )
-    with servers.mlflow_server(
-        folder, f"sqlite:///{folder}/mlflow.db", "--app-name", "basic-auth",
+    with mlflow_server(
+        folder,
+        f"sqlite:///{folder}/mlflow.db",
+        *("--app-name", "basic-auth"),
         MLFLOW_AUTH_CONFIG_PATH=str(folder / "auth.ini"),
-        MLFLOW_AUTH_ADMIN_PASSWORD=servers.PASSWORD,
-        MLFLOW_FLASK_SERVER_SECRET_KEY=servers.PASSWORD,
-    ) as address:  # fmt: skip
+        MLFLOW_AUTH_ADMIN_PASSWORD=PASSWORD,
+        MLFLOW_FLASK_SERVER_SECRET_KEY=PASSWORD,
+    ) as address:
         yield address

@@ -1,13 +1,13 @@
-"""A server that asks for a name and a password: a clear refusal, and no trace of the password."""
+"""A server that requires a password: a clear refusal, and no trace of the password."""
 
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
-from tests.reliability.small import NAME, command, furnish
-from tests.services.servers import PASSWORD
-from tests.services.study import STEPS, ablate
+from tests.support.installed import STEPS, ablate
+from tests.support.servers import PASSWORD
+from tests.support.small_study import NAME, command, write_study
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
 
@@ -15,22 +15,22 @@ ME = {"MLFLOW_TRACKING_USERNAME": "admin", "MLFLOW_TRACKING_PASSWORD": PASSWORD}
 
 
 @pytest.mark.parametrize("known", [{}, ME | {"MLFLOW_TRACKING_PASSWORD": "guess"}])
-def test_a_stranger_is_refused_and_told_what_to_set(
+def test_an_unknown_user_is_refused_with_what_to_set(
     guarded_server: str, tmp_path: Path, known: dict[str, str]
 ) -> None:
-    furnish(tmp_path, STEPS)
+    write_study(tmp_path, STEPS)
     code, output = ablate(tmp_path, "--tracking-uri", guarded_server, *command(), **known)
     assert code == 2
     assert "Traceback" not in output
-    assert "must let you in" in output
+    assert "the MLflow server must grant you access" in output
     assert "MLFLOW_TRACKING_USERNAME" in output
     assert "guess" not in output
 
 
-def test_a_study_is_let_in_with_mlflows_own_variables(
+def test_a_study_gets_access_with_mlflows_own_variables(
     guarded_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    furnish(tmp_path, STEPS)
+    write_study(tmp_path, STEPS)
     code, output = ablate(tmp_path, "--tracking-uri", guarded_server, *command(), **ME)
     assert code == 0, output
     for name, value in ME.items():
@@ -48,7 +48,7 @@ def test_a_study_is_let_in_with_mlflows_own_variables(
 def test_a_password_in_the_address_works_and_is_never_shown(
     guarded_server: str, tmp_path: Path
 ) -> None:
-    furnish(tmp_path, STEPS)
+    write_study(tmp_path, STEPS)
     address = guarded_server.replace("://", f"://admin:{PASSWORD}@")
     code, output = ablate(tmp_path, "--tracking-uri", address, *command())
     assert code == 0, output

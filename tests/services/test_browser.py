@@ -11,10 +11,11 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import Page, expect
 
-from harness.study import load_study
-from harness.tracking.reading import read_study
-from tests.services import browser
-from tests.tracking.test_server import listens
+from harness.store.reading import read_study
+from harness.store.store import Store
+from harness.study.files import load_study
+from tests.store.test_server import listens
+from tests.support import browser
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
 
@@ -23,7 +24,7 @@ VARIANTS = 24
 CARD = "[data-testid='experiment-view-compare-runs-card']"
 CURVES = ["train/loss", "eval/dev_loss", "diag/saturation_worst", "diag/update_data"]
 
-expect.set_options(timeout=browser.PATIENCE)
+expect.set_options(timeout=browser.TIMEOUT)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def visit(page: Page, address: str) -> None:
     page.goto(address)
 
 
-def test_all_runs_are_listed_with_factors_and_outcome_the_best_first(
+def test_all_runs_are_listed_with_factors_and_outcome_best_first(
     page: Page, addresses: dict[str, str], core: str
 ) -> None:
     visit(page, addresses["all runs:"])
@@ -67,7 +68,7 @@ def test_all_runs_are_listed_with_factors_and_outcome_the_best_first(
         expect(headers.filter(has_text=shown).first).to_be_visible()
     losses = page.locator(".ag-row [col-id*='final/dev_loss']")
     expect(losses.nth(15)).to_be_visible()
-    expected = sorted(read_study(core, "core").runs["final/dev_loss"])
+    expected = sorted(read_study(Store.existing(core), "core").runs["final/dev_loss"])
     rows = page.locator(".ag-center-cols-container .ag-row")
     for i in range(15):
         cell = rows.locator(f"xpath=self::*[@row-index='{i}']").locator(

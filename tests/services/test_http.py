@@ -12,28 +12,29 @@ import pytest
 from mlflow import MlflowClient
 
 from harness.errors import Unreachable
-from harness.tracking.reading import read_study
-from harness.tracking.tracker import Tracker
-from tests.reliability.small import NAME
-from tests.services.proxy import Fate, Proxy, proxy
-from tests.services.study import ablate, train
-from tests.tracking.small import children, grid, picture, result, study, tracker, write_live
+from harness.store.reading import read_study
+from harness.store.store import Store
+from harness.store.tracker import Tracker
+from tests.support.installed import ablate, train
+from tests.support.proxy import Fate, Proxy, proxy
+from tests.support.small_study import NAME
+from tests.support.stores import children, grid, picture, result, study, tracker, write_live
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
 
-MAKES_A_RUN = "runs/create"
-LONGEST = 12.0  # seconds: the 10 that one call may take, and what is done round it
+CREATES_A_RUN = "runs/create"
+LONGEST = 12.0  # seconds: the 10 that one call may take, and what is done around it
 
 
 @pytest.fixture
 def network(server: str) -> Iterator[Proxy]:
-    with proxy(server) as made:
-        yield made
+    with proxy(server) as running:
+        yield running
 
 
 @pytest.fixture
 def expected(uri: str) -> Callable[[str], dict[str, Any]]:
-    """What a local store holds of a made-up study that went undisturbed."""
+    """What a local store holds of an undisturbed study with made-up results."""
 
     def store(name: str) -> dict[str, Any]:
         asked = study(name=name)
@@ -49,7 +50,7 @@ def test_a_study_on_a_server_is_the_local_one_point_for_point(
     server: str, local: str, tmp_path: Path
 ) -> None:
     assert train(tmp_path, server) == picture(local, NAME)
-    mine, theirs = read_study(local, NAME), read_study(server, NAME)
+    mine, theirs = (read_study(Store.existing(uri), NAME) for uri in (local, server))
     stores_own = ["run_id", "session", "seconds"]
     pd.testing.assert_frame_equal(
         mine.runs.drop(columns=stores_own).sort_values("run_key", ignore_index=True),
@@ -65,48 +66,48 @@ def always(fate: Fate, where: str = "") -> Callable[[str, str], Fate]:
     return lambda _, path: fate if where in path else "pass"
 
 
-def until_it_arrives(call: Callable[[], Any]) -> Any:
+def until_answered(call: Callable[[], Any]) -> Any:
     """Try again until no answer is lost."""
     for _ in range(50):
         try:
             return call()
         except Unreachable:
             continue
-    raise AssertionError("it never arrives")
+    raise AssertionError("no answer arrives")
 
 
 def lossy(draw: Random) -> Callable[[str, str], Fate]:
-    """Lose answers to requests that change something, above all to those that make runs."""
+    """Lose answers to requests that change something, above all to those that create runs."""
 
     def fate(method: str, path: str) -> Fate:
         if method == "GET" or "search" in path:
             return "pass"
-        return "lose" if draw.random() < (0.5 if MAKES_A_RUN in path else 0.2) else "pass"
+        return "lose" if draw.random() < (0.5 if CREATES_A_RUN in path else 0.2) else "pass"
 
     return fate
 
 
-def test_lost_answers_leave_no_ghosts(
+def test_lost_answers_create_no_second_run(
     network: Proxy, server: str, expected: Callable[[str], dict[str, Any]]
 ) -> None:
     asked = study(name="lost")
     network.fate = lossy(Random(1))  # noqa: S311 - not for secrets
-    tracked: Tracker = until_it_arrives(lambda: tracker(network.address, asked))
+    tracked: Tracker = until_answered(lambda: tracker(network.address, asked))
     for run in grid(asked):
         write_live(tracked, result(run), share=0.3)
-        until_it_arrives(partial(tracked.deliver, result(run)))
+        until_answered(partial(tracked.deliver, result(run)))
     network.fate = always("pass")
     tracked.close("finished")
-    assert sum(MAKES_A_RUN in path for _, path in network.seen) > 1
+    assert sum(CREATES_A_RUN in path for _, path in network.seen) > 1
     assert picture(server, asked.name) == expected(asked.name)
     assert len(children(server, asked.name)) == len(grid(asked))
 
 
-def test_requests_that_the_network_repeats_leave_no_ghosts(
+def test_repeated_requests_create_no_second_run(
     network: Proxy, server: str, expected: Callable[[str], dict[str, Any]]
 ) -> None:
     asked = study(name="repeated")
-    network.fate = always("repeat", MAKES_A_RUN)
+    network.fate = always("repeat", CREATES_A_RUN)
     with tracker(network.address, asked) as tracked:
         for run in grid(asked):
             tracked.deliver(result(run))

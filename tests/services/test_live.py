@@ -9,26 +9,26 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from tests.reliability.small import NAME, command, furnish
-from tests.services.study import ABLATE
+from tests.support.installed import ABLATE
+from tests.support.small_study import NAME, command, write_study
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
 
-SOON = 45.0  # seconds between two looks after which a curve must have grown, on a busy machine
+LONGEST = 45.0  # seconds until a curve must have grown, on a busy machine
 
 
 def test_curves_grow_and_progress_shows_while_a_study_trains(
     template: Path, tmp_path: Path
 ) -> None:
-    furnish(tmp_path, steps=4_000_000)
+    write_study(tmp_path, steps=4_000_000)
     shutil.copy(template, tmp_path / "mlflow.db")
     process = subprocess.Popen(
         [ABLATE, *command()], cwd=tmp_path, stdout=subprocess.DEVNULL, process_group=0
     )
     try:
         first = wait_for_more(tmp_path, process, than=-1, seconds=120)
-        second = wait_for_more(tmp_path, process, than=first, seconds=SOON)
-        wait_for_more(tmp_path, process, than=second, seconds=SOON)
+        second = wait_for_more(tmp_path, process, than=first, seconds=LONGEST)
+        wait_for_more(tmp_path, process, than=second, seconds=LONGEST)
         assert "of 8 runs" in parent(tmp_path).data.tags["progress"]
         assert parent(tmp_path).info.status == "RUNNING"
         assert process.poll() is None
@@ -40,7 +40,7 @@ def test_curves_grow_and_progress_shows_while_a_study_trains(
 def wait_for_more(
     folder: Path, process: "subprocess.Popen[bytes]", than: int, seconds: float
 ) -> int:
-    """Wait until a run in training has got further than that step; returns where it is."""
+    """Wait until a run in training is beyond that step; returns its step."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
         reached = last_step(folder)

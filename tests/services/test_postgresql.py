@@ -6,12 +6,13 @@ import pytest
 from mlflow import MlflowClient
 
 from harness.errors import UserError
-from harness.tracking.reading import read_study
-from harness.tracking.schema import LONGEST_NAME
-from tests.reliability.small import NAME
-from tests.services.servers import PASSWORD
-from tests.services.study import STEPS, ablate, command, furnish, train
-from tests.tracking.small import children, grid, picture, result, study, tracker
+from harness.store.reading import read_study
+from harness.store.schema import LONGEST_NAME
+from harness.store.store import Store
+from tests.support.installed import STEPS, ablate, train
+from tests.support.servers import PASSWORD
+from tests.support.small_study import NAME, command, write_study
+from tests.support.stores import children, grid, picture, result, study, tracker
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
 
@@ -51,13 +52,13 @@ def test_lengths_that_only_postgresql_enforces_are_respected(
     stored = children(uri, asked.name)
     assert max(len(run.info.run_name) for run in stored) <= LONGEST_NAME
     assert sum("the worker died" in run.data.tags["mlflow.note.content"] for run in stored) == 1
-    assert len(read_study(uri, asked.name).runs) == 3
+    assert len(read_study(Store.existing(uri), asked.name).runs) == 3
 
 
-def test_a_study_goes_straight_to_a_database_and_shows_no_password(
+def test_a_study_stored_directly_in_a_database_shows_no_password(
     database: str, tmp_path: Path
 ) -> None:
-    furnish(tmp_path, STEPS)
+    write_study(tmp_path, STEPS)
     (tmp_path / f"{NAME}.toml").rename(tmp_path / "direct.toml")
     asked = ["run", "direct.toml", "--data", "words.txt", "--workers", "2"]
     code, output = ablate(tmp_path, "--tracking-uri", database, *asked)
@@ -69,12 +70,12 @@ def test_a_study_goes_straight_to_a_database_and_shows_no_password(
     assert experiment is not None
     assert experiment.artifact_location == str(tmp_path / "mlartifacts")
     assert PASSWORD not in repr(picture(database, "direct")) + repr(experiment.tags)
-    assert PASSWORD not in "".join(read_study(database, "direct").facts.values())
+    assert PASSWORD not in "".join(read_study(Store.existing(database), "direct").facts.values())
     kept = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert not any(PASSWORD.encode() in path.read_bytes() for path in kept)
 
 
-def test_a_study_made_through_a_server_is_refused_without_it(
+def test_a_study_stored_through_a_server_is_refused_without_it(
     team_server: str, database: str
 ) -> None:
     asked = study(name="through-the-server")

@@ -3,12 +3,17 @@
 import numpy as np
 import pytest
 
-from harness.corpus import Corpus
-from harness.history import schedule
-from harness.layers import ACTIVATIONS, NORMS
-from harness.records import Result
-from harness.trainer import Training
-from tests.training.runs import checkpoint, differing, grid, results
+from harness.study.plan import Stack
+from harness.subjects.char_mlp import SUBJECT
+from harness.subjects.char_mlp.corpus import Corpus
+from harness.subjects.char_mlp.layers import ACTIVATIONS, NORMS
+from harness.subjects.char_mlp.measured import BINS, FINAL_ACTIVATIONS
+from harness.subjects.char_mlp.members import SAMPLES, StackedMembers
+from harness.training.records import Checkpoint, Record, Result
+from harness.training.schedule import Schedule, schedule
+from harness.training.trainer import CHECK_EVERY, Training, train
+from tests.support.results import assert_equal
+from tests.support.runs import checkpoint, events, grid, results, samples, weights
 
 ODD_SHAPES = [
     {},
@@ -27,7 +32,7 @@ def test_a_result_does_not_depend_on_the_stack(tiny: Corpus, fixed: dict[str, ob
     together = results(runs, tiny)
     for part in (runs[:1], runs[7:8], runs[3:8], runs[10:12]):
         for key, result in results(part, tiny).items():
-            assert differing(result, together[key]) == []
+            assert_equal(result, together[key])
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -35,46 +40,85 @@ def test_a_result_does_not_depend_on_the_stack(tiny: Corpus, fixed: dict[str, ob
 def test_a_resumed_run_ends_as_an_undisturbed_one(tiny: Corpus, norm: str, activation: str) -> None:
     runs = grid(tiny, norm=norm, activation=activation, output_scale=0.01)
     undisturbed = results(runs, tiny)
-    kept = checkpoint(runs, tiny, looks=2)
-    assert kept.step == 100
+    kept = checkpoint(runs, tiny, 100)
     for part in (runs, runs[4:5], runs[1:9]):
         for key, result in results(part, tiny, resume=kept).items():
-            assert differing(result, undisturbed[key]) == []
+            assert_equal(result, undisturbed[key])
+
+
+@pytest.mark.parametrize("step", [0, 1, 119, 120])
+def test_a_run_resumes_after_any_step(tiny: Corpus, step: int) -> None:
+    runs = grid(tiny)[:2]
+    resumed = results(runs, tiny, resume=checkpoint(runs, tiny, step))
+    for key, result in results(runs, tiny).items():
+        assert_equal(resumed[key], result)
+
+
+def test_a_checkpoint_is_taken_when_it_is_wanted(tiny: Corpus) -> None:
+    wanted = iter([False, True])
+    found = train(Stack(tuple(grid(tiny)[:2])), SUBJECT, tiny, None, lambda: next(wanted))
+    kept = [event for event in found if isinstance(event, Checkpoint)]
+    assert [event.step for event in kept] == [2 * CHECK_EVERY]
 
 
 def test_a_checkpoint_of_other_runs_is_refused(tiny: Corpus) -> None:
     runs = grid(tiny)
-    with pytest.raises(ValueError, match="lacks 1 of the cohort's runs"):
-        results(runs[2:6], tiny, resume=checkpoint(runs[:5], tiny))
+    with pytest.raises(ValueError, match="lacks 1 of the stack's runs"):
+        results(runs[2:6], tiny, resume=checkpoint(runs[:5], tiny, 50))
 
 
 def test_observing_does_not_change_training(tiny: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = grid(tiny)[:3]
     observed = results(runs, tiny)
-    plan = schedule(120)
-    blind = type(plan)(window=plan.window, probes=(0, 119), evaluations=(120,))
-    monkeypatch.setattr("harness.trainer.schedule", lambda _: blind)
+    blind = Schedule(schedule(120).window, frozenset({0, 119}), frozenset({120}))
+    monkeypatch.setattr("harness.training.trainer.schedule", lambda _: blind)
     for key, result in results(runs, tiny).items():
-        for name, tensor in result.weights.items():
-            assert np.array_equal(tensor, observed[key].weights[name])
-        assert np.array_equal(result.history.loss, observed[key].history.loss)
+        before = weights(observed[key])
+        assert all(np.array_equal(array, before[name]) for name, array in weights(result).items())
+        for step in range(120):
+            assert result.trace.at("loss", step) == observed[key].trace.at("loss", step)
 
 
 def test_every_measurement_is_taken(tiny: Corpus) -> None:
+    plan = schedule(120)
     for result in results(grid(tiny)[:2], tiny).values():
-        for name in ("loss", "curve_loss", "dev_loss", "layers", "update_data", "final_loss"):
-            assert np.isfinite(getattr(result.history, name)).all(), name
-        assert result.history.activation_histogram.sum(axis=2) == pytest.approx(32 * 20)
-        assert result.history.gradient_histogram.sum(axis=2) == pytest.approx(32 * 20)
-        assert len(result.samples) == 20
+        found = result.trace.columns()
+        places = set(zip(found["series"], found["step"].tolist(), found["layer"].tolist(),
+                         strict=True))  # fmt: skip
+        assert np.isfinite(found["value"]).all()
+        for name in ("mean", "std", "saturation", "dead", "gradient_std"):
+            assert {(name, step, layer) for step in plan.probes for layer in (1, 2)} <= places
+        assert {("update_data", step, w) for step in plan.probes for w in range(4)} <= places
+        assert {("loss", step, 0) for step in range(120)} <= places
+        assert {(name, 120, layer) for name in FINAL_ACTIVATIONS for layer in (1, 2)} <= places
+        assert {(f"final_{split}_loss", 120, 0) for split in ("train", "dev", "test")} <= places
+        assert {("eval/dev_loss", step, 0) for step in plan.evaluations} <= places
+        curves = SUBJECT.curves.keys() - {"eval/dev_loss"}
+        assert {(name, step, 0) for name in curves for step in plan.probes} <= places
+        for name in ("activation_histogram", "gradient_histogram"):
+            for step in (0, 119):
+                counts = result.trace.at(name, step)
+                assert counts.shape == (2, BINS)
+                assert counts.sum(axis=1) == pytest.approx(32 * 20)
+        assert len(samples(result)) == SAMPLES
 
 
-def test_curve_loss_is_the_mean_since_the_probe_before(tiny: Corpus) -> None:
+def test_records_are_the_curves_of_the_trace(tiny: Corpus) -> None:
+    found = events(grid(tiny, (0.1, 1e6), norm="none", activation="relu"), tiny)
+    told = [(event.key, name, event.step, value) for event in found if isinstance(event, Record)
+            for name, value in event.values.items()]  # fmt: skip
+    kept = [(event.key, *point) for event in found if isinstance(event, Result)
+            for point in event.trace.curves()]  # fmt: skip
+    assert len(told) == len(set(told))
+    assert set(told) == set(kept)
+
+
+def test_train_loss_is_the_mean_since_the_probe_before(tiny: Corpus) -> None:
     (result,) = results(grid(tiny)[:1], tiny).values()
-    probes = schedule(120).probes
-    losses, start = result.history.loss, 0
-    for place, probe in enumerate(probes):
-        assert result.history.curve_loss[place] == pytest.approx(losses[start : probe + 1].mean())
+    losses, start = [result.trace.at("loss", step) for step in range(120)], 0
+    for probe in sorted(schedule(120).probes):
+        expected = np.mean(losses[start : probe + 1])
+        assert result.trace.at("train/loss", probe) == pytest.approx(expected)
         start = probe + 1
 
 
@@ -99,11 +143,12 @@ class TestDivergence:
     def test_its_weights_are_those_before_the_bad_update(self, tiny: Corpus) -> None:
         diverged, _, _ = self.study(tiny)
         for result in diverged:
-            assert all(np.isfinite(tensor).all() for tensor in result.weights.values())
+            assert all(np.isfinite(array).all() for array in weights(result).values())
             step = int(result.facts["diverged_step"])
-            assert np.isfinite(result.history.loss[:step]).all()
-            assert np.isnan(result.history.loss[step:]).all()
-            assert result.samples == []
+            losses = np.array([result.trace.at("loss", step) for step in range(120)])
+            assert np.isfinite(losses[:step]).all()
+            assert np.isnan(losses[step:]).all()
+            assert samples(result) == []
 
     def test_its_neighbours_do_not_notice(self, tiny: Corpus) -> None:
         _, together, calm = self.study(tiny)
@@ -113,20 +158,24 @@ class TestDivergence:
         for run in runs:
             if run.key in finished:
                 (alone,) = results([run], tiny).values()
-                assert differing(alone, finished[run.key]) == []
+                assert_equal(alone, finished[run.key])
 
     def test_a_gradient_beyond_float32_is_seen_before_its_update(self, tiny: Corpus) -> None:
         runs = grid(tiny, norm="none", activation="relu")[6:8]
-        training = Training(runs, tiny)
-        tiny_ones, huge, last = (
+        training = Training(runs, SUBJECT, tiny)
+        assert isinstance(training.members, StackedMembers)
+        stack = training.members.stack
+        small, huge, last = (
             block.linear.weight.tensor[0]  # of the first member; the second stays as it was
-            for block in (*training.stack.hidden, training.stack.output)
+            for block in (*stack.hidden, stack.output)
         )
-        tiny_ones *= 1e-37  # so that huge weights behind them give a moderate loss
+        small *= 1e-37  # so that huge weights behind them give a moderate loss
         huge.copy_(huge.sign() * 3e38)
         last *= 1e5
-        before = training.stack.member_state(0)
+        before = {name: tensor.numpy() for name, tensor in stack.member_state(0).items()}
         (result,) = [event for event in training.advance() if isinstance(event, Result)]
         assert (result.key, result.facts["diverged_cause"]) == (runs[0].key, "gradient")
-        assert all(np.array_equal(before[name], kept) for name, kept in result.weights.items())
-        assert [member.run for member in training.members] == runs[1:]
+        kept = weights(result)
+        assert kept.keys() == before.keys()
+        assert all(np.array_equal(before[name], array) for name, array in kept.items())
+        assert [active.run for active in training.active] == runs[1:]

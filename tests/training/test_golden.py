@@ -1,24 +1,22 @@
-"""When this fails, the trainer's arithmetic has changed: raise TRAINER in harness/plan.py.
+"""When this fails, the arithmetic of char_mlp has changed: raise the `version` of its subject.
 
-Results of an older TRAINER then count as other runs, and none is mistaken for one of today's. The
-numbers are rounded so far that another processor gives them too.
+Runs of an older version then count as other runs, and are never mixed with new ones. The numbers
+are rounded so that another processor gives the same.
 """
 
 import pytest
 
-from harness.corpus import Corpus
-from harness.plan import TRAINER
-from tests.training.runs import grid, results
+from harness.subjects.char_mlp import SUBJECT
+from harness.subjects.char_mlp.corpus import Corpus
+from tests.support.runs import grid, results
 
-GOLDEN = {
-    4: [3.022, 3.077],
-}
+GOLDEN = {"4": [3.022, 3.077]}
 
 
 def test_golden_numbers(tiny: Corpus) -> None:
     runs = grid(tiny)
     found = [
-        round(float(result.history.final_loss[1]), 3)
+        round(float(result.trace.last("final_dev_loss")), 3)
         for result in results([runs[0], runs[6]], tiny).values()
     ]
-    assert found == pytest.approx(GOLDEN[TRAINER], abs=0.0011)
+    assert found == pytest.approx(GOLDEN[SUBJECT.version], abs=0.0011)

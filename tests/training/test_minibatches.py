@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from harness.minibatches import CHUNK, Minibatches
+from harness.training.minibatches import CHUNK, Minibatches
 
 
 def test_equal_seeds_see_equal_minibatches_and_others_do_not() -> None:

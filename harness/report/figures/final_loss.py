@@ -8,31 +8,29 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis.intervals import mean_intervals
-from harness.report.canvas import NAMES, RIGHT, sheet
+from harness.report.canvas import NAMES, RIGHT, Layout, scale_as
+from harness.report.drawing import Drawing
 from harness.report.facets import ordered_factor, varying
-from harness.report.source import Source, seeds_in_words
-from harness.report.style import FAINT, INK, Look, ramp
+from harness.report.source import Source
+from harness.report.style import FAINT, INK, LineStyle, ramp
 from harness.report.words import capital, number
-from harness.study import format_level
+from harness.study.levels import format_level
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-SECTION = "effects"
-PLACE = 2
-TITLE = "Every run, by the level of each factor"
 
 
 def caption(source: Source) -> str:
     """What is drawn."""
     hue = hue_factor(source)
-    coloured = f", coloured by {hue}" if hue else ""
-    return (
-        f"{capital(source.primary_label)} of every run{coloured}; the bar beside them is the mean "
-        "over all cells with that level, with its interval. "
-        f"{source.capping_in_words}{seeds_in_words(source)}{source.primary_losses_in_words}"
+    parts = (
+        f"{capital(source.primary.axis)} of every run{f', coloured by {hue}' if hue else ''}; the "
+        "bar beside them is the mean over all cells with that level, with its interval.",
+        source.about_capping(),
+        source.about_seeds(),
+        source.about_references(source.primary),
     )
+    return " ".join(filter(None, parts))
 
 
 def alt(source: Source) -> str:
@@ -42,7 +40,7 @@ def alt(source: Source) -> str:
         for factor in varying(source.study)
         for _, row in by_level(source, factor).iterrows()
     ]
-    return f"Mean {source.primary_label} by level: {'; '.join(parts)}."
+    return f"Mean {source.primary.axis} by level: {'; '.join(parts)}."
 
 
 def hue_factor(source: Source) -> str | None:
@@ -50,7 +48,7 @@ def hue_factor(source: Source) -> str | None:
     return ordered_factor(source.study) if len(varying(source.study)) > 1 else None
 
 
-def levelled(source: Source) -> pd.DataFrame:
+def with_levels(source: Source) -> pd.DataFrame:
     """The values with each factor's level as text."""
     texts = {
         name: {factor: format_level(level) for factor, level in cell.items()}
@@ -64,59 +62,60 @@ def by_level(source: Source, factor: str) -> pd.DataFrame:
 
     Of the seeds that have all these cells: else the means would be of different cells.
     """
-    table = levelled(source).rename(columns={factor: "level"})
+    levels = [format_level(level) for level in source.study.factors[factor]]
+    table = with_levels(source).rename(columns={factor: "level"})
     blocks = table.groupby(["level", "seed"])["value"].agg(["mean", "size"]).reset_index()
-    cells = source.study.size() // len(source.study.seeds) // len(source.study.factors[factor])
+    cells = len(source.cells) // len(levels)
     blocks = blocks[blocks["size"] == cells].rename(columns={"mean": "value"})
-    order = {format_level(level): i for i, level in enumerate(source.study.factors[factor])}
     rows = mean_intervals(blocks, ["level"])
-    return rows.sort_values("level", key=lambda column: column.map(order)).reset_index(drop=True)
+    return rows.sort_values("level", key=lambda column: column.map(levels.index), ignore_index=True)
 
 
 def draw(source: Source) -> Figure | None:
-    """One plot a factor."""
+    """One plot a factor: the runs of a level as dots, a column a colour, beside them their mean."""
     if source.values.empty:
         return None
-    factors, hue = varying(source.study), hue_factor(source)
-    table = levelled(source)
-    levels = [format_level(level) for level in source.study.factors[hue]] if hue else []
-    colours = ramp(len(levels))
-    key: list[tuple[str, Look | None]] = [(hue, None)] if hue else []
-    key += [(name, Look(colour, "o", "none")) for name, colour in zip(levels, colours, strict=True)]
-    made = sheet(len(factors), min(4, len(factors)), height=2.2, titled=False, key=key,
-                 share_x=False, right=NAMES if source.primary_losses else RIGHT)  # fmt: skip
-    for i, (ax, factor) in enumerate(zip(made.axes, factors, strict=True)):
-        draw_factor(ax, source, table, factor, hue, dict(zip(levels, colours, strict=True)))
-        ax.set_xlabel(factor)
-        ax.set_ylabel("" if i % made.per_row else source.primary_label)
-        ax.tick_params(labelleft=i % made.per_row == 0)
-    made.references(source.primary_losses)
-    return made.figure
-
-
-def draw_factor(
-    ax: Axes, source: Source, table: pd.DataFrame, factor: str, hue: str | None,
-    colours: dict[str, str],
-) -> None:  # fmt: skip
-    """The runs of each level as dots, a column a colour, and beside them the level's mean."""
     import seaborn as sns
 
-    order = [format_level(level) for level in source.study.factors[factor]]
-    columns = dict(zip(colours, np.linspace(-0.32, 0.08, len(colours)), strict=True))
-    at = table[factor].map(order.index).astype(float)
-    if hue and hue != factor:
-        at += table[hue].map(columns)
-    sns.scatterplot(
-        table.assign(at=at), x="at", y="value", hue=hue, hue_order=list(colours) or None,
-        palette=colours or None, color=None if hue else FAINT, s=9, alpha=0.6, linewidth=0,
-        ax=ax, legend=False,
-    )  # fmt: skip
-    ax.set_xticks(range(len(order)), order)
-    ax.grid(visible=False, axis="x")
-    means = by_level(source, factor)
-    x = [order.index(level) + 0.27 for level in means["level"]]
-    mean = means["mean"].to_numpy()
-    error = [mean - means["low"].to_numpy(), means["high"].to_numpy() - mean]
-    ax.errorbar(x, mean, yerr=None if means["low"].isna().all() else error, linestyle="none",
-                marker="_", markersize=10, color=INK, linewidth=1.2)  # fmt: skip
-    ax.set_xlim(-0.5, len(order) - 0.5)
+    factors, hue, table = varying(source.study), hue_factor(source), with_levels(source)
+    levels = {factor: [format_level(level) for level in source.study.factors[factor]]
+              for factor in factors}  # fmt: skip
+    hues = levels[hue] if hue else []
+    colours = dict(zip(hues, ramp(len(hues)), strict=True))
+    columns = dict(zip(hues, np.linspace(-0.32, 0.08, len(hues)), strict=True))
+    key: list[tuple[str, LineStyle | None]] = [(hue, None)] if hue else []
+    key += [(name, LineStyle(colour, "o", "none")) for name, colour in colours.items()]
+    references = source.references(source.primary)
+    sheet = Layout(len(factors), min(4, len(factors)), height=2.2, titled=False, share_x=False,
+                   key=tuple(key), right=NAMES if references else RIGHT).sheet()  # fmt: skip
+    for i, (ax, factor) in enumerate(zip(sheet.axes, factors, strict=True)):
+        at = table[factor].map(levels[factor].index).astype(float)
+        if hue and hue != factor:
+            at += table[hue].map(columns)
+        sns.scatterplot(
+            table.assign(at=at), x="at", y="value", hue=hue, hue_order=hues or None,
+            palette=colours or None, color=None if hue else FAINT, s=9, alpha=0.6, linewidth=0,
+            ax=ax, legend=False,
+        )  # fmt: skip
+        means = by_level(source, factor)
+        mean = means["mean"].to_numpy()
+        ends = [mean - means["low"].to_numpy(), means["high"].to_numpy() - mean]
+        ax.errorbar(
+            [levels[factor].index(level) + 0.27 for level in means["level"]], mean,
+            yerr=None if means["low"].isna().all() else ends, linestyle="none", marker="_",
+            markersize=10, color=INK, linewidth=1.2,
+        )  # fmt: skip
+        ax.set_xticks(range(len(levels[factor])), levels[factor])
+        ax.set_xlim(-0.5, len(levels[factor]) - 0.5)
+        ax.grid(visible=False, axis="x")
+        first = i % sheet.per_row == 0
+        ax.set(xlabel=factor, ylabel=source.primary.axis if first else "")
+        ax.tick_params(labelleft=first)
+    scale_as(sheet.axes[0].yaxis, source.primary)
+    sheet.draw_references(references)
+    return sheet.figure
+
+
+FIGURE = Drawing(
+    "final_loss", "Effects", "Every run, by the level of each factor", caption, alt, draw
+)

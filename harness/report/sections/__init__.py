@@ -1,33 +1,32 @@
 """The report's sections, in order: what is said, from a study's tables."""
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from harness.report.document import Document, Picture, Section
 from harness.report.sections import answers, ending, opening, running
 from harness.report.source import Source
-from harness.report.words import thousands
-
-Pictures = dict[str, list[Picture]]
+from harness.report.words import counted
 
 
-def document(source: Source, pictures: Pictures) -> Document:
+def document(source: Source, pictures: Iterable[tuple[str, Picture]]) -> Document:
     """The whole report.
 
     Args:
         source: the study's tables.
-        pictures: its figures, by the section they belong to.
+        pictures: its figures, each with the heading of its section. They come first there; a
+            heading that no section has gets one of its own.
     """
-    drawn = source if not source.refused else None
+    drawn: dict[str, list[Picture]] = {}
+    for title, picture in pictures:
+        drawn.setdefault(title, []).append(picture)
+    before = [*opening.sections(source), *answers.sections(source), running.accounting(source)]
+    after = [ending.predictions(source), running.cells(source), *ending.sections(source)]
+    own = {section.title for section in (*before, *after)}
+    measured = [Section(title) for title in drawn if title not in own]
     sections = [
-        opening.bottom_line(source),
-        opening.how_to_read(source),
-        opening.caveats(source),
-        opening.integrity(source),
-        *(answers.sections(drawn, pictures) if drawn else ()),
-        running.accounting(source),
-        *running.behaviour(pictures),
-        *ending.literature(source),
-        *running.cells(source),
-        ending.reproducibility(source),
-        ending.references(),
+        replace(section, blocks=[*drawn.get(section.title, []), *section.blocks])
+        for section in (*before, *measured, *after)
     ]
     kept = tuple(section for section in sections if section.blocks)
     return Document(source.study.name, source.study.question, facts(source), kept)
@@ -35,14 +34,10 @@ def document(source: Source, pictures: Pictures) -> Document:
 
 def facts(source: Source) -> str:
     """The line below the question."""
-    study, known = source.study, source.data.facts
-    cells = len(source.cells)
-    steps = sorted({int(step) for step in source.data.runs["steps"] if step})
-    budget = f", {' or '.join(map(thousands, steps))} steps" if steps else ""
-    corpus = f", trained on {known['corpus']}" if known.get("corpus") else ""
-    variants = f"{cells} variant{'s' * (cells != 1)}"
-    seeds = f"{len(study.seeds)} seed{'s' * (len(study.seeds) != 1)}"
-    return f"{variants} × {seeds}{budget}{corpus}. Primary response: {source.primary_label}."
-
-
-__all__ = ["Pictures", "Section", "document"]
+    known = source.data.facts
+    steps = sorted({source.study.fields(cell).steps for cell in source.cells.values()})
+    budget = " or ".join(f"{count:,}" for count in steps)
+    data = f", trained on {known['name']}" if known.get("name") else ""
+    variants = counted(len(source.cells), "variant")
+    seeds = counted(len(source.study.seeds), "seed")
+    return f"{variants} × {seeds}, {budget} steps{data}. Primary response: {source.primary.axis}."

@@ -1,0 +1,106 @@
+"""Ways to take a training step: the lecture's loop, torch.nn, the stack, and the products."""
+
+import itertools
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from benchmarks.timing import Way
+from harness.subjects.char_mlp.fields import Fields
+from harness.subjects.char_mlp.network import MLP
+from harness.subjects.char_mlp.stacked import StackedMLP
+from harness.subjects.char_mlp.textbook import textbook_step
+
+V = 27
+MEMBERS = 12  # of a stack, where nothing else is said
+SEED_NETWORK = Fields.model_validate({})
+BATCHES = 64  # different minibatches that are gone through
+
+
+def minibatches(members: int, fields: Fields) -> tuple[np.ndarray, np.ndarray]:
+    """Contexts (BATCHES, K, B, C) and next characters (BATCHES, K, B), drawn at random."""
+    numbers = np.random.default_rng(0)
+    shape = (BATCHES, members, fields.batch)
+    return numbers.integers(0, V, (*shape, fields.context)), numbers.integers(0, V, shape)
+
+
+def stacked(fields: Fields, members: int) -> Way:
+    """One step of a stack, as the trainer takes it."""
+    stack = StackedMLP([MLP.initial(fields, seed, V) for seed in range(members)], fields)
+    x, y = minibatches(members, fields)
+    lr = np.full(members, 0.01)
+    places = itertools.cycle(range(BATCHES))
+
+    def step() -> None:
+        place = next(places)
+        with torch.no_grad():
+            stack.gradient(x[place], y[place], lr)
+            stack.all_finite()
+            stack.update()
+
+    return step
+
+
+def textbook(fields: Fields) -> Way:
+    """One step of the lecture's loop: textbook layers, autograd, one parameter after the other."""
+    network = MLP.initial(fields, 1, V)
+    x, y = (torch.from_numpy(part[:, 0]) for part in minibatches(1, fields))
+    places = itertools.cycle(range(BATCHES))
+
+    def step() -> None:
+        place = next(places)
+        textbook_step(network, x[place], y[place], 0.01)
+
+    return step
+
+
+def torch_nn(fields: Fields) -> Way:
+    """One step of the same network in torch.nn with torch.optim.SGD."""
+    fan_in = fields.context * fields.embedding
+    parts: list[nn.Module] = [nn.Embedding(V, fields.embedding), nn.Flatten()]
+    for _ in range(fields.depth):
+        parts += [
+            nn.Linear(fan_in, fields.width, fields.norm == "none"),
+            *_norm(fields.norm, fields.width),
+        ]
+        parts += [nn.Tanh()]
+        fan_in = fields.width
+    parts += [nn.Linear(fan_in, V, fields.norm == "none"), *_norm(fields.norm, V)]
+    network = nn.Sequential(*parts)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
+    x, y = (torch.from_numpy(part[:, 0]) for part in minibatches(1, fields))
+    places = itertools.cycle(range(BATCHES))
+
+    def step() -> None:
+        place = next(places)
+        loss = cross_entropy(network(x[place]), y[place])
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        optimizer.step()
+
+    return step
+
+
+def _norm(name: str, width: int) -> list[nn.Module]:
+    kinds = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
+    return [kinds[name](width)] if name in kinds else []
+
+
+def products(fields: Fields, members: int) -> Way:
+    """The matrix products of a step alone, by torch.bmm: what the other ways are measured by."""
+    widths = [fields.context * fields.embedding, *[fields.width] * fields.depth, V]
+    signals = [torch.randn(members, fields.batch, width) for width in widths]
+    gradients = [torch.randn_like(signal) * 1e-3 for signal in signals]
+    weights = [torch.randn(members, a, b) * 0.01 for a, b in itertools.pairwise(widths)]
+
+    def step() -> None:
+        for x, weight, out in zip(signals, weights, signals[1:], strict=False):
+            torch.bmm(x, weight, out=out)
+        for x, weight, out in zip(gradients, weights, gradients[1:], strict=False):
+            torch.bmm(out, weight.transpose(1, 2), out=x)
+        for x, weight, out in zip(signals, weights, gradients[1:], strict=False):
+            weight.baddbmm_(x.transpose(1, 2), out, alpha=-1e-9)
+
+    return step

@@ -1,0 +1,97 @@
+"""A study's runs as tidy files for other programs: one row a run, one row a measured value."""
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from harness.analysis.frames import ROW_ORDER, TEXT_OF_A_RUN, write_csv
+from harness.analysis.gather import Stored, run_tables
+from harness.errors import UserError
+from harness.files import write_atomically
+from harness.study.study import Study
+
+LABELS = ("ours", "run_key", "run_id", "run_name", "outcome", "variant")
+TYPES: dict[Any, str] = {int: "Int64", float: "float64", bool: "boolean"}  # others are text
+TRUTH = {"0": False, "1": True, "false": False, "true": True, "no": False, "yes": True}
+
+
+def export(stored: Stored, folder: Path) -> dict[str, int]:
+    """Write every table as CSV and as Parquet.
+
+    Args:
+        stored: the study with all its runs. In `runs`, the column `ours` ("yes" or "no") tells the
+            harness's runs from others, and fields of a run stand as logged.
+        folder: is created if missing.
+
+    Returns:
+        How many rows each table has.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    tables = export_tables(stored)
+    try:
+        for name, table in tables.items():
+            parquet = BytesIO()
+            table.to_parquet(parquet, index=False)
+            write_atomically(folder / f"{name}.parquet", parquet.getvalue())
+            write_csv(table, folder / f"{name}.csv")
+    except OSError as error:
+        raise UserError(
+            "the folder of an export must be writable",
+            f"{folder} ({error.strerror})",
+            "Make it writable, or name another with --to.",
+        ) from None
+    return {name: len(table) for name, table in tables.items()}
+
+
+def export_tables(stored: Stored) -> dict[str, pd.DataFrame]:
+    """The runs, and the tables of `harness.analysis.gather.RUN_TABLES`, which name runs by key."""
+    tables = {"runs": typed_runs(stored.runs, stored.study)}
+    for name, table in run_tables(stored).items():
+        order = ["run_key", *(key for key in ROW_ORDER if key in table), *table.columns[-1:]]
+        tables[name] = table.sort_values(order, kind="stable", ignore_index=True)
+    return tables
+
+
+def typed_runs(runs: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Every run with labels, seed, all fields, responses and provenance; ours come first.
+
+    What is missing, or cannot be read as its column's type, is a missing value.
+    """
+    subject = study.model
+    fields = {name: field.annotation for name, field in subject.Fields.model_fields.items()}
+    kinds: dict[str, Any] = {
+        **dict.fromkeys(LABELS, str), "seed": int, **fields,
+        **dict.fromkeys(subject.responses, float), "seconds": float, "diverged_step": int,
+        **dict.fromkeys((name for name in TEXT_OF_A_RUN if name not in LABELS), str),
+    }  # fmt: skip
+    columns = {
+        name: pd.Series(
+            [parsed(value, kind) for value in runs.get(name, [None] * len(runs))],
+            dtype=TYPES.get(kind, "str"),
+        )
+        for name, kind in kinds.items()
+    }
+    order = ["ours", "variant", "seed", "run_key"]
+    return pd.DataFrame(columns).sort_values(
+        order, ascending=[False, True, True, True], kind="stable", ignore_index=True
+    )
+
+
+def parsed(value: Any, kind: Any) -> Any:
+    """A logged value as its type; None where it is none.
+
+    >>> parsed("0.1", float), parsed("1", bool), parsed("many", int), parsed("all", int | str)
+    (0.1, True, None, 'all')
+    """
+    if kind is bool:
+        return TRUTH.get(str(value).lower())
+    try:
+        if pd.isna(value) or value == "":
+            return None
+        return kind(value) if kind in TYPES else str(value)
+    except ValueError:
+        return None

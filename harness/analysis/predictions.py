@@ -1,0 +1,71 @@
+"""What theory and earlier work predict of a study's subject, beside what its runs show.
+
+A prediction is tested as a claim of equivalence is, each for itself: its two halves say that the
+mean over its cells within a seed (minus that over `minus`) is less than `expected` + `margin` and
+more than `expected` − `margin`. A floor is not tested: it holds if no run of any cell lies below.
+"""
+
+import pandas as pd
+
+from harness.analysis.effects import usable
+from harness.analysis.frames import StudyData
+from harness.analysis.grid import combine, contrast, grid, mean_over
+from harness.analysis.halves import Half
+from harness.analysis.intervals import NAN
+from harness.analysis.verdicts import ALPHA, seedwise, worst_interval
+from harness.study.plan import variant_label
+from harness.subjects.subject import Prediction
+
+COLUMNS = (
+    "id", "says", "source", "response", "cells", "expected", "margin", "observed", "low", "high",
+    "n", "outcome",
+)  # fmt: skip
+
+
+def predictions_table(data: StudyData) -> pd.DataFrame:
+    """Every prediction that applies to cells of the study, with what was observed.
+
+    Returns:
+        COLUMNS. `cells` is how many cells it is about; `observed` the mean over the `n` seeds that
+        have every run needed, with its 95 % t interval `low` to `high`; of a floor it is the lowest
+        run of these `n` seeds. `outcome` is "agrees" (the data show that it holds, by its margin),
+        "differs" (they show that it does not), "not decided", "one seed" (too few for either), or
+        "not measured" (as are responses that a diverged run lacks). Nothing is corrected for the
+        number of predictions.
+    """
+    fields = {variant_label(cell): data.study.fields(cell) for cell in data.study.cells()}
+    rows = []
+    for prediction in data.study.model.predictions(data.facts):
+        about = [variant for variant, of in fields.items() if prediction.cells(of)]
+        less = prediction.minus
+        against = [variant for variant, of in fields.items() if less and less(of)]
+        if about and (against or not less):
+            rows.append({**vars(prediction), "cells": len(about) + len(against),
+                         **_observed(data, prediction, about, against)})  # fmt: skip
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _observed(
+    data: StudyData, prediction: Prediction, about: list[str], against: list[str]
+) -> dict[str, object]:
+    """What the runs of these variants show, and whether it agrees."""
+    measured = grid(data, prediction.response)
+    expected, margin = prediction.expected, prediction.margin
+    if prediction.at_least:
+        lowest = measured.values.loc[about].min().dropna()
+        observed = float(lowest.min())
+        outcome = "agrees" if observed >= expected - margin else "differs"
+        return {"observed": observed, "low": NAN, "high": NAN, "n": len(lowest),
+                "outcome": outcome if len(lowest) else "not measured"}  # fmt: skip
+    weights = combine((1, mean_over(about)), (-1, mean_over(against)))
+    found = usable(contrast(measured, weights))
+    if found.n == 0:
+        outcome = "not measured"
+    elif found.n == 1:
+        outcome = "one seed"
+    else:
+        halves = [Half("", weights, 1, expected + margin), Half("", weights, -1, margin - expected)]
+        low, high = worst_interval(seedwise(halves, measured), ALPHA)
+        outcome = "agrees" if high < 0 else "differs" if low > 0 else "not decided"
+    return {"observed": found.estimate, "low": found.low, "high": found.high, "n": found.n,
+            "outcome": outcome}  # fmt: skip

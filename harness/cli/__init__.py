@@ -1,0 +1,78 @@
+"""The command line: `commands/` has one module a command; each parses, calls, and echoes.
+
+`options.py` is what commands share, `session.py` one session of `ablate run`, `progress.py` shows
+how it goes, `signals.py` stops it in time. Commands import what they use when they are called, so
+that `--help` is quick. May import: everything.
+"""
+
+import os
+import sys
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import NoReturn
+
+import click
+
+from harness.cli import commands
+from harness.cli.signals import INTERRUPTED, exit_at_once
+from harness.errors import InvalidValue, Unreachable, UserError
+
+COMMANDS = sorted(module.name for module in iter_modules(commands.__path__))
+
+
+class Commands(click.Group):
+    """A group that imports a command's module when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Names of all commands, one a module."""
+        return COMMANDS
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
+        """The command of that name, if there is one."""
+        if name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"{commands.__name__}.{name}").command
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--tracking-uri",
+    envvar="MLFLOW_TRACKING_URI",
+    metavar="URI",
+    help="MLflow store; default: mlflow.db in this directory.",
+)
+@click.version_option(package_name="ablation-harness")
+@click.pass_context
+def ablate(ctx: click.Context, tracking_uri: str | None) -> None:
+    """Ablation studies of neural networks: a grid over several seeds, verdicts with intervals."""
+    ctx.obj = tracking_uri
+
+
+def main() -> None:
+    """Run the command line; a user's mistake becomes one message and exit code 2."""
+    try:
+        with exit_at_once():
+            ablate()
+    except UserError as error:
+        _refuse(error)
+    except InvalidValue as error:
+        _refuse(UserError(error.rule, error.received, error.remedy))
+    except Unreachable as error:
+        _refuse(
+            UserError(
+                "the store must answer",
+                str(error),
+                "Start its server, or give another --tracking-uri.",
+            )
+        )
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            sys.stdout.flush()
+            os._exit(INTERRUPTED)  # unloading torch and MLflow would take seconds more
+        raise
+
+
+def _refuse(error: UserError) -> NoReturn:
+    click.echo(f"error: {error}", err=True)
+    sys.exit(2)

@@ -1,0 +1,15 @@
+"""`ablate list`: the studies that come with the package."""
+
+import click
+
+
+@click.command()
+def command() -> None:
+    """List the studies: name, size, question."""
+    from harness.study.files import load_study, study_names
+
+    names = study_names()
+    width = max(map(len, names))
+    for name in names:
+        study = load_study(name)
+        click.echo(f"{name:{width}}  {study.size():5,} runs  {study.question}")

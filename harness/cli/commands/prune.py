@@ -1,0 +1,35 @@
+"""`ablate prune`: remove a study's runs for good."""
+
+import sys
+
+import click
+
+from harness.cli.options import study_name
+
+
+@click.command()
+@click.argument("study")
+@click.option("--yes", is_flag=True, help="Remove without asking.")
+@click.pass_obj
+def command(uri: str | None, study: str, yes: bool) -> None:
+    """Remove the runs, models and artifacts of STUDY for good, and what of it waits on disk.
+
+    Also where the study's experiment is deleted in MLflow. Study files and reports stay.
+    """
+    from harness.errors import UserError
+    from harness.store.prune import plan_prune, prune
+    from harness.store.store import Store
+    from harness.store.uri import tracking_uri
+    from harness.store.workspace import Workspace
+
+    name = study_name(study)
+    found = plan_prune(Store.existing(uri), name, Workspace.of(name, tracking_uri(uri)))
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UserError("prune asks before it removes", "no terminal", "Add --yes.")
+        click.echo(str(found))
+        click.confirm("Remove all of it for good?", abort=True)
+    left = prune(found)
+    click.echo(f"removed: {found}")
+    for sentence in left:
+        click.echo(sentence)

@@ -1,0 +1,59 @@
+"""`ablate report`: what follows from a study's runs, as tables, figures and text."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.options import study_options
+
+if TYPE_CHECKING:
+    from harness.study.request import Request
+
+
+@click.command()
+@study_options
+@click.option("--figure", metavar="NAME", help="Remake this figure only.")
+@click.option(
+    "--format",
+    "formats",
+    default="png,svg",
+    metavar="LIST",
+    help="Formats of the figures' files, of png, svg, pdf; default: png,svg.",
+)
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Where to write it; default: reports/STUDY.",
+)
+@click.pass_obj
+def command(
+    uri: str | None, request: "Request", figure: str | None, formats: str, output: Path | None
+) -> None:
+    """Write the report of STUDY from what the store holds; train nothing.
+
+    A report is remade only when something has changed.
+    """
+    from harness.analysis.gather import gather
+    from harness.report import build, is_current
+    from harness.store.afterwards import keep_report
+    from harness.store.reading import fingerprint, read_study
+    from harness.store.selection import select
+    from harness.store.store import Store
+
+    store = Store.existing(uri)
+    selected, notes = select(store, request)
+    for note in notes:
+        click.echo(note)
+    forms = tuple(dict.fromkeys(form.strip() for form in formats.split(",")))
+    state = fingerprint(store, **selected)
+    folder = output or Path("reports") / selected["name"]
+    if figure is None and is_current(folder, forms, state):
+        click.echo(f"{folder / 'index.html'} (nothing has changed)")
+        return
+    tables = gather(read_study(store, **selected))
+    click.echo(f"{selected['name']}: {len(tables.runs):,} runs read")
+    page = build(tables, folder, forms, figure, state)
+    click.echo(str(page))
+    keep_report(store, tables.facts["parent_run_id"], folder)

@@ -1,0 +1,54 @@
+"""`ablate run`: train what is missing of a study."""
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.commands.report import command as reporting
+from harness.cli.options import cpu_only, study_options, workers_option
+
+if TYPE_CHECKING:
+    from harness.study.request import Request
+
+
+@click.command()
+@study_options
+@workers_option
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    help="Train in processes of this machine, or on a Ray cluster.",
+)
+@click.option(
+    "--address",
+    metavar="HOST:PORT",
+    help="A running Ray cluster, or auto; default: RAY_ADDRESS, or one started for this command.",
+)
+@click.option(
+    "--device", default="cpu", expose_value=False, callback=cpu_only, help="Only cpu, so far."
+)
+@click.option("--yes", is_flag=True, help="Train a very large grid without asking.")
+@click.option("--report", is_flag=True, help="Then write the report, as `ablate report` does.")
+@click.pass_context
+def command(
+    context: click.Context,
+    request: "Request",
+    workers: int | None,
+    engine: str,
+    address: str | None,
+    yes: bool,
+    report: bool,
+) -> None:
+    """Train what is missing of STUDY, and log every run to MLflow.
+
+    A finished run is never trained again; an interrupted command continues where it stopped.
+    """
+    from harness.cli.session import DONE, EngineOptions, run_session
+
+    options = EngineOptions(engine, address, workers)
+    code = run_session(context.obj, request, options, any_size=yes)
+    if report and code == DONE:
+        context.invoke(reporting, **vars(request))
+    sys.exit(code)

@@ -1,0 +1,23 @@
+"""`ablate show`: look inside one run."""
+
+import click
+
+
+@click.command()
+@click.argument("run")
+@click.pass_obj
+def command(uri: str | None, run: str) -> None:
+    """Show the inside of RUN: what was measured in it last, and what its subject says of it.
+
+    RUN is an MLflow run id, a run key (or the first letters of one), or a run's name.
+    """
+    from harness.store.store import Store
+    from harness.store.stored import find_run
+
+    found = find_run(Store.existing(uri), run)
+    click.echo(
+        f"{found.name}  run {found.run_id}  key {found.tags['run_key']}  "
+        f"data {found.trained.facts['name']}"
+    )
+    for line in found.subject.inspect(found.trained):
+        click.echo(line)

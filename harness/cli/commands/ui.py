@@ -1,0 +1,50 @@
+"""`ablate ui`: look at studies in MLflow's own interface."""
+
+import signal
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.options import study_name
+
+if TYPE_CHECKING:
+    from harness.store.store import Store
+
+PORT = 5055  # not 5000, which macOS uses itself
+
+
+@click.command()
+@click.argument("study", required=False)
+@click.option("--port", type=click.IntRange(1, 65535), default=PORT, show_default=True)
+@click.option("--open", "browse", is_flag=True, help="Open the first address in a browser.")
+@click.pass_obj
+def command(uri: str | None, study: str | None, port: int, browse: bool) -> None:
+    """Start MLflow's UI for the store in use, on this machine only, and print where to look.
+
+    With STUDY, the addresses open on its runs, its charts, and its baseline against each change of
+    one factor. Where the store is a server, its own UI is used and nothing is started.
+    """
+    from harness.cli.signals import until_stopped
+    from harness.store.server import serving
+    from harness.store.store import Store
+    from harness.store.uri import is_server, redacted
+
+    store = Store.open(uri)
+    if is_server(store.uri):
+        _show(store, redacted(store.uri), study, browse)
+        return
+    with until_stopped(), serving(store.uri, port) as server:
+        _show(store, server, study, browse)
+        click.echo("Ctrl-C stops the server.")
+        signal.pause()
+
+
+def _show(store: "Store", server: str, study: str | None, browse: bool) -> None:
+    """Print where to look, and open the first of it if asked to."""
+    from harness.store.links import addresses, home
+
+    found = addresses(store, server, study_name(study)) if study else {"experiments": home(server)}
+    for what, address in found.items():
+        click.echo(f"{what}:\n  {address}")
+    if browse:
+        click.launch(next(iter(found.values())))

@@ -1,0 +1,90 @@
+"""Options that several commands take alike."""
+
+import re
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from harness.study.seeds import seeds_of
+
+MOST_SEEDS = 10_000
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+data_option = click.option(
+    "--data", metavar="DATA", envvar="ABLATE_DATA", help="What to train on: a name or a file."
+)
+workers_option = click.option(
+    "--workers", type=click.IntRange(1), metavar="N", help="Worker processes; default: cores."
+)
+
+
+class SeedList(click.ParamType[tuple[int, ...]]):
+    """A number of seeds ("5" means 1 to 5), or a list of seeds and ranges ("2,4-6")."""
+
+    name = "seeds"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """The seeds, distinct, in the order given."""
+        if isinstance(value, tuple):
+            return value
+        text = str(value)
+        count = re.fullmatch(r"\d{1,5}", text)
+        seeds = tuple(range(1, int(text) + 1)) if count else seeds_of(text, MOST_SEEDS)
+        if not 0 < len(seeds) <= MOST_SEEDS:
+            self.fail(
+                f"{value!r} must name 1 to {MOST_SEEDS:,} seeds: a number, or a list such as 2,4-6",
+                param,
+                ctx,
+            )
+        return seeds
+
+
+def study_options(command: Command) -> Command:
+    """STUDY, --steps, --seeds and --data, which reach the command as one `Request`."""
+
+    @wraps(command)
+    def with_request(
+        *args: Any,
+        study: str,
+        steps: int | None,
+        seeds: tuple[int, ...] | None,
+        data: str | None,
+        **others: Any,
+    ) -> Any:
+        from harness.study.request import Request
+
+        return command(*args, request=Request(study, steps, seeds, data), **others)
+
+    wrapped: Any = with_request
+    for option in (
+        data_option,
+        click.option("--seeds", type=SeedList(), metavar="N|LIST", help="How many, or which."),
+        click.option("--steps", type=click.IntRange(1), help="Training steps of each run."),
+        click.argument("study"),
+    ):
+        wrapped = option(wrapped)
+    found: Command = wrapped
+    return found
+
+
+def study_name(study: str) -> str:
+    """The name that a study has in the store: its file need not be there any more."""
+    return Path(study).stem if study.endswith(".toml") else study
+
+
+def cpu_only(ctx: click.Context, param: click.Parameter, value: str) -> None:  # noqa: ARG001
+    """Refuse every device but the CPU, plainly."""
+    from harness.errors import UserError
+
+    if value != "cpu":
+        raise UserError(
+            "runs are trained on the CPU, with every core; other devices are not supported yet",
+            f"--device {value}",
+            "Leave --device out.",
+        )

@@ -1,0 +1,170 @@
+"""One session of `ablate run`: from a request to an exit code."""
+
+import gc
+import os
+import re
+import shlex
+import sys
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from harness.cli.progress import Bars, Lines
+from harness.cli.signals import CONTINUE, INTERRUPTED, stop_signals
+from harness.engines import Engine
+from harness.engines.local import LocalEngine
+from harness.errors import Unreachable, UserError
+from harness.flow import Tally, run_study
+from harness.store.peek import surely_new
+from harness.store.uri import redacted, tracking_uri
+from harness.store.workspace import Workspace
+from harness.study.request import Plan, Request
+from harness.study.speed import remember
+
+DONE, FAILED = 0, 1  # exit codes; `signals` has another
+CREDENTIALS = r"(?<=://)[^/]*@|(?<=password=)[^&]*"  # in a URI
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """Where to train.
+
+    Attributes:
+        kind: "local" or "ray".
+        address: of a Ray cluster.
+        workers: how many; None for what the machine or the cluster has.
+    """
+
+    kind: str = "local"
+    address: str | None = None
+    workers: int | None = None
+
+    @contextmanager
+    def open(self) -> Iterator[Engine]:
+        """The engine: worker processes of this machine, or a Ray cluster.
+
+        Raises:
+            UserError: there is no such cluster.
+        """
+        if self.kind == "ray":
+            from harness.engines.ray import cluster
+
+            with cluster(self.address, self.workers) as engine:
+                yield engine
+            return
+        if self.address:
+            raise UserError("--address names a Ray cluster", self.address, "Add --engine ray.")
+        with closing(LocalEngine(self.workers or os.cpu_count() or 1)) as local:
+            yield local
+
+
+def run_session(
+    uri: str | None, request: Request, options: EngineOptions, *, any_size: bool = False
+) -> int:
+    """Train what is missing of a study; returns the exit code.
+
+    Raises:
+        UserError: a mistake that the user can fix; nothing was trained then.
+    """
+    console = Console(stderr=False, highlight=False)
+    plan = request.resolve(any_size=any_size)
+    study, store = plan.study, tracking_uri(uri)
+    workspace = Workspace.of(study.name, store)
+    with stop_signals() as stopping, options.open() as engine:
+        if surely_new(uri, study.name):  # load libraries there while the store is opened here
+            engine.prepare(len(plan.runs), plan.subject)
+        for fields in {run.fields.shape: run.fields for run in plan.runs}.values():
+            plan.data.examples(fields)  # refuses what the data are too few for
+        say(console, f"{study.name}: {study.question}")
+        say(console, f"data: {plan.data.name}, {plan.data.size}; store: {redacted(store)}")
+        for note in plan.data.notes:
+            say(console, note)
+        with workspace.locked():
+            tally = train_missing(uri, plan, workspace, engine, console, stopping)
+    if tally is None:
+        say(console, CONTINUE)
+        return INTERRUPTED
+    if options.kind == "local" and not tally.diverged:
+        remember(tally.seconds, plan.costs.of_runs(tally.trained))
+    return conclude(tally, len(plan.runs), console)
+
+
+def train_missing(
+    uri: str | None,
+    plan: Plan,
+    workspace: Workspace,
+    engine: Engine,
+    console: Console,
+    stopping: Callable[[], bool],
+) -> Tally | None:
+    """Open the store, and train what it lacks of a study; None if it was stopped before that.
+
+    Raises:
+        UserError: the store cannot be used, or does not answer.
+    """
+    from harness.store.models import keep_best  # loads MLflow, in the time that workers start
+    from harness.store.selection import other_data
+    from harness.store.store import Store
+    from harness.store.tracker import Tracker
+
+    study = plan.study
+    facts = plan.data.facts(plan.runs[0].fields)
+    try:
+        store = Store.open(uri)
+        tracker = Tracker.open(store, study, facts, plan.runs, session=uuid.uuid4().hex[:8])
+    except Unreachable as error:
+        if stopping():
+            return None
+        raise UserError(
+            "the tracking server must answer before a study begins",
+            str(error),
+            "Start it, or leave --tracking-uri out to use a local store.",
+        ) from None
+    gc.freeze()  # what is loaded stays; not examining it again saves 4 % of the tracking
+    with tracker:
+        for data, count in sorted(tracker.elsewhere.items()):
+            say(console, other_data(study.name, data, count))
+        if introduction := engine.introduction():
+            say(console, introduction)
+        with (Bars if console.is_terminal else Lines)(console, plan.costs, engine.workers) as watch:
+            tally = run_study(plan, tracker, workspace, engine, watch, stopping)
+        if not (tally.interrupted or tally.failed or tally.undelivered):
+            keep_best(store, study, plan.data.digest)
+        failed = "failed" if tally.failed else "finished"
+        tracker.close("interrupted" if tally.interrupted else failed)
+    return tally
+
+
+def say(console: Console, text: str) -> None:
+    """Print a line as it is."""
+    console.print(text, markup=False, soft_wrap=True)
+
+
+def conclude(tally: Tally, runs: int, console: Console) -> int:
+    """Say how a session ended; returns the exit code."""
+    for why in sorted(set(tally.failed.values())):
+        count = list(tally.failed.values()).count(why)
+        say(console, f"{count} runs failed: {why.strip().splitlines()[-1]}")
+    if tally.interrupted:
+        say(console, CONTINUE)
+        return INTERRUPTED
+    if tally.undelivered:
+        say(
+            console,
+            f"{tally.undelivered} results wait on disk for the store; when it answers again, "
+            f"this delivers them: {again(sys.argv[1:])}",
+        )
+    if tally.failed or tally.undelivered:
+        return FAILED
+    trained = len(tally.trained)
+    how = f", {trained} of them now." if trained else " already; nothing to train."
+    say(console, f"all {runs} runs have ended{how}")
+    return DONE
+
+
+def again(arguments: Sequence[str]) -> str:
+    """The command that continues where this one stopped, without credentials."""
+    return shlex.join(["ablate", *(re.sub(CREDENTIALS, "", argument) for argument in arguments)])

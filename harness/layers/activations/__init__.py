@@ -1,1 +1,0 @@
-"""Activations: the file's name is the level's name."""

@@ -1,1 +1,0 @@
-"""Normalisations: the file's name is the level's name."""

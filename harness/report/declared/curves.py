@@ -1,0 +1,98 @@
+"""A curve over the steps: small multiples, one line a variant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.report.canvas import NAMES, RIGHT, scale_steps
+from harness.report.drawing import Drawing
+from harness.report.facets import cell_label, facets
+from harness.report.lines import by_variant, draw_line, multiples
+from harness.report.source import Source
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from harness.subjects.figures import CurveFigure
+    from harness.subjects.subject import Response
+
+HEADROOM = 0.175  # above the cap, of the distance from the lowest value to the cap
+
+
+def curve_drawing(declared: CurveFigure) -> Drawing:
+    """A curve over the steps, drawn as a subject declares it."""
+
+    def response(source: Source) -> Response | None:
+        return source.study.response(declared.response) if declared.response else None
+
+    def caption(source: Source) -> str:
+        leads_to = response(source)
+        capped = leads_to is not None and source.cap(leads_to) is not None
+        parts = (
+            declared.caption,
+            "The axis ends a little above the cap." if capped and declared.log_steps else "",
+            source.about_seeds(),
+            source.about_references(leads_to) if leads_to else "",
+            facets(source.study).note,
+        )
+        return " ".join(filter(None, parts))
+
+    def alt(source: Source) -> str:
+        label = source.study.model.curves[declared.metric].label.partition(" [")[0]
+        log = ", on a logarithmic axis," if declared.log_steps else ""
+        return (
+            f"Curves of {label} against step{log} for {len(source.cells)} variants, in small "
+            "multiples."
+        )
+
+    def draw(source: Source) -> Figure | None:
+        curves = source.data.curves
+        table = curves[curves["metric"] == declared.metric]
+        if table.empty:
+            return None
+        leads_to = response(source)
+        references = source.references(leads_to) if leads_to else []
+        groups, after = by_variant(table), int(declared.log_steps)  # step 0 has no logarithm
+        shape, sheet = multiples(source, right=NAMES if references else RIGHT)
+        low, high = limits(source, table["mean"], leads_to, up_to_cap=declared.log_steps)
+        for ax, panel in zip(sheet.axes, shape.panels, strict=True):
+            for cell, style in panel.cells:
+                name = cell_label(source.study, cell)
+                if name in groups:
+                    draw_line(ax, groups[name]["step"].to_numpy() + after, groups[name], style, 6)
+                for step in source.diverged(name)["diverged_step"]:
+                    ax.plot([step + after], [high], "x", color=style.colour, clip_on=False,
+                            markersize=5, markeredgewidth=1.5)  # fmt: skip
+        sheet.axes[0].set_ylim(low, high)
+        sheet.draw_references(references)
+        scale_steps(sheet.axes[0], log=declared.log_steps)
+        label = source.study.model.curves[declared.metric].label
+        sheet.label_outer("step + 1" if declared.log_steps else "step", label)
+        return sheet.figure
+
+    return Drawing(declared.name, declared.section, declared.title, caption, alt, draw)
+
+
+def limits(
+    source: Source, values: pd.Series, response: Response | None, *, up_to_cap: bool
+) -> tuple[float, float]:
+    """The range drawn: all values and references, but at most a little above the cap.
+
+    Args:
+        source: the study's tables.
+        values: what is drawn.
+        response: whose references and cap are shown.
+        up_to_cap: whether to go up to the cap even if no value does.
+    """
+    known = [one.value for one in source.references(response)] if response else []
+    lowest, highest = min([np.nanmin(values), *known]), float(np.nanmax(values))
+    cap = source.cap(response) if response else None
+    reach = (highest if cap is None else cap) - lowest or 1.0
+    top = highest + 0.035 * reach
+    if cap is not None:
+        ceiling = cap + HEADROOM * reach
+        top = ceiling if up_to_cap else min(top, ceiling)
+    return lowest - 0.03 * reach, top

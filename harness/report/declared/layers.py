@@ -1,0 +1,73 @@
+"""A quantity over the layers: small multiples, one line a variant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.report.canvas import NAMES, RIGHT, scale_log
+from harness.report.drawing import Drawing
+from harness.report.facets import cell_label, facets
+from harness.report.lines import by_variant, draw_line, multiples
+from harness.report.source import Source
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from harness.subjects.figures import LayerFigure
+
+
+def layer_drawing(declared: LayerFigure) -> Drawing:
+    """A quantity over the layers, drawn as a subject declares it."""
+    reference = declared.reference
+
+    def rows(source: Source) -> pd.DataFrame:
+        layers = source.data.layers
+        return layers[(layers["quantity"] == declared.quantity) & (layers["when"] == declared.when)]
+
+    def caption(source: Source) -> str:
+        dotted = f"Dotted line: {reference.name}, {reference.meaning}." if reference else ""
+        parts = declared.caption, dotted, source.about_seeds(), facets(source.study).note
+        return " ".join(filter(None, parts))
+
+    def alt(source: Source) -> str:
+        ordered = rows(source).sort_values("mean", kind="stable")
+        if ordered.empty:
+            return f"{declared.title}."
+        least, most = (
+            f"{row['mean']:{'.1%' if declared.share else '.2g'}} "
+            f"({row['variant']}, layer {row['layer']})"
+            for row in (ordered.iloc[0], ordered.iloc[-1])
+        )
+        return f"{declared.title} ({declared.axis}): from {least} to {most}."
+
+    def draw(source: Source) -> Figure | None:
+        from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+        table = rows(source)
+        if table.empty:
+            return None
+        groups = by_variant(table)
+        depths = table.groupby("variant")["layer"].max()
+        shape, sheet = multiples(
+            source, share_x=depths.nunique() == 1, right=NAMES if reference else RIGHT
+        )
+        for ax, panel in zip(sheet.axes, shape.panels, strict=True):
+            for cell, style in panel.cells:
+                drawn = groups.get(cell_label(source.study, cell))
+                if drawn is not None:
+                    draw_line(ax, drawn["layer"].to_numpy(), drawn, style, 10)
+            ax.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
+        first = sheet.axes[0]
+        if declared.log:
+            first.set_yscale("log")
+            scale_log(first.yaxis)
+        if declared.share:
+            first.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+            top = max(ax.dataLim.ymax for ax in sheet.axes)
+            first.set_ylim(-0.03 * max(top, 0.1), max(1.08 * top, 0.1))
+        sheet.draw_references([reference] if reference else [], extend=True)
+        sheet.label_outer("layer", declared.axis)
+        return sheet.figure
+
+    return Drawing(declared.name, declared.section, declared.title, caption, alt, draw)

@@ -1,0 +1,40 @@
+"""MLflow, which only this package imports: a study's runs on their way there, there, and read back.
+
+`store.py` is the store of a command, `tracker.py` the one writer of a study's runs, `delivery.py`
+and `workspace.py` keep results on disk until the store has them, `reading.py` and `stored.py` read
+back. May import: errors, files, subjects, study, training, engines. Modules imported before
+training starts (`peek`, `uri`, `workspace`, `delivery`) load no MLflow.
+
+The data model, exactly:
+
+- One **experiment** per study, named as the study. Tags: `ablate.schema`, `question`, the note,
+  `mlflow.experimentKind` and the primary metric. Artifacts of a local store lie in `mlartifacts/`
+  beside the database.
+- One **parent run** per study, number of steps, and data: a quick look with `--steps 300` stands
+  beside the full study and does not mix with it, while more seeds or another level join it. It
+  holds `study.json` (the study as resolved, seeds of all sessions, facts of the data), `report/`,
+  and tags: `progress`, `session` (who writes it now), `claims_digest` and `first_seeds` (as they
+  were at first). RUNNING means: a session is at work.
+- One **child run** per run. Its identity is the tag `run_key`; a run without `ablate.schema` is
+  not the harness's and never counts. Params: every field and the seed. Tags: `variant`, `outcome`
+  (running, interrupted, failed, finished, diverged), `data`, `data_digest`, `minibatches`,
+  `subject`, `version` (of the subject), `claims_digest`, `device`, `versions`, `seconds`,
+  `session`, and of a diverged one `diverged_step` and `diverged_cause`. A diverged run is FINISHED,
+  because it is a complete observation that is never trained again; MLflow's red FAILED means here
+  that a run crashed and will be tried again. KILLED means: to be continued.
+- Metrics: the subject's curves, and its responses at step 0. A point's time is the run's start +
+  its step in ms, so that logging it again adds nothing.
+- Artifacts of a child: `trace.parquet` (everything measured: series, step, layer, bin, value),
+  `model/config.json` (what defines the run), and the subject's own files, of `char_mlp`
+  `model/weights.safetensors` and `samples.txt`.
+- Once all runs of a session have ended, the best one has a **logged model**, if its subject writes
+  samples: an MLflow pyfunc with the run's artifacts and the harness's code. Best is the run that
+  leads in the study's primary response, or in the subject's where that one may not select (as on
+  the test split); of runs of several lengths, the longest count. The model is a version of the
+  **registered model** named as the study, under the alias `best`.
+
+A child is complete when it is FINISHED with an outcome; that is written last. Of complete
+duplicates (two machines, one server) the oldest counts.
+"""
+
+from harness.store import environment as environment  # before any import of MLflow

@@ -1,0 +1,31 @@
+"""What is kept with a study's parent run after its runs: a verification, a report."""
+
+from pathlib import Path
+
+from harness.store.parent import parent_key
+from harness.store.runs import StudyRuns
+from harness.store.schema import VERIFICATION
+from harness.store.store import Store
+from harness.study.study import Study
+
+
+def keep_verification(store: Store, study: Study, digest: str, text: str) -> None:
+    """Tag the study's parent run with what `ablate verify` found, where the store has one.
+
+    Raises:
+        Unreachable: it is not kept.
+    """
+    runs = StudyRuns.find(store, study.name)
+    for parent in runs.of_key(parent_key(study, digest)) if runs else ():
+        with store.reach():
+            store.client.set_tag(parent.info.run_id, VERIFICATION, text)
+
+
+def keep_report(store: Store, parent_run_id: str, folder: Path) -> None:
+    """Keep a report's files with the study's parent run, where the UI shows them.
+
+    Raises:
+        Unreachable: they are not kept.
+    """
+    with store.reach():
+        store.client.log_artifacts(parent_run_id, str(folder), "report")

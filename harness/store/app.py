@@ -1,0 +1,15 @@
+"""MLflow's server with pages large enough for a study, for `ablate ui`.
+
+MLflow's UI asks for 100 runs at a time, and groups, averages and draws those 100 only. This is
+MLflow's own application, with that one number raised; `mlflow server --app-name ablate` finds it
+by the entry point in pyproject.toml.
+"""
+
+from mlflow.server import app as flask_app
+from mlflow.server.fastapi_app import app
+
+from harness.store.pages import LargerPages
+
+__all__ = ["app"]
+
+flask_app.wsgi_app = LargerPages(flask_app.wsgi_app)  # type: ignore[method-assign]

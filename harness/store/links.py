@@ -1,0 +1,75 @@
+"""Addresses in MLflow's UI that open on what a study asks."""
+
+import json
+from collections.abc import Iterator
+from urllib.parse import quote, urlencode
+
+from harness.store.reading import definition_of, one_a_key, parent_run, stored_runs
+from harness.store.runs import StudyRuns
+from harness.store.store import Store
+from harness.study.levels import Levels
+from harness.study.plan import expand
+from harness.study.study import Study
+
+WORKFLOW = {"workflowType": "machine_learning"}  # else MLflow opens its pages for language models
+QUERY = urlencode(WORKFLOW)
+
+
+def home(server: str) -> str:
+    """The list of experiments."""
+    return f"{server}/#/experiments?{QUERY}"
+
+
+def addresses(store: Store, server: str, name: str) -> dict[str, str]:
+    """What there is to see of a study, with the address where a browser finds it.
+
+    Args:
+        store: where the study is.
+        server: the UI's address.
+        name: of the study.
+
+    Raises:
+        UserError: there is no such study in the store.
+        Unreachable: the store does not answer.
+    """
+    runs = stored_runs(store, name)
+    parent = parent_run(runs, name)
+    study, facts = definition_of(store, parent, name)
+    experiment = f"{server}/#/experiments/{runs.experiment_id}"
+    found = {
+        "all runs": f"{experiment}/runs?{_view('runs', 'TABLE')}",
+        "charts by variant": f"{experiment}/runs?{_view('charts', 'CHART')}",
+        "factors and outcome": f"{experiment}/runs?{_view('factors', 'CHART')}",
+        "study and report": f"{experiment}/runs/{parent.info.run_id}/artifacts?{QUERY}",
+    }
+    compared = _compared(runs, study, str(facts["digest"]))
+    if len(compared) > 1:
+        query = {"runs": json.dumps(compared), "experiments": json.dumps([runs.experiment_id])}
+        found["baseline against each change of one factor"] = (
+            f"{server}/#/compare-runs?{urlencode(query | WORKFLOW, quote_via=quote)}"
+        )
+    return found
+
+
+def _view(key: str, mode: str) -> str:
+    return urlencode({"viewStateShareKey": key, "compareRunsMode": mode, **WORKFLOW})
+
+
+def _compared(runs: StudyRuns, study: Study, digest: str) -> list[str]:
+    """Ids of the first seed's runs of the baseline and of its neighbours."""
+    ids = {run.data.tags["run_key"]: run.info.run_id for run in one_a_key(runs)}
+    planned = [run for run in expand(study, digest) if run.seed == study.seeds[0]]
+    return [
+        ids[run.key]
+        for cell in neighbours(study)
+        for run in planned
+        if run.cell == cell and run.key in ids
+    ]
+
+
+def neighbours(study: Study) -> Iterator[Levels]:
+    """The baseline, then every cell that differs from it in one factor."""
+    baseline = {factor: study.baseline[factor] for factor in study.factors}
+    yield baseline
+    for factor, levels in study.factors.items():
+        yield from ({**baseline, factor: level} for level in levels if level != baseline[factor])

@@ -1,0 +1,216 @@
+"""A study's best run as an MLflow model: loaded, served and registered like any other."""
+
+import logging
+import re
+import tempfile
+import warnings
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+
+from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric, Run
+from mlflow.entities.model_registry import ModelVersion, RegisteredModel
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model, ModelSignature
+from mlflow.types.schema import ColSpec, ParamSchema, ParamSpec, Schema
+from packaging.requirements import Requirement
+
+import harness
+from harness.errors import Unreachable, UserError
+from harness.store.artifacts import SAMPLES
+from harness.store.schema import CHILDREN, IS_SCHEMA, SCHEMA
+from harness.store.store import Store
+from harness.study.study import Study
+from harness.subjects.subject import Response
+
+ALIAS = "best"
+READY = str(LoggedModelStatus.READY)
+DISTRIBUTION = "ablation-harness"
+PARAMS = ParamSchema(
+    [
+        ParamSpec("n", "long", 20),
+        ParamSpec("seed", "long", 1),
+        ParamSpec("prefix", "string", ""),
+        ParamSpec("temperature", "double", 1.0),
+    ]
+)
+
+logger = logging.getLogger(__name__)
+
+
+def keep_best(store: Store, study: Study, digest: str) -> None:
+    """Log the best run's model and register it, unless that was done already.
+
+    Failures are logged, not raised: the runs are stored by then, and the next session tries again.
+
+    Args:
+        store: where the study is.
+        study: whose runs have ended.
+        digest: of their data: runs on other data do not compare.
+    """
+    try:
+        experiment = store.experiment(study.name)
+        best = experiment and best_run(store, experiment.experiment_id, study, digest)
+        if best:
+            _register(store, study, best)
+    except (Unreachable, UserError, MlflowException, PackageNotFoundError) as error:
+        logger.warning("the best run's model is not registered; the next session tries: %s", error)
+
+
+def criterion(study: Study) -> Response:
+    """The response that says which run is best: the study's primary one, or else the subject's.
+
+    The study's is not used where it may not select, as on a test split, or neither way is better.
+    """
+    primary = study.response()
+    if primary.selects and primary.direction is not None:
+        return primary
+    return study.response(study.model.primary)
+
+
+def best_run(store: Store, experiment_id: str, study: Study, digest: str) -> Run | None:
+    """The finished run that is best by the criterion; None where none has finished.
+
+    Of runs of several lengths the longest count: a quick look never displaces the study.
+    """
+    by = criterion(study)
+    query = (
+        f"{CHILDREN} AND tags.data_digest = '{digest}' "
+        "AND tags.outcome = 'finished' AND attributes.status = 'FINISHED'"
+    )
+    order = (f"metrics.`{by.name}` {'DESC' if by.direction == 'higher' else 'ASC'}",
+             "tags.run_key ASC")  # fmt: skip
+    best: list[Run] = []  # of each length: of thousands of runs these few are read
+    while run := store.first(experiment_id, query, *order):
+        best.append(run)
+        query += f" AND params.steps != '{run.data.params['steps']}'"
+    best = [run for run in best if by.name in run.data.metrics]
+    if "steps" in study.factors:
+        sign = -1 if by.direction == "higher" else 1
+        return min(best, key=lambda run: sign * run.data.metrics[by.name], default=None)
+    return max(best, key=lambda run: int(run.data.params["steps"]), default=None)
+
+
+def model_name(name: str) -> str:
+    """A name without what MLflow allows in no model's.
+
+    >>> model_name("a/b: c.d")
+    'a_b_ c_d'
+    """
+    return re.sub(r"[/:.%\"']", "_", name)
+
+
+def registered(store: Store, study: str) -> RegisteredModel | None:
+    """The model that the harness registered for the study; None where there is none."""
+    with store.reach():
+        found = store.client.search_registered_models(f"name = '{model_name(study)}'")
+    ours = (SCHEMA, study)
+    return next((m for m in found if (m.tags.get(IS_SCHEMA), m.tags.get("study")) == ours), None)
+
+
+def _register(store: Store, study: Study, best: Run) -> None:
+    run_id, client, by = best.info.run_id, store.client, criterion(study).name
+    with store.reach():
+        if SAMPLES not in {file.path for file in client.list_artifacts(run_id)}:
+            logger.info("no model is registered: the runs of %s write no samples", study.name)
+            return
+        model = registered(store, study.name) or client.create_registered_model(
+            model_name(study.name),
+            {IS_SCHEMA: SCHEMA, "study": study.name},
+            f"Writes samples. The run of the study that is best by {by} is @{ALIAS}.",
+        )
+        kept = _version_of(store, model.name, run_id)
+        if kept is None:
+            logged = log_model(store, study, best)
+            kept = client.create_model_version(
+                model.name,
+                logged.artifact_location,
+                run_id,
+                {tag: best.data.tags[tag] for tag in ("run_key", "variant", "data_digest")}
+                | {"best_by": by},
+                description=f"{best.info.run_name}: {by} {best.data.metrics[by]:.4f}",
+                model_id=logged.model_id,
+            )
+        if str(model.aliases.get(ALIAS)) != str(kept.version):
+            client.set_registered_model_alias(model.name, ALIAS, str(kept.version))
+
+
+def _version_of(store: Store, name: str, run_id: str) -> ModelVersion | None:
+    found = store.client.search_model_versions(f"run_id = '{run_id}'")
+    return next((one for one in found if one.name == name and one.status == "READY"), None)
+
+
+def log_model(store: Store, study: Study, run: Run) -> LoggedModel:
+    """The run's logged model: the one that it has, finished where a kill left it half made.
+
+    Raises:
+        Unreachable: it is not whole; call again later.
+    """
+    info, client = run.info, store.client
+    found = store.models(info.experiment_id, f"source_run_id = '{info.run_id}'")
+    with store.reach(), tempfile.TemporaryDirectory(prefix="ablate-") as folder:
+        model: LoggedModel = (
+            found[0]
+            if found
+            else client.create_logged_model(
+                info.experiment_id,
+                model_name(info.run_name),
+                info.run_id,
+                tags={IS_SCHEMA: SCHEMA, "variant": run.data.tags["variant"]},
+                params=run.data.params,
+                model_type=study.subject,
+            )
+        )
+        if str(model.status) == READY:
+            return model
+        files, saved = Path(folder) / "run", Path(folder) / "model"
+        files.mkdir()
+        client.download_artifacts(info.run_id, "", str(files))
+        save_model(saved, files, Model(run_id=info.run_id, model_id=model.model_id))
+        client.log_model_artifacts(model.model_id, str(saved))
+        outputs = client.get_run(info.run_id).outputs
+        if not (outputs and outputs.model_outputs):  # MLflow takes it once only
+            client.log_outputs(info.run_id, [LoggedModelOutput(model.model_id, step=0)])
+        # The run's responses again, as the model's: the same points, so that none doubles.
+        metrics = [
+            Metric(name, value, info.start_time, 0, model_id=model.model_id, run_id=info.run_id)
+            for name, value in run.data.metrics.items()
+            if name in study.model.responses
+        ]
+        client.log_batch(info.run_id, metrics)
+        return client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+
+
+def save_model(path: Path, files: Path, model: Model) -> None:
+    """Write an MLflow model: the run's files, `generator.py`, and the harness's own code.
+
+    Args:
+        path: the model's folder, to be created.
+        files: the run's artifacts.
+        model: MLflow's description of the model, to be completed.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow wants an input example, but no input is read
+        import mlflow.pyfunc
+
+        mlflow.pyfunc.save_model(
+            path,
+            python_model=Path(__file__).with_name("generator.py"),
+            code_paths=[str(Path(harness.__file__).parent)],
+            artifacts={"run": str(files)},
+            signature=ModelSignature(outputs=Schema([ColSpec("string")]), params=PARAMS),
+            pip_requirements=requirements(),  # inferring them would take 6 s
+            mlflow_model=model,
+        )
+
+
+def requirements() -> list[str]:
+    """What the harness needs, as pip takes it: the versions here, whatever build they are."""
+    found = []
+    for requirement in map(Requirement, requires(DISTRIBUTION) or ()):
+        try:
+            if not requirement.marker:  # not an optional one
+                public = version(requirement.name).partition("+")[0]
+                found.append(f"{requirement.name}=={public}")
+        except PackageNotFoundError:  # the harness runs without it
+            continue
+    return found

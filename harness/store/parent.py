@@ -1,0 +1,149 @@
+"""The parent run of a study, one for each number of steps and each data: definition, progress."""
+
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Literal
+
+from harness.store import presentation
+from harness.store.runs import StudyRuns
+from harness.store.schema import (
+    DEFINITION,
+    IS_KIND,
+    IS_SCHEMA,
+    LONGEST_TAG,
+    SCHEMA,
+    environment_tags,
+    run_tags,
+)
+from harness.store.session import SESSION, Session, require_no_writer, writer
+from harness.store.store import Store
+from harness.study.seeds import seeds_text
+from harness.study.study import Study
+from harness.subjects.subject import Facts
+
+Status = Literal["finished", "failed", "interrupted"]
+
+STATUS = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
+RENEWAL = 10  # seconds between two renewals of the session
+
+
+class ParentRun:
+    """A parent run that this session writes.
+
+    Args:
+        store: where it is.
+        run_id: MLflow's name of it.
+        session: this process.
+    """
+
+    def __init__(self, store: Store, run_id: str, session: Session) -> None:
+        self.run_id = run_id
+        self.session = session
+        self._store = store
+        self._renewed = 0.0
+
+    @classmethod
+    def open(cls, runs: StudyRuns, study: Study, facts: Facts, session: Session) -> "ParentRun":
+        """Resume or create the parent run, and end what a killed session left RUNNING.
+
+        Raises:
+            UserError: another process is writing under it.
+        """
+        key = parent_key(study, str(facts["digest"]))
+        for run in runs.of_key(key):
+            require_no_writer(run, study.name)
+        close_orphans(runs)
+        data = str(facts["name"])
+        opened = runs.open(
+            key,
+            presentation.study_name(study, data),
+            {
+                IS_SCHEMA: SCHEMA,
+                IS_KIND: "study",
+                "study": study.name,
+                "subject": study.subject,
+                "steps": presentation.steps_text(study),
+                "data": data,
+                "data_digest": str(facts["digest"]),
+                # As they were at first, so that later changes of them show.
+                "claims_digest": study.claims_digest(),
+                "first_seeds": seeds_text(study.seeds)[:LONGEST_TAG],
+            },
+        )
+        parent = cls(runs.store, opened.run_id, session)
+        parent._define(study, facts)
+        return parent
+
+    def renew(self, progress: str, *, at_once: bool = True) -> None:
+        """Show progress, and that this process lives; unless at once, only every few seconds.
+
+        Raises:
+            Unreachable: it is not shown.
+        """
+        if at_once or time.monotonic() - self._renewed > RENEWAL:
+            self._renewed = time.monotonic()
+            self.session = Session.here(self.session.id, self.session.since)
+            self._tag({"progress": progress, SESSION: self.session.to_tag()})
+
+    def end(self, progress: str, status: Status) -> None:
+        """Show how the session ended.
+
+        Raises:
+            Unreachable: it is not shown.
+        """
+        self._tag({"progress": progress})
+        with self._store.reach():
+            self._store.client.set_terminated(self.run_id, STATUS[status])
+
+    def _define(self, study: Study, facts: Facts) -> None:
+        """Store the study as resolved now; seeds of earlier sessions stay part of it."""
+        if earlier := read_definition(self._store, self.run_id):
+            seeds = dict.fromkeys((*earlier[0].seeds, *study.seeds))
+            study = study.override(seeds=tuple(seeds))
+        definition = {"study": study.model_dump(mode="json"), "facts": dict(facts)}
+        note = presentation.study_note(study, str(facts["name"]))
+        self._tag(environment_tags(study.name) | {"mlflow.note.content": note})
+        with self._store.reach():
+            self._store.client.log_text(
+                self.run_id, json.dumps(definition, indent=1, ensure_ascii=False), DEFINITION
+            )
+
+    def _tag(self, tags: dict[str, str]) -> None:
+        with self._store.reach():
+            self._store.client.log_batch(self.run_id, tags=run_tags(tags))
+
+
+def parent_key(study: Study, digest: str) -> str:
+    """The identity of a parent run: a study with so many steps on these data."""
+    return f"{study.name[:80]}/{presentation.steps_text(study)}/{digest[:16]}"
+
+
+def close_orphans(runs: StudyRuns) -> None:
+    """End all runs that a killed session left RUNNING, unless their writer lives.
+
+    Raises:
+        Unreachable: some are left; the next session ends them.
+    """
+    written = {run.info.run_id for run in runs.parents if writer(run)}
+    for run in runs.children:
+        if run.info.status == "RUNNING" and run.data.tags.get("mlflow.parentRunId") not in written:
+            runs.interrupt(run.info.run_id)
+    for run in runs.parents:
+        if run.info.status == "RUNNING" and run.info.run_id not in written:
+            runs.kill(run.info.run_id)
+
+
+def read_definition(store: Store, run_id: str) -> tuple[Study, Facts] | None:
+    """The study and the facts that a parent run holds; None where no whole ones were stored."""
+    with store.reach(), tempfile.TemporaryDirectory(prefix="ablate-") as folder:
+        if DEFINITION not in {file.path for file in store.client.list_artifacts(run_id)}:
+            return None
+        path = Path(store.client.download_artifacts(run_id, DEFINITION, folder))
+        text = path.read_text(encoding="utf-8")
+    try:
+        whole = json.loads(text)
+        return Study.model_validate(whole["study"]), whole["facts"]
+    except (ValueError, KeyError):  # pydantic's ValidationError is a ValueError
+        return None

@@ -1,0 +1,278 @@
+"""A study read back from the store: all that reports and exports are made of."""
+
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from mlflow.entities import Run
+
+from harness.errors import UserError
+from harness.store.artifacts import TRACE, read_trace
+from harness.store.parent import read_definition
+from harness.store.runs import INTERRUPTED, StudyRuns, outcome_of
+from harness.store.schema import IS_SCHEMA, SCHEMA, VERIFICATION, text
+from harness.store.session import SESSION, last_written
+from harness.store.store import Store
+from harness.store.uri import redacted
+from harness.study.levels import Level, format_level
+from harness.study.plan import expand
+from harness.study.study import Study
+from harness.subjects.subject import Facts
+from harness.subjects.trace import COLUMNS
+
+TAGS = ("variant", "minibatches", "data_digest", "device", "versions", "subject", "version",
+        "seconds", "diverged_step", "diverged_cause", "claims_digest", "session")  # fmt: skip
+SESSIONS_OWN = (SESSION, "progress")  # tags of a parent run that every session renews
+KEPT = ("study", "claims_digest", "first_seeds", "progress", VERIFICATION)  # of a parent run
+TYPES = {"step": "int64", "layer": "int64", "bin": "int64", "value": "float64"}  # of a trace
+
+
+@dataclass(frozen=True, eq=False)
+class StoredStudy:
+    """A study and its runs, as the store holds them.
+
+    Attributes:
+        study: as last resolved.
+        facts: about the study as a whole, and about its data.
+        runs: one row a run: its labels as logged, and its responses (NaN where it has none).
+    """
+
+    study: Study
+    facts: dict[str, str]
+    runs: pd.DataFrame
+    _store: Store
+    _found: list[Run]
+
+    def traces(self, batch: int = 100) -> Iterator[pd.DataFrame]:
+        """Everything measured, so many runs at a time: run_key, series, step, layer, bin, value.
+
+        That of a complete run is its trace: one small file instead of a request a curve. Of other
+        runs, the curves that were logged live.
+        """
+        for start in range(0, len(self._found), batch):
+            tables = []
+            for run in self._found[start : start + batch]:
+                complete = is_ours(run) and outcome_of(run)
+                table = self._trace(run) if complete else self._live_curves(run)
+                tables.append(table.assign(run_key=key_of(run)))
+            yield pd.concat(tables, ignore_index=True)[["run_key", *COLUMNS]]
+
+    def _trace(self, run: Run) -> pd.DataFrame:
+        path = Path(run.info.artifact_uri) / TRACE
+        with self._store.reach(), tempfile.TemporaryDirectory(prefix="ablate-") as folder:
+            if not path.is_file():  # on this machine, reading it there takes a tenth of the time
+                client = self._store.client
+                path = Path(client.download_artifacts(run.info.run_id, TRACE, folder))
+            return read_trace(path)
+
+    def _live_curves(self, run: Run) -> pd.DataFrame:
+        points: list[tuple[str, int, int, int, float]] = []
+        for metric in self.study.model.curves.keys() & run.data.metrics.keys():
+            with self._store.reach():
+                history = self._store.client.get_metric_history(run.info.run_id, metric)
+            points += [(metric, point.step, 0, 0, point.value) for point in history]
+        return pd.DataFrame(points, columns=list(COLUMNS)).astype(TYPES)
+
+
+def read_study(
+    store: Store,
+    name: str,
+    *,
+    steps: int | None = None,
+    seeds: tuple[int, ...] | None = None,
+    data_digest: str | None = None,
+) -> StoredStudy:
+    """A study and its runs with these steps and data: those that were last written by default.
+
+    Runs that do not belong to the study's grid as it was last resolved, or that the harness did
+    not log, are left out; of duplicates the oldest complete one counts.
+
+    Args:
+        store: where they are.
+        name: of the study.
+        steps, data_digest: which runs, where the study was run with several.
+        seeds: which blocks; None for all.
+
+    Raises:
+        UserError: there is no such study in the store.
+        Unreachable: the store does not answer.
+    """
+    runs = stored_runs(store, name)
+    parent = parent_run(runs, name, steps, data_digest)
+    study, facts = definition_of(store, parent, name)
+    study = study.override(seeds=seeds)
+    planned = {run.key for run in expand(study, str(facts["digest"]))}
+    found = [run for run in one_a_key(runs) if run.data.tags["run_key"] in planned]
+    rows = pd.DataFrame([row(run, study) for run in found])
+    return StoredStudy(study, _facts(runs, parent, facts, len(found)), rows, store, found)
+
+
+def read_all(store: Store, name: str) -> StoredStudy:
+    """A study with all runs of its experiment, of whatever steps and data.
+
+    Runs that others logged there are among them, marked by `ours` = "no", with MLflow's id for
+    their key. The params of every run are columns, as they were logged.
+
+    Raises:
+        UserError: there is no such study in the store.
+        Unreachable: the store does not answer.
+    """
+    runs = stored_runs(store, name)
+    parent = parent_run(runs, name)
+    study, facts = definition_of(store, parent, name)
+    others = [run for run in store.runs(runs.experiment_id, "") if not is_ours(run)]
+    found = one_a_key(runs) + others
+    rows = [row(run, study) | run.data.params | {"ours": "yes"} for run in one_a_key(runs)]
+    rows += [
+        row(run, study)
+        | run.data.params
+        | {"ours": "no", "run_key": key_of(run), "outcome": run.info.status.lower()}
+        for run in others
+    ]
+    stored_facts = _facts(runs, parent, facts, len(found))
+    return StoredStudy(study, stored_facts, pd.DataFrame(rows), store, found)
+
+
+def fingerprint(
+    store: Store,
+    name: str,
+    *,
+    steps: int | None = None,
+    seeds: tuple[int, ...] | None = None,
+    data_digest: str | None = None,
+) -> str:
+    """A hash of what the store holds of a study, from one search; arguments as `read_study`'s.
+
+    Raises:
+        UserError: there is no such study in the store.
+        Unreachable: the store does not answer.
+    """
+    runs = stored_runs(store, name)
+    parent = parent_run(runs, name, steps, data_digest)
+    infos = [
+        (info.run_id, info.status, info.end_time, data.params, data.metrics, data.tags)
+        for info, data in ((run.info, run.data) for run in runs.children)
+    ]
+    tags = {tag: value for tag, value in parent.data.tags.items() if tag not in SESSIONS_OWN}
+    held = [infos, parent.info.run_id, tags, seeds, read_definition(store, parent.info.run_id)]
+    return sha256(json.dumps(held, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def stored_runs(store: Store, name: str) -> StudyRuns:
+    """A study's runs in the store.
+
+    Raises:
+        UserError: there is no such study in it.
+        Unreachable: the store does not answer.
+    """
+    runs = StudyRuns.find(store, name)
+    if runs is None:
+        raise _missing(name, f"no experiment '{name}' in {redacted(store.uri)}")
+    return runs
+
+
+def parent_run(
+    runs: StudyRuns, name: str, steps: int | None = None, digest: str | None = None
+) -> Run:
+    """The study's parent run with these steps and data: of several, the one last written.
+
+    Raises:
+        UserError: there is none.
+    """
+    wanted = {"steps": steps and str(steps), "data_digest": digest}
+    parents = [
+        run
+        for run in runs.parents
+        if all(value is None or run.data.tags.get(tag) == value for tag, value in wanted.items())
+    ]
+    if not parents:
+        which = ", ".join(f"{tag} {value}" for tag, value in wanted.items() if value)
+        raise _missing(name, f"no runs with {which}" if which else "no runs of it")
+    return max(parents, key=last_written)
+
+
+def definition_of(store: Store, parent: Run, name: str) -> tuple[Study, Facts]:
+    """The study and the facts of its data, as its parent run holds them.
+
+    Raises:
+        UserError: they were never stored whole.
+        Unreachable: the store does not answer.
+    """
+    definition = read_definition(store, parent.info.run_id)
+    if definition is None:
+        raise _missing(name, f"no whole definition of it in {redacted(store.uri)}")
+    return definition
+
+
+def one_a_key(runs: StudyRuns) -> list[Run]:
+    """One child a key: the oldest complete one, else the youngest."""
+    by_key: dict[str, Run] = {}
+    for run in runs.children:
+        key = run.data.tags["run_key"]
+        if key not in by_key or not outcome_of(by_key[key]):
+            by_key[key] = run
+    return list(by_key.values())
+
+
+def row(run: Run, study: Study) -> dict[str, Any]:
+    """A run's labels as they were logged, never as they ought to be: the audit compares the two."""
+    tags, params, metrics = run.data.tags, run.data.params, run.data.metrics
+    left = tags.get("outcome")
+    return {
+        "run_key": tags.get("run_key"),
+        "run_id": run.info.run_id,
+        "run_name": run.info.run_name,
+        "outcome": outcome_of(run) or (left if left in ("failed", INTERRUPTED) else "running"),
+        "commit": tags.get("mlflow.source.git.commit", ""),
+        **{tag: tags.get(tag) for tag in TAGS},
+        **{name: params.get(name) for name in ("seed", *study.model.budget)},
+        **{name: level_text(params.get(name, ""), known) for name, known in study.factors.items()},
+        **{name: metrics.get(name, float("nan")) for name in study.model.responses},
+    }
+
+
+def level_text(logged: str, known: Sequence[Level]) -> str:
+    """A logged param as the level it stands for is written in tables.
+
+    >>> level_text("1", (False, True)), level_text("0.10", (1.0, 0.1))
+    ('yes', '0.10')
+    """
+    return {text(level): format_level(level) for level in known}.get(logged, logged)
+
+
+def is_ours(run: Run) -> bool:
+    """Whether the harness logged the run."""
+    return bool(run.data.tags.get(IS_SCHEMA) == SCHEMA)
+
+
+def key_of(run: Run) -> str:
+    """The run's key; MLflow's id of a run that the harness did not log."""
+    key: str = run.data.tags["run_key"] if is_ours(run) else run.info.run_id
+    return key
+
+
+def _facts(runs: StudyRuns, parent: Run, facts: Facts, count: int) -> dict[str, str]:
+    tags = parent.data.tags
+    return {
+        **{name: str(value) for name, value in facts.items()},
+        **{tag: tags.get(tag, "") for tag in KEPT},
+        "experiment_id": runs.experiment_id,
+        "parent_run_id": parent.info.run_id,
+        "tracking_uri": redacted(runs.store.uri),
+        "commit": tags.get("mlflow.source.git.commit", ""),
+        "duplicates": str(len(runs.children) - len(one_a_key(runs))),
+        "runs": str(count),
+    }
+
+
+def _missing(name: str, received: str) -> UserError:
+    return UserError(
+        "the study must have runs in the store",
+        received,
+        f"Run it first (ablate run {name}), or name its store with --tracking-uri.",
+    )

@@ -1,0 +1,162 @@
+"""The harness's own runs in a study's experiment, by key: found, resumed, or created once each."""
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from mlflow.entities import Run
+
+from harness.store.schema import IS_KIND, OURS, Points
+from harness.store.store import Store
+from harness.store.uri import is_server
+from harness.subjects.subject import Outcome
+
+INTERRUPTED = "interrupted"  # outcome of a run that a later session will continue
+
+
+@dataclass
+class OpenRun:
+    """An MLflow run that this session writes.
+
+    Attributes:
+        run_id: MLflow's name of it.
+        start: its start, ms since 1970: metric times follow from it.
+        location: of its files.
+        logged: the metric points it is known to have.
+        described: whether its params are known to be logged.
+    """
+
+    run_id: str
+    start: int
+    location: str
+    logged: Points = field(default_factory=dict)
+    described: bool = False
+
+
+class StudyRuns:
+    """The runs of one experiment that the harness created, as found when this object was made.
+
+    Args:
+        store: where they are.
+        experiment_id: MLflow's name of the experiment.
+
+    Attributes:
+        parents, children: the runs, the oldest first.
+    """
+
+    def __init__(self, store: Store, experiment_id: str) -> None:
+        self.store = store
+        self.experiment_id = experiment_id
+        self._unsure: set[str] = set()
+        self._runs: dict[str, list[Run]] = {}
+        found = store.runs(experiment_id, OURS)
+        for run in found:
+            self._runs.setdefault(run.data.tags.get("run_key", ""), []).append(run)
+        self.parents = [run for run in found if run.data.tags[IS_KIND] == "study"]
+        self.children = [run for run in found if run.data.tags[IS_KIND] == "run"]
+
+    @classmethod
+    def find(cls, store: Store, study: str) -> "StudyRuns | None":
+        """Those of a study; None where the store does not have it.
+
+        Raises:
+            UserError, Unreachable: as `Store.experiment` does.
+        """
+        experiment = store.experiment(study)
+        return cls(store, experiment.experiment_id) if experiment else None
+
+    def of_key(self, key: str) -> list[Run]:
+        """Those of a key, the oldest first."""
+        return self._runs.get(key, [])
+
+    def ended(self) -> dict[str, Outcome]:
+        """Outcome by key of every complete child; of duplicates the oldest counts."""
+        outcomes: dict[str, Outcome] = {}
+        for run in self.children:
+            if outcome := outcome_of(run):
+                outcomes.setdefault(run.data.tags["run_key"], outcome)
+        return outcomes
+
+    def on_other_data(self, digest: str) -> Counter[str]:
+        """How many complete children are of data other than these, by the data's name."""
+        return Counter(
+            run.data.tags.get("data", "other data")
+            for run in self.children
+            if outcome_of(run) and run.data.tags.get("data_digest") != digest
+        )
+
+    def open(self, key: str, name: str, tags: dict[str, str]) -> OpenRun:
+        """The unfinished run of that key, resumed where there is one, else created.
+
+        Args:
+            key: the identity; at most one run of it is open at a time.
+            name, tags: of a run to be created.
+
+        Raises:
+            Unreachable: whether a run was created is found out at the next call.
+        """
+        if key in self._unsure:
+            self._look_up(key)
+        unfinished = [run for run in self.of_key(key) if not outcome_of(run)]
+        opened = self._resume(unfinished[0]) if unfinished else self._create(key, name, tags)
+        self._unsure.discard(key)
+        return opened
+
+    def forget(self, key: str) -> None:
+        """Look the key up again before it is next opened: its run may be gone."""
+        self._unsure.add(key)
+
+    def discard(self, key: str, opened: OpenRun) -> None:
+        """Delete a run that holds other values; MLflow can restore it."""
+        with self.store.reach():
+            self.store.client.delete_run(opened.run_id)
+        self.forget(key)
+
+    def interrupt(self, run_id: str) -> None:
+        """End a child that no process is writing, to be continued later."""
+        with self.store.reach():
+            self.store.client.set_tag(run_id, "outcome", INTERRUPTED)
+        self.kill(run_id)
+
+    def kill(self, run_id: str) -> None:
+        """End a run that no process is writing."""
+        with self.store.reach():
+            self.store.client.set_terminated(run_id, "KILLED")
+
+    def _resume(self, run: Run) -> OpenRun:
+        with self.store.reach():
+            if run.info.status != "RUNNING":
+                self.store.client.update_run(run.info.run_id, "RUNNING")
+            logged = {
+                (point.key, point.step): point.value
+                for metric in run.data.metrics
+                for point in self.store.client.get_metric_history(run.info.run_id, metric)
+            }
+        return OpenRun(run.info.run_id, run.info.start_time, run.info.artifact_uri, logged)
+
+    def _create(self, key: str, name: str, tags: dict[str, str]) -> OpenRun:
+        self._unsure.add(key)
+        start = int(time.time() * 1000)
+        with self.store.reach():
+            run = self.store.client.create_run(
+                self.experiment_id, start, {**tags, "run_key": key}, name
+            )
+        if is_server(self.store.uri):  # the request may have been sent twice on the way
+            self._look_up(key)
+            for other in self.of_key(key):
+                ghost = other.info.start_time == start and other.info.run_id != run.info.run_id
+                if ghost:
+                    with self.store.reach():
+                        self.store.client.delete_run(other.info.run_id)
+        return OpenRun(run.info.run_id, start, run.info.artifact_uri)
+
+    def _look_up(self, key: str) -> None:
+        self._runs[key] = self.store.runs(self.experiment_id, f"{OURS} and tags.run_key = '{key}'")
+
+
+def outcome_of(run: Run) -> Outcome | None:
+    """How a run ended; None while it is not complete."""
+    outcome = run.data.tags.get("outcome")
+    if run.info.status == "FINISHED" and outcome in ("finished", "diverged"):
+        return outcome  # type: ignore[return-value]  # one of the two, as just checked
+    return None

@@ -1,0 +1,99 @@
+"""MLflow's UI on this machine: a light server that starts, answers, and stops without a trace."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.errors import UserError
+from harness.store.uri import sqlite_path
+
+HOST = "127.0.0.1"
+START_TIMEOUT = 60  # seconds that the server may take to answer
+STOP_TIMEOUT = 5  # seconds that it may take to stop
+LIGHT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+
+
+@contextmanager
+def serving(uri: str, port: int) -> Iterator[str]:
+    """An MLflow server for a store while the block runs; yields its address.
+
+    Args:
+        uri: the resolved tracking URI of a database.
+        port: on 127.0.0.1, where nobody else can reach it.
+
+    Raises:
+        UserError: the port is taken, or the server does not start.
+    """
+    require_free_port(port)
+    folder = (sqlite_path(uri) or Path.cwd() / "mlflow.db").parent
+    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port),
+               "--workers", "1", "--app-name", "ablate",
+               "--artifacts-destination", str(folder / "mlartifacts")]  # fmt: skip
+    # The address may hold a password, which a command line would show to everyone.
+    environment = {**os.environ, **LIGHT, "MLFLOW_BACKEND_STORE_URI": uri}
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(  # noqa: S603
+            command, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            address = f"http://{HOST}:{port}"
+            if not answers(process, address):
+                log.seek(0)
+                raise UserError(
+                    "the MLflow server must start",
+                    log.read().decode(errors="replace")[-2000:],
+                    "Fix what it says, or try another --port.",
+                )
+            yield address
+        finally:
+            stop(process)
+
+
+def require_free_port(port: int) -> None:
+    """Check that nothing listens on the port.
+
+    Raises:
+        UserError: something does.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            raise UserError(
+                "the port must be free",
+                f"{port}, on which something listens already",
+                f"Stop that, or choose another, for example --port {port + 1}.",
+            ) from None
+
+
+def answers(process: subprocess.Popen[bytes], address: str) -> bool:
+    """Wait until the server answers; False if it ends, or takes too long."""
+    end = time.monotonic() + START_TIMEOUT
+    while process.poll() is None and time.monotonic() < end:
+        try:
+            with urllib.request.urlopen(f"{address}/health", timeout=2):  # noqa: S310 - loopback
+                return True
+        except OSError:
+            time.sleep(0.1)
+    return False
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End the server and all processes that it started."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(STOP_TIMEOUT)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue

@@ -1,0 +1,310 @@
+"""The MLflow store of a command: opened once, and passed to all that reads or writes it.
+
+Every failure of MLflow becomes one of two kinds: `Unreachable` (nothing is lost, try again later)
+or `UserError` (the user has to fix something). No call waits longer than a few seconds.
+"""
+
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn, Self, TypeVar
+
+import requests
+from mlflow import MlflowClient
+from mlflow.entities import Experiment, LoggedModel, Run, ViewType
+from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.store.entities import PagedList
+from mlflow.utils.credentials import get_default_host_creds
+from mlflow.utils.rest_utils import http_request
+
+from harness.errors import Unreachable, UserError
+from harness.store.database import check_revision, prepare
+from harness.store.schema import IS_SCHEMA, SCHEMA
+from harness.store.uri import is_server, redacted, sqlite_path, tracking_uri
+
+PROBE = 3  # seconds a server may take to say that it is well
+PAGE = 1000  # runs fetched at once
+LONGEST_ARTIFACT_URI = 200  # characters; PostgreSQL enforces it
+ARTIFACT_TAIL = 60  # characters that follow the artifact location: experiment, run, "artifacts"
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+REFUSALS = ("UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED", "PERMISSION_DENIED")
+DELETED = "deleted"  # lifecycle stage of what MLflow can still restore
+
+Found = TypeVar("Found")
+
+
+class Gone(Unreachable):
+    """Raised when what was to be written to has been deleted from the store meanwhile."""
+
+
+class Store:
+    """An open MLflow store.
+
+    Args:
+        uri: its resolved address, of a database that exists.
+
+    Attributes:
+        uri: may hold credentials, so show `redacted(uri)` instead.
+        client: MLflow's client, to be used inside `reach()`.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        if is_server(uri):
+            probe(uri)
+        with self.reach():
+            try:
+                self.client = MlflowClient(uri, registry_uri=uri)
+            except MlflowException as error:
+                _, found, rest = str(error).partition("found version ")
+                if found:  # a database server's schema is another MLflow's
+                    check_revision(rest.partition(",")[0], redacted(uri))
+                raise
+            except ImportError as error:
+                raise UserError(
+                    "a database server's Python driver must be installed",
+                    f"{redacted(uri)} ({error})",
+                    "For PostgreSQL: .venv/bin/pip install 'psycopg[binary]'; "
+                    "or use an MLflow server.",
+                ) from None
+
+    @classmethod
+    def open(cls, uri: str | None) -> Self:
+        """The store at a tracking URI as given by the user; a missing database is created.
+
+        Raises:
+            UserError: it cannot be used.
+            Unreachable: it does not answer.
+        """
+        resolved = tracking_uri(uri)
+        if (path := sqlite_path(resolved)) is not None:
+            prepare(path)
+        return cls(resolved)
+
+    @classmethod
+    def existing(cls, uri: str | None) -> Self:
+        """The same, but nothing is created.
+
+        Raises:
+            UserError: there is no such store, or it cannot be used.
+            Unreachable: it does not answer.
+        """
+        path = sqlite_path(resolved := tracking_uri(uri))
+        if path is not None and not path.exists():
+            raise UserError(
+                "the store must exist",
+                f"no store at {redacted(resolved)}",
+                "Run a study first (ablate run STUDY), change to the directory where it was run, "
+                "or name its store with --tracking-uri.",
+            )
+        return cls.open(uri)
+
+    @contextmanager
+    def reach(self) -> Iterator[None]:
+        """Turn failures of MLflow's calls in the block into `Unreachable` or `UserError`."""
+        try:
+            yield
+        except MlflowException as error:
+            self._translate(error)
+        except (requests.RequestException, OSError) as error:
+            if getattr(error, "errno", None) in NO_ROOM:
+                raise self._no_room(one_line(error)) from None
+            raise Unreachable(f"{redacted(self.uri)}: {one_line(error)}") from None
+
+    def log_files(self, folder: str, location: str) -> None:
+        """Copy a folder to a run's files; the client would read the run to learn their location."""
+        files = get_artifact_repository(location, tracking_uri=self.uri)
+        files.log_artifacts(folder)  # type: ignore[no-untyped-call]  # MLflow leaves it untyped
+
+    def experiment(self, study: str) -> Experiment | None:
+        """The experiment of a study, if there is one.
+
+        Raises:
+            UserError: it was deleted, and MLflow keeps the name taken; or its runs are of another
+                version of the harness.
+            Unreachable: the store does not answer.
+        """
+        with self.reach():
+            found = self.client.get_experiment_by_name(study)
+        if found is None:
+            return None
+        if found.lifecycle_stage == DELETED:
+            raise UserError(
+                "the study's experiment must not be deleted",
+                f"'{study}', which is deleted in MLflow",
+                f"Restore it (mlflow experiments restore -x {found.experiment_id}) or "
+                f"remove it for good (ablate prune {study}).",
+            )
+        require_schema(found, self.uri)
+        return found
+
+    def open_experiment(self, study: str, tags: dict[str, str]) -> str:
+        """The id of a study's experiment, which has these tags then; a missing one is created.
+
+        Raises:
+            UserError, Unreachable: as `experiment` does.
+        """
+        found = self.experiment(study)
+        with self.reach():
+            if found is None:
+                location = self._artifact_location()
+                identity: str = self.client.create_experiment(study, location, tags)
+                return identity
+            for name, value in tags.items():
+                if found.tags.get(name) != value:
+                    self.client.set_experiment_tag(found.experiment_id, name, value)
+        return found.experiment_id
+
+    def runs(self, experiment_id: str, query: str, view: int = ViewType.ACTIVE_ONLY) -> list[Run]:
+        """All runs of an experiment that a search expression matches, the oldest first."""
+        found = self._pages(
+            lambda token: self.client.search_runs(
+                [experiment_id],
+                query,
+                view,
+                max_results=PAGE,
+                page_token=token,
+                order_by=["attributes.start_time ASC"],
+            )
+        )
+        return sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))
+
+    def first(self, experiment_id: str, query: str, *order: str) -> Run | None:
+        """The first run of an experiment that a search expression matches, in a given order."""
+        with self.reach():
+            found = self.client.search_runs(
+                [experiment_id], query, max_results=1, order_by=list(order)
+            )
+        return found[0] if found else None
+
+    def models(self, experiment_id: str, query: str | None = None) -> list[LoggedModel]:
+        """All logged models of an experiment that a search expression matches."""
+        return self._pages(
+            lambda token: self.client.search_logged_models(
+                [experiment_id], query, page_token=token
+            )
+        )
+
+    def artifact_root(self) -> Path:
+        """The folder of a database's artifacts: beside a SQLite file, else in this directory."""
+        path = sqlite_path(self.uri)
+        return (path.parent if path else Path.cwd()) / "mlartifacts"
+
+    def _artifact_location(self) -> str | None:
+        """Where a new experiment's artifacts go; None where the server decides."""
+        if is_server(self.uri):
+            return None
+        location = str(self.artifact_root())
+        if not sqlite_path(self.uri) and len(location) > LONGEST_ARTIFACT_URI - ARTIFACT_TAIL:
+            raise UserError(
+                f"artifact paths of a database server have at most {LONGEST_ARTIFACT_URI} letters",
+                location,
+                "Run the study from a directory with a shorter path.",
+            )
+        return location
+
+    def _pages(self, search: Callable[[str | None], PagedList[Found]]) -> list[Found]:
+        found: list[Found] = []
+        token: str | None = ""
+        while token is not None:
+            with self.reach():
+                page = search(token or None)
+            found.extend(page)
+            token = page.token or None
+        return found
+
+    def _translate(self, error: MlflowException) -> NoReturn:
+        text = one_line(error)
+        if error.error_code in REFUSALS or "error code 401" in text or "error code 403" in text:
+            raise UserError(
+                "the MLflow server must grant you access",
+                f"a refusal by {redacted(self.uri)}",
+                "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, "
+                "or MLFLOW_TRACKING_TOKEN.",
+            ) from None
+        if "mlflow-artifacts URI" in text:
+            raise UserError(
+                "a study stored through an MLflow server is reached through it",
+                f"the database behind one: {redacted(self.uri)}",
+                "Give the address of that server with --tracking-uri.",
+            ) from None
+        if "disk is full" in str(error):
+            raise self._no_room("database or disk is full") from None
+        if "readonly database" in text:
+            raise UserError(
+                "the MLflow database must be writable",
+                redacted(self.uri),
+                "Give yourself write access, or choose another store with --tracking-uri.",
+            ) from None
+        if "No such artifact" in text:
+            raise UserError(
+                "the artifacts of a run must be where they were logged",
+                text,
+                "Put them back (mlartifacts/ belongs beside mlflow.db), or train the run again.",
+            ) from None
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST" or "must be in the 'active' state" in text:
+            raise Gone(f"{redacted(self.uri)}: {text}") from None
+        status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]
+        if status >= 429:  # too many requests, or a failure on their side
+            raise Unreachable(f"{redacted(self.uri)}: {text}") from None
+        raise error
+
+    def _no_room(self, how: str) -> UserError:
+        return UserError(
+            "the store needs room and permission to write",
+            f"{how} ({redacted(self.uri)})",
+            "Free some space or change the permissions; the same command then continues.",
+        )
+
+
+def require_schema(experiment: Experiment, uri: str) -> None:
+    """Check that an experiment holds runs of this version of the harness, if of any.
+
+    Raises:
+        UserError: it holds those of version 1.0.
+    """
+    if (found := experiment.tags.get(IS_SCHEMA)) not in (None, SCHEMA):
+        raise UserError(
+            f"a study's runs must be stored in schema {SCHEMA} of the harness",
+            f"'{experiment.name}' in {redacted(uri)}, stored in schema {found} by another version",
+            f"Its runs stay as they are. {other_store(uri)}",
+        )
+
+
+def other_store(uri: str) -> str:
+    """How to get an empty store, as advice."""
+    path = sqlite_path(uri)
+    away = f"Move {path.name} and mlartifacts/ to another directory" if path else ""
+    name = "name another store with --tracking-uri, for example sqlite:///new.db"
+    return f"{away}, or {name}." if away else f"{name[0].upper()}{name[1:]}."
+
+
+def probe(uri: str) -> None:
+    """Ask a server whether it is well, briefly.
+
+    Raises:
+        Unreachable: it does not answer, or says that it is not well.
+        UserError: what answers is not an MLflow server.
+    """
+    try:
+        credentials = get_default_host_creds(uri)  # type: ignore[no-untyped-call]
+        answer = http_request(  # type: ignore[no-untyped-call]
+            credentials, "/health", "GET", timeout=PROBE, max_retries=0
+        )
+    except MlflowException:
+        raise Unreachable(f"no MLflow server answers at {redacted(uri)}") from None
+    if answer.status_code >= 500:
+        raise Unreachable(f"the server at {redacted(uri)} answers with {answer.status_code}")
+    if answer.status_code == 404:
+        raise UserError(
+            "a tracking URI must be the address of an MLflow server",
+            redacted(uri),
+            "Check address and port: what answers there is something else.",
+        )
+
+
+def one_line(error: Exception) -> str:
+    """The first line of an error's message, short enough to show."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

@@ -1,0 +1,276 @@
+"""The one writer of a study's runs to MLflow."""
+
+import json
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from mlflow.entities import Dataset, DatasetInput, InputTag, Param
+
+from harness.errors import Unreachable, UserError
+from harness.store import presentation, schema
+from harness.store.artifacts import write_artifacts
+from harness.store.parent import ParentRun, Status
+from harness.store.runs import OpenRun, StudyRuns
+from harness.store.session import Session
+from harness.store.store import Gone, Store
+from harness.store.throttle import Throttle
+from harness.study.plan import Run
+from harness.study.study import Study
+from harness.subjects.subject import Facts
+from harness.training.records import Record, Result
+
+LIVE_SHARE = 0.03  # of the wall time may go into live logging
+LIVE_PAUSE = 0.5  # seconds between two rounds of it, at least
+SLICE = 0.1  # seconds of live logging at a time
+YOUNG = 10.0  # seconds of training before a run is logged live; shorter runs are logged as a whole
+LAST_FLUSH = 2.0  # seconds of live logging when the tracker closes
+DIGEST_LENGTH = 36  # characters of a data set's digest; MLflow enforces it
+
+
+class Tracker:
+    """One study's side of the store: its parent run, and the child runs that it writes.
+
+    Args:
+        runs: the study's runs in the store.
+        parent: its parent run.
+        study, facts, planned: as of `open`.
+
+    Attributes:
+        ended: outcome by key of every run that is complete in the store.
+        elsewhere: how many of the study's runs on other data have ended, by the data's name.
+        experiment_id, parent_id: MLflow's names of the study's experiment and its parent run.
+    """
+
+    def __init__(
+        self, runs: StudyRuns, parent: ParentRun, study: Study, facts: Facts, planned: Sequence[Run]
+    ) -> None:
+        self.ended = runs.ended()
+        self.elsewhere = runs.on_other_data(str(facts["digest"]))
+        self.experiment_id = runs.experiment_id
+        self.parent_id = parent.run_id
+        self._store = runs.store
+        self._runs = runs
+        self._parent = parent
+        self._study = study
+        self._facts = facts
+        self._planned = {run.key: run for run in planned}
+        colours = dict(zip(map(str, study.cells()), presentation.colours(study), strict=True))
+        self._colours = {run.key: colours[str(run.cell)] for run in planned}
+        self._open: dict[str, OpenRun] = {}
+        self._waiting: dict[str, schema.Points] = {}
+        self._live: dict[str, float] = {}  # when a run in training is old enough to be logged live
+        self._throttle = Throttle(LIVE_SHARE, LIVE_PAUSE)
+        self._closed = False
+
+    @classmethod
+    def open(
+        cls, store: Store, study: Study, facts: Facts, runs: Sequence[Run], session: str
+    ) -> "Tracker":
+        """Find or create the study's experiment and parent run, and end what a kill left RUNNING.
+
+        Args:
+            store: where the study is stored.
+            study: as resolved, with the command line's seeds and steps.
+            facts: about the data: "name", "digest", and any others to be kept.
+            runs: the study's whole grid.
+            session: a name for this process's work, kept as a tag.
+
+        Raises:
+            UserError: the store cannot be used, or another process is writing this study.
+            Unreachable: the store does not answer.
+        """
+        experiment = store.open_experiment(study.name, presentation.experiment_tags(study))
+        stored = StudyRuns(store, experiment)
+        parent = ParentRun.open(stored, study, facts, Session.here(session))
+        tracker = cls(stored, parent, study, facts, runs)
+        parent.renew(tracker._progress())
+        tracker._recolour()
+        return tracker
+
+    def write(self, record: Record) -> None:
+        """Log a record soon, if that is possible, so that curves grow at little cost in time.
+
+        No failure of the store is raised; what is not logged live is logged by `deliver`.
+        """
+        if record.key not in self.ended:
+            self._waiting.setdefault(record.key, {}).update(schema.record_points(record))
+            self._live.setdefault(record.key, time.monotonic() + YOUNG)
+        self.tick()
+
+    def tick(self) -> None:
+        """Log what waits, if it is time; call at least every few seconds. Raises no failure."""
+        if not self._throttle.ready():
+            return
+        now = time.monotonic()
+        with suppress(Unreachable, UserError):
+            self._parent.renew(self._progress(), at_once=False)
+            self._flush([key for key in self._waiting if self._live[key] <= now], SLICE)
+        self._throttle.spent_since(now)
+
+    def deliver(self, result: Result) -> None:
+        """Store everything of an ended run; it counts as ended only when all of it is there.
+
+        May be called again with the same result: nothing is stored twice.
+
+        Raises:
+            Unreachable: some of it is not stored; call again later.
+            UserError: the store needs fixing.
+        """
+        if result.key in self.ended:
+            return
+        try:
+            self._deliver(result)
+        except Gone:  # the run was deleted meanwhile: create it again
+            self._drop(result.key)
+            self._deliver(result)
+        self._open.pop(result.key, None)
+        self._waiting.pop(result.key, None)
+        self.ended[result.key] = result.outcome
+
+    def fail(self, run: Run, why: str) -> None:
+        """Mark a run that crashed repeatedly; a later session may still train it.
+
+        Raises:
+            Unreachable: it is not marked.
+        """
+        opened = self._opened(run.key)
+        self._waiting.pop(run.key, None)
+        note = presentation.run_note(self._study, run, f"crashed: {why}")
+        tags = {"outcome": "failed", "mlflow.note.content": note}
+        with self._store.reach():
+            self._store.client.log_batch(
+                opened.run_id,
+                params=self._description(run.key, opened),
+                tags=schema.run_tags(tags),
+            )
+            self._store.client.set_terminated(opened.run_id, "FAILED")
+        self._open.pop(run.key, None)
+
+    def close(self, status: Status) -> None:
+        """End the session: nothing stays RUNNING. What cannot be ended now is ended at next open.
+
+        Args:
+            status: how the session ended.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        with suppress(Unreachable, UserError):
+            self._flush(list(self._waiting), LAST_FLUSH)
+            for opened in self._open.values():
+                self._runs.interrupt(opened.run_id)
+            self._parent.end(self._progress(), status)
+
+    def __enter__(self) -> "Tracker":
+        """The tracker itself, closed when the block is left."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close as fits the way the block was left, unless it was closed already."""
+        stopped = kind in (KeyboardInterrupt, SystemExit)
+        self.close("finished" if kind is None else "interrupted" if stopped else "failed")
+
+    def _deliver(self, result: Result) -> None:
+        planned, wanted = self._planned[result.key], schema.points(result, self._study.model)
+        opened = self._opened(result.key)
+        if any(wanted.get(point) != value for point, value in opened.logged.items()):
+            self._runs.discard(result.key, opened)  # half-written by another version or machine
+            self._drop(result.key)
+            opened = self._opened(result.key)
+        missing = {point: wanted[point] for point in wanted.keys() - opened.logged.keys()}
+        note = presentation.run_note(self._study, planned, presentation.ending(result))
+        tags = schema.result_tags(result) | {
+            "session": self._parent.session.id,
+            "mlflow.note.content": note,
+            **schema.environment_tags(self._study.name),
+        }
+        with self._store.reach(), tempfile.TemporaryDirectory(prefix="ablate-") as folder:
+            write_artifacts(Path(folder), self._study, planned, result, self._facts)
+            self._store.log_files(folder, opened.location)
+            client = self._store.client
+            client.log_batch(
+                opened.run_id,
+                schema.metrics(missing, opened.start),
+                self._description(result.key, opened),
+                schema.run_tags(tags),
+            )
+            client.log_inputs(opened.run_id, [self._data()])
+            client.set_terminated(opened.run_id, "FINISHED")
+
+    def _opened(self, key: str) -> OpenRun:
+        """The MLflow run of that key, open for writing."""
+        if key not in self._open:
+            run = self._planned[key]
+            tags = schema.identity_tags(run, self._study, str(self._facts["digest"])) | {
+                "outcome": "running",
+                "session": self._parent.session.id,
+                "data": str(self._facts["name"]),
+                "mlflow.parentRunId": self.parent_id,
+                "mlflow.runColor": self._colours[key],
+                "mlflow.note.content": presentation.run_note(self._study, run, "in training"),
+                **schema.environment_tags(self._study.name),
+            }
+            self._open[key] = self._runs.open(key, presentation.run_name(run), tags)
+        return self._open[key]
+
+    def _drop(self, key: str) -> None:
+        self._open.pop(key, None)
+        self._runs.forget(key)
+
+    def _description(self, key: str, opened: OpenRun) -> list[Param]:
+        return [] if opened.described else schema.params(self._planned[key])
+
+    def _data(self) -> DatasetInput:
+        name, digest = str(self._facts["name"]), str(self._facts["digest"])[:DIGEST_LENGTH]
+        source = json.dumps({"uri": name})
+        profile = json.dumps({k: v for k, v in self._facts.items() if isinstance(v, int | float)})
+        data = Dataset(name, digest, "local", source, profile=profile)
+        return DatasetInput(data, [InputTag("mlflow.data.context", "training")])
+
+    def _flush(self, keys: Sequence[str], seconds: float) -> None:
+        """Log what waits of these runs, one after the other, for about so long."""
+        end = time.monotonic() + seconds
+        for key in keys:
+            if time.monotonic() >= end:
+                return
+            self._log(key)
+            del self._waiting[key]
+
+    def _log(self, key: str) -> None:
+        opened = self._opened(key)
+        fresh = {p: v for p, v in self._waiting[key].items() if p not in opened.logged}
+        try:
+            with self._store.reach():
+                self._store.client.log_batch(
+                    opened.run_id,
+                    schema.metrics(fresh, opened.start),
+                    self._description(key, opened),
+                )
+        except Gone:
+            self._drop(key)
+            return
+        opened.logged.update(fresh)
+        opened.described = True
+
+    def _progress(self) -> str:
+        outcomes = [self.ended[key] for key in self._planned if key in self.ended]
+        diverged = outcomes.count("diverged")
+        end = f", {diverged} of them diverged" if diverged else ""
+        return f"{len(outcomes)} of {len(self._planned)} runs{end}"
+
+    def _recolour(self) -> None:
+        """Give runs of earlier sessions the colours that their variants have now."""
+        for run in self._runs.children:
+            colour = self._colours.get(run.data.tags["run_key"])
+            if colour and run.data.tags.get("mlflow.runColor") != colour:
+                with self._store.reach():
+                    self._store.client.set_tag(run.info.run_id, "mlflow.runColor", colour)

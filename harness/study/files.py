@@ -1,0 +1,83 @@
+"""Study files: found by name or path, read, and checked as a whole."""
+
+import tomllib
+from importlib.resources import files
+from itertools import islice
+from pathlib import Path
+
+from harness.errors import UserError, suggest
+from harness.study.levels import Levels
+from harness.study.study import Study
+from harness.study.validation import validated
+from harness.subjects.subject import RunFields
+
+LARGEST_GRID = 20_000  # runs; above it a typing error is likelier than a plan
+
+
+def study_names() -> list[str]:
+    """Names of the studies installed with the package."""
+    return sorted(
+        entry.name.removesuffix(".toml")
+        for entry in files("ablations").iterdir()
+        if entry.name.endswith(".toml")
+    )
+
+
+def load_study(name_or_path: str) -> Study:
+    """A study by its name in `ablations/`, or by the path of a TOML file.
+
+    Raises:
+        UserError: there is no such study, it is no TOML, or it does not validate.
+    """
+    path = Path(name_or_path)
+    if path.suffix != ".toml" and name_or_path in study_names():
+        text = files("ablations").joinpath(f"{name_or_path}.toml").read_bytes()
+        return parse_study(text, path.stem)
+    try:
+        if path.suffix == ".toml":
+            return parse_study(path.read_bytes(), path.stem)
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
+        reason = f"{name_or_path!r} ({getattr(error, 'strerror', None) or error})"
+    else:
+        reason = repr(name_or_path)
+    raise UserError(
+        "STUDY must be the name of a study or the path of a .toml file",
+        reason,
+        suggest(name_or_path.removesuffix(".toml"), study_names(), "studies"),
+    )
+
+
+def parse_study(text: bytes, name: str) -> Study:
+    """A study from the bytes of its TOML file.
+
+    Args:
+        text: the file's bytes.
+        name: the file's name without its ending.
+
+    Raises:
+        UserError: the bytes are no TOML, or do not validate.
+    """
+    where = f"study '{name}'" if name.isprintable() else "the study"
+    try:
+        data = tomllib.loads(text.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(
+            f"{where} must be TOML in UTF-8", error, "Fix the file there and run again."
+        ) from None
+    if "name" in data:
+        raise UserError(
+            f"{where}: unknown key: name",
+            repr(data["name"])[:80],
+            "A study is named by its file; leave it out.",
+        )
+    study = validated(Study, {**data, "name": name}, where)
+    variants: dict[RunFields, Levels] = {}
+    for cell in islice(study.cells(), LARGEST_GRID):
+        twin = variants.setdefault(study.fields(cell), cell)
+        if twin is not cell:
+            raise UserError(
+                f"{where}: variants must differ in what they train",
+                f"{cell}, which is the same as {twin}",
+                "Take out one of the levels.",
+            )
+    return study

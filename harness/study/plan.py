@@ -1,0 +1,133 @@
+"""From a study to its runs, and from runs to the stacks that are trained as one."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.study.levels import Levels, format_level
+from harness.study.study import Study
+from harness.subjects.subject import Cost, Data, RunFields, Subject
+
+CACHE = 8_000_000  # bytes of weights and activations a stack may hold; LOG.md has the figures
+
+
+@dataclass(frozen=True)
+class Run:
+    """One variant with one seed: trained once and tracked as one MLflow run.
+
+    Attributes:
+        key: the run's identity, a hash of subject, fields, seed and data.
+        cell: the variant's level of each factor of the study.
+        fields: everything that defines the run besides seed and data; a `RunFields` of the subject.
+        seed: the block.
+    """
+
+    key: str
+    cell: Levels
+    fields: Any
+    seed: int
+
+    @property
+    def variant(self) -> str:
+        """The variant as a person would say it: "batch, kaiming, output_scale 0.1, depth 5"."""
+        return variant_label(self.cell)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Runs of equal tensor shapes, trained together."""
+
+    runs: tuple[Run, ...]
+
+    @property
+    def fields(self) -> Any:
+        """The first member's fields; all but the stackable ones are every member's."""
+        return self.runs[0].fields
+
+    @property
+    def name(self) -> str:
+        """A name for its checkpoint: a hash of the runs' keys."""
+        keys = "".join(sorted(run.key for run in self.runs))
+        return hashlib.sha256(keys.encode()).hexdigest()[:16]
+
+
+def variant_label(cell: Levels) -> str:
+    """A variant's name: named levels alone, numbers with their factor."""
+    return ", ".join(
+        level if isinstance(level, str) else f"{factor} {format_level(level)}"
+        for factor, level in cell.items()
+    )
+
+
+def run_key(subject: Subject, fields: RunFields, seed: int, digest: str) -> str:
+    """The identity of a run: equal for runs that must end bit-identical.
+
+    Args:
+        subject: what is trained.
+        fields: what defines the run.
+        seed: the block.
+        digest: of the data.
+    """
+    identity = {**fields.model_dump(), "seed": seed, "data": digest,
+                "subject": subject.name, "version": subject.version}  # fmt: skip
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def expand(study: Study, digest: str) -> list[Run]:
+    """Every run of the study's full grid, seed by seed within each variant."""
+    return [
+        Run(run_key(study.model, fields, seed, digest), cell, fields, seed)
+        for cell in study.cells()
+        for fields in [study.fields(cell)]
+        for seed in study.seeds
+    ]
+
+
+class Costs:
+    """What runs of a subject cost on some data; asked for many runs of few different fields."""
+
+    def __init__(self, subject: Subject, data: Data) -> None:
+        self._subject, self._data = subject, data
+        self._known: dict[tuple[object, ...], Cost] = {}
+
+    def __call__(self, fields: RunFields) -> Cost:
+        """The cost of one run."""
+        shape = fields.shape
+        if shape not in self._known:
+            self._known[shape] = self._subject.cost(fields, self._data)
+        return self._known[shape]
+
+    def of_runs(self, runs: Iterable[Run]) -> float:
+        """Work of these runs from start to end, in millions of multiplications."""
+        return float(sum(self(run.fields).step * run.fields.steps for run in runs))
+
+
+def make_stacks(runs: Iterable[Run], costs: Costs, workers: int = 1) -> list[Stack]:
+    """Stacks for so many workers, the costliest first.
+
+    Runs of equal shape are split evenly into stacks that fit a core's cache.
+    """
+    shapes: dict[tuple[object, ...], list[Run]] = defaultdict(list)
+    for run in runs:
+        shapes[run.fields.shape].append(run)
+    stacks = [
+        Stack(tuple(members))
+        for alike in shapes.values()
+        for members in split(alike, stack_count(len(alike), costs(alike[0].fields), workers))
+    ]
+    return sorted(stacks, key=lambda stack: costs.of_runs(stack.runs), reverse=True)
+
+
+def stack_count(runs: int, cost: Cost, workers: int) -> int:
+    """Into how many stacks so many runs of one shape are split."""
+    fitting = max(1, min(cost.largest_stack, CACHE // cost.memory))
+    stacks = -(-runs // fitting)
+    return min(runs, -(-stacks // workers) * workers)
+
+
+def split(runs: Sequence[Run], parts: int) -> list[Sequence[Run]]:
+    """The runs in so many parts whose sizes differ by one at most."""
+    return [runs[i * len(runs) // parts : (i + 1) * len(runs) // parts] for i in range(parts)]

@@ -1,0 +1,268 @@
+"""A study: a question, its subject, factors, seeds and claims, as one TOML file states them."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from itertools import product
+from math import prod
+from typing import Any, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictInt,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from harness.errors import InvalidValue, UserError, suggest
+from harness.study.claims import Claim, named_levels
+from harness.study.levels import Level, Levels, Text, same_level
+from harness.study.validation import validated
+from harness.subjects import DEFAULT, find_subject
+from harness.subjects.subject import Response, RunFields, Subject
+
+LARGEST_SEED = 999_999_999
+LONGEST_NAME = 80  # characters
+EXACT = 2**53  # whole numbers below it are exact as floats
+
+
+class Study(BaseModel):
+    """A question put to a full-factorial grid of variants over several seeds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: str = Field("", description="the file's name; not written in the file")
+    question: Text = Field(min_length=1, max_length=500, description="what the study asks")
+    note: Text = Field("", max_length=4000, description="what a reader should know beforehand")
+    subject: Text = Field(DEFAULT, description="what is trained")
+    data: Text | None = Field(
+        None,
+        description="what it is trained on: a name that the subject knows, or a path relative to "
+        "this file; default: the subject's own choice",
+    )
+    seeds: tuple[StrictInt, ...] = Field(
+        description="a number of seeds n (1..n), or a list of seeds"
+    )
+    primary: str = Field(
+        "",
+        validate_default=True,
+        description="the response that decides; default: the subject's",
+    )
+    fixed: Levels = Field(default_factory=dict, description="fields other than their default")
+    factors: dict[str, tuple[Level, ...]] = Field(min_length=1, description="what varies")
+    baseline: Levels = Field(description="the reference variant: a level of every factor")
+    bare: Levels = Field(default_factory=dict, description="off levels of factors to attribute")
+    claims: tuple[Claim, ...] = Field((), description="statements fixed before the runs")
+
+    @field_validator("name")
+    @classmethod
+    def _fit_for_a_folder(cls, value: str) -> str:
+        if len(value) > LONGEST_NAME or value.startswith(".") or not value.isprintable():
+            raise ValueError(
+                f"must have at most {LONGEST_NAME} printable characters, and no dot at its start"
+            )
+        return value
+
+    @field_validator("subject")
+    @classmethod
+    def _known_subject(cls, value: str) -> str:
+        try:
+            find_subject(value)
+        except UserError as error:
+            rule = error.rule.removeprefix("a subject ")
+            raise InvalidValue(rule, error.received, error.remedy) from None
+        return value
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _count_or_list(cls, value: Any) -> Any:
+        if isinstance(value, int) and not isinstance(value, bool):
+            if not 1 <= value <= 10_000:
+                raise ValueError("must be a number from 1 to 10,000, or a list of seeds")
+            return tuple(range(1, value + 1))
+        return value
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct_seeds(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value:
+            raise ValueError("must hold at least one seed")
+        if len(set(value)) < len(value):
+            raise ValueError("must not name a seed twice")
+        if min(value) < 0 or max(value) > LARGEST_SEED:
+            raise ValueError(f"must be from 0 to {LARGEST_SEED:,}")
+        return value
+
+    @field_validator("primary")
+    @classmethod
+    def _known_primary(cls, value: str, info: ValidationInfo) -> str:
+        if "subject" not in info.data:
+            return value  # the subject's own error is told
+        subject = find_subject(info.data["subject"])
+        return require_response(value or subject.primary, subject)
+
+    @field_validator("factors")
+    @classmethod
+    def _levels_fit_their_fields(
+        cls, value: dict[str, tuple[Level, ...]], info: ValidationInfo
+    ) -> dict[str, tuple[Level, ...]]:
+        return {
+            name: tuple(fit_field(name, level, info) for level in levels)
+            for name, levels in value.items()
+        }
+
+    @field_validator("fixed", "baseline", "bare")
+    @classmethod
+    def _level_fits_its_field(cls, value: Levels, info: ValidationInfo) -> Levels:
+        return {name: fit_field(name, level, info) for name, level in value.items()}
+
+    @field_validator("factors")
+    @classmethod
+    def _distinct_levels(cls, value: dict[str, tuple[Level, ...]]) -> dict[str, tuple[Level, ...]]:
+        for factor, levels in value.items():
+            if not levels:
+                raise InvalidValue(
+                    f"must give {factor} some levels", list(levels), "Write some, or fix it."
+                )
+            if len(set(levels)) < len(levels):
+                raise InvalidValue(
+                    f"must not name a level of {factor} twice", list(levels), "Drop one."
+                )
+        return value
+
+    @field_validator("claims")
+    @classmethod
+    def _claims_on_known_responses(
+        cls, value: tuple[Claim, ...], info: ValidationInfo
+    ) -> tuple[Claim, ...]:
+        """The claims with their response and margin filled in where the file leaves them out."""
+        if not {"subject", "primary"} <= info.data.keys():
+            return value
+        subject = find_subject(info.data["subject"])
+        filled = []
+        for claim in value:
+            try:
+                name = require_response(claim.response or info.data["primary"], subject)
+            except InvalidValue as error:
+                place = f"claim '{claim.id}', response"
+                raise InvalidValue(
+                    f"{place} {error.rule}", error.received, error.remedy
+                ) from None
+            change: dict[str, Any] = {"response": name}
+            if getattr(claim, "margin", 0.0) is None:
+                change["margin"] = subject.responses[name].margin
+            filled.append(claim.model_copy(update=change))
+        return tuple(filled)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        known = self.model.Fields.model_fields
+        for table, names in (("fixed", self.fixed), ("factors", self.factors)):
+            for name in names:
+                if name not in known:
+                    hint = suggest(name, known, "fields")
+                    raise InvalidValue(f"[{table}] must name fields of a run", name, hint)
+        for name in self.fixed.keys() & self.factors.keys():
+            raise InvalidValue(
+                "no field is both in [fixed] and in [factors]", name, "Drop one of them."
+            )
+        for factor, levels in self.factors.items():
+            if factor not in self.baseline:
+                hint = f"Add {factor} with one of {list(levels)}."
+                raise InvalidValue(
+                    "[baseline] must name a level of every factor", self.baseline, hint
+                )
+        self.require_levels("[baseline]", self.baseline)
+        self.require_levels("[bare]", self.bare)
+        for claim in self.claims:
+            for factor, levels in named_levels(claim).items():
+                for level in levels:
+                    self.require_levels(f"claim '{claim.id}'", {factor: level})
+        identifiers = [claim.id for claim in self.claims]
+        if len(set(identifiers)) < len(identifiers):
+            raise InvalidValue("every claim must have an id of its own", identifiers, "Change one.")
+        return self
+
+    def require_levels(self, where: str, levels: Levels) -> None:
+        """Check that each named factor and level is part of this study.
+
+        Raises:
+            InvalidValue: one is not; the remedy suggests the nearest.
+        """
+        for factor, level in levels.items():
+            if factor not in self.factors:
+                hint = suggest(factor, self.factors, "factors")
+                raise InvalidValue(f"{where} must name factors of the study", factor, hint)
+            if not any(same_level(level, known) for known in self.factors[factor]):
+                hint = suggest(level, self.factors[factor], "levels")
+                raise InvalidValue(f"{where} must name a level that {factor} has", level, hint)
+
+    @property
+    def model(self) -> Subject:
+        """The subject itself, which `subject` names."""
+        return find_subject(self.subject)
+
+    def response(self, name: str | None = None) -> Response:
+        """A response of the subject; the primary one where none is named."""
+        return self.model.responses[name or self.primary]
+
+    def size(self) -> int:
+        """The number of runs: cells × seeds."""
+        return prod(len(levels) for levels in self.factors.values()) * len(self.seeds)
+
+    def cells(self) -> Iterator[Levels]:
+        """All combinations of levels, in the order of the file, the last factor fastest."""
+        for levels in product(*self.factors.values()):
+            yield dict(zip(self.factors, levels, strict=True))
+
+    def fields(self, cell: Levels) -> RunFields:
+        """The fields of a run of this cell.
+
+        Raises:
+            UserError: a level is out of range, or does not go with the others.
+        """
+        return validated(self.model.Fields, {**self.fixed, **cell}, f"study '{self.name}'")
+
+    def claims_digest(self) -> str:
+        """A hash of the claims as written: a later change of them shows."""
+        text = json.dumps([claim.model_dump(mode="json") for claim in self.claims], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def override(self, *, steps: int | None = None, seeds: tuple[int, ...] | None = None) -> Self:
+        """The same study with other steps or seeds, as the command line asks for."""
+        data = self.model_dump(mode="json")
+        if seeds is not None:
+            data["seeds"] = seeds
+        if steps is not None:
+            if "steps" in self.factors:
+                raise UserError(
+                    "--steps needs a study whose steps do not vary",
+                    f"'{self.name}', in which they are a factor",
+                    "Leave --steps out.",
+                )
+            data["fixed"] = {**self.fixed, "steps": steps}
+        return validated(type(self), data, f"study '{self.name}'")
+
+
+def fit_field(name: str, level: Level, info: ValidationInfo) -> Level:
+    """A level as its field takes it: a whole number becomes a float where the field is one."""
+    if "subject" not in info.data:
+        return level  # the subject's own error is told
+    field = find_subject(info.data["subject"]).Fields.model_fields.get(name)
+    whole = isinstance(level, int) and not isinstance(level, bool) and abs(level) < EXACT
+    return float(level) if whole and field and field.annotation is float else level
+
+
+def require_response(name: str, subject: Subject) -> str:
+    """The name itself, if the subject has such a response.
+
+    Raises:
+        InvalidValue: it does not; the remedy suggests the nearest.
+    """
+    if name not in subject.responses:
+        hint = suggest(name, subject.responses, "responses")
+        raise InvalidValue("must be a response that exists", name, hint)
+    return name

@@ -1,0 +1,53 @@
+"""What is trained: each subject is a model family with its data.
+
+`subject.py` is the seam: all that the rest of the harness knows of a subject. `figures.py`,
+`trace.py` and `streams.py` are what subjects are written with. Every package here is one subject.
+May import: `errors`, `files`. Importing a subject loads no torch; starting one does.
+"""
+
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from pkgutil import iter_modules
+
+from harness.errors import UserError, suggest
+from harness.subjects.subject import Subject
+
+DEFAULT = "char_mlp"
+
+
+def subject_names() -> list[str]:
+    """Names of the subjects that come with the harness: the packages here that bind SUBJECT."""
+    packages = [module.name for module in iter_modules(__path__) if module.ispkg]
+    return sorted(p for p in packages if hasattr(import_module(f"{__name__}.{p}"), "SUBJECT"))
+
+
+@cache
+def find_subject(name: str) -> Subject:
+    """The subject that a study names.
+
+    Args:
+        name: of a subject that comes with the harness, the path of a user's .py file, or the
+            dotted path of an importable module that binds SUBJECT.
+
+    Raises:
+        UserError: there is no such subject, or the user's file cannot be used.
+    """
+    if name.endswith(".py"):
+        from harness.subjects.torch.subject import FileSubject
+
+        return FileSubject(name)
+    path = name if "." in name else f"{__name__}.{name}"
+    try:
+        known = find_spec(path) is not None
+    except (ImportError, ValueError):
+        known = False
+    found = getattr(import_module(path), "SUBJECT", None) if known else None
+    if found is None:
+        raise UserError(
+            "a subject must be one of the harness's, a .py file, or a module that binds SUBJECT",
+            repr(name),
+            suggest(name, subject_names(), "subjects"),
+        )
+    subject: Subject = found
+    return subject

@@ -1,0 +1,110 @@
+"""The deep character-level MLP of the makemore lectures, with its corpus, layers and diagnostics.
+
+`fields.py` says what may vary, `network.py` and `layers/` are the network in its textbook form,
+`stacked.py` many of them as one; `members.py` trains these for the harness. `responses.py`,
+`figures.py`, `predictions.py` and `text.py` are what reports say of it.
+May import: what `subjects` offers to all. Loading torch is left to what trains or samples.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.subjects.char_mlp import text
+from harness.subjects.char_mlp.cost import cost
+from harness.subjects.char_mlp.fields import Fields
+from harness.subjects.char_mlp.figures import FIGURES, references
+from harness.subjects.char_mlp.measured import ACTIVATIONS
+from harness.subjects.char_mlp.predictions import predictions
+from harness.subjects.char_mlp.responses import CURVES, HEADLINE, RESPONSES
+from harness.subjects.figures import Reference
+from harness.subjects.subject import (
+    Comparison,
+    Cost,
+    Facts,
+    Members,
+    Prediction,
+    SampleRequest,
+    State,
+    Subject,
+    Trained,
+)
+
+
+class CharMLP(Subject):
+    """See `harness.subjects.subject.Subject` for what each part means."""
+
+    name = "char_mlp"
+    version = "4"  # raise when the arithmetic changes: tests/training/test_golden.py says when
+    Fields = Fields
+    responses = RESPONSES
+    primary = "final/dev_loss"
+    headline = HEADLINE
+    curves = CURVES
+    layers = ACTIVATIONS
+    weights = ("update_data",)
+    budget = ("steps", "batch", "train_words")
+    figures = FIGURES
+    glossary = text.GLOSSARY
+    citations = text.CITATIONS
+
+    def load(self, source: str | None, folder: Path) -> Any:
+        """A corpus: "names.txt", "embedded", or a text file with one item a line."""
+        from harness.subjects.char_mlp.corpus import load_corpus
+
+        return load_corpus(source, folder)
+
+    def cost(self, fields: Any, data: Any) -> Cost:
+        """See `cost.cost`."""
+        return cost(fields, data.vocabulary)
+
+    def start(
+        self,
+        fields: Sequence[Any],
+        seeds: Sequence[int],
+        data: Any,
+        states: Sequence[State] | None = None,
+    ) -> Members:
+        """See `members.StackedMembers`."""
+        from harness.subjects.char_mlp.members import StackedMembers
+
+        return StackedMembers(fields, seeds, data, states)
+
+    def preload(self) -> None:
+        """Load torch, numba and the layers."""
+        import harness.subjects.char_mlp.members  # noqa: F401 - for its imports
+
+    def references(self, facts: Facts) -> Sequence[Reference]:
+        """See `figures.references`."""
+        return references(facts)
+
+    def caveats(self, varied: set[str], variants: Sequence[Any]) -> Sequence[str]:
+        """See `text.caveats`."""
+        return text.caveats(varied, variants)
+
+    def predictions(self, facts: Facts) -> Sequence[Prediction]:
+        """See `predictions.predictions`."""
+        return predictions(facts)
+
+    def compare_with_reference(
+        self, fields: Sequence[Any], seeds: Sequence[int], data: Any
+    ) -> Iterator[Comparison]:
+        """See `textbook.against_textbook`."""
+        from harness.subjects.char_mlp.textbook import against_textbook
+
+        return against_textbook(fields, seeds, data)
+
+    def inspect(self, run: Trained) -> Iterator[str]:
+        """The lecture's tables and a checklist; see `checklist.inspect`."""
+        from harness.subjects.char_mlp.checklist import inspect
+
+        return inspect(run)
+
+    def sample(self, run: Trained, request: SampleRequest) -> list[str]:
+        """Names written by the trained network; see `sampling.write_names`."""
+        from harness.subjects.char_mlp.sampling import write_names
+
+        return write_names(run, request)
+
+
+SUBJECT = CharMLP()

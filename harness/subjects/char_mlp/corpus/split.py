@@ -1,0 +1,110 @@
+"""The three splits of a corpus as tensors: all examples, and the distinct contexts with counts."""
+
+import random
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from harness.errors import UserError
+from harness.subjects.char_mlp.corpus.corpus import BOUNDARY, Corpus, split_ends
+
+Codes = npt.NDArray[np.int64]
+
+LARGEST_TABLE = 2**27  # entries of `Split.counts`: a gigabyte of float64
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One split: N examples over C distinct contexts of a vocabulary of V.
+
+    Attributes:
+        X: contexts, int64 (N, context); symbols are indices into the alphabet.
+        Y: the symbol that follows each context, int64 (N,).
+        contexts: the distinct rows of X in lexicographic order, int64 (C, context).
+        counts: how often each symbol follows each distinct context, float64 (C, V).
+    """
+
+    X: Tensor
+    Y: Tensor
+    contexts: Tensor
+    counts: Tensor
+
+    def unigram_entropy(self) -> float:
+        """Entropy of the next symbol, nats: the lowest loss of predictions without context."""
+        return _entropy(self.counts.sum(0, keepdim=True))
+
+    def context_entropy(self) -> float:
+        """Entropy of the next symbol given its context, nats: the lowest possible loss."""
+        return _entropy(self.counts)
+
+
+class Splits(NamedTuple):
+    """The lecture's splits: words are shuffled and divided 80/10/10."""
+
+    train: Split
+    dev: Split
+    test: Split
+
+
+@lru_cache(maxsize=8)
+def make_splits(corpus: Corpus, context: int, train_words: int | Literal["all"]) -> Splits:
+    """The splits of a corpus; see `Corpus.splits`."""
+    words = list(corpus.words)
+    random.Random(42).shuffle(words)  # noqa: S311 - as in the lecture; not for security
+    first, second = split_ends(len(words))
+    kept = first if train_words == "all" else train_words
+    if kept > first:
+        raise UserError(
+            f"train_words must be at most {first:,}, the training words of {corpus.name}",
+            kept,
+            "Ask for fewer, or for 'all'.",
+        )
+    parts = (words[:kept], words[first:second], words[second:])
+    return Splits(*(_make_split(part, corpus.alphabet, context) for part in parts))
+
+
+def _make_split(words: list[str], alphabet: str, context: int) -> Split:
+    X, Y = _examples(words, alphabet, context)
+    V = len(alphabet)
+    rank = np.zeros(len(X), np.int64)  # of each row of X among the distinct ones, by columns so far
+    for column in X.T:  # ranks stay below N, so a long context cannot overflow
+        _, first, rank = np.unique(rank * V + column, return_index=True, return_inverse=True)
+    if len(first) * V > LARGEST_TABLE:
+        raise UserError(
+            f"distinct contexts × symbols must be at most {LARGEST_TABLE:,}",
+            f"{len(first):,} × {V:,}",
+            "Use a smaller alphabet, fewer items or a shorter context.",
+        )
+    counts = np.bincount(rank * V + Y, minlength=len(first) * V).reshape(-1, V)
+    arrays = (X, Y, X[first], counts.astype(np.float64))
+    return Split(*(torch.from_numpy(np.ascontiguousarray(array)) for array in arrays))
+
+
+def _examples(words: list[str], alphabet: str, context: int) -> tuple[Codes, Codes]:
+    """All contexts (N, context) and the symbols that follow them (N,), word by word."""
+    pad = BOUNDARY * context
+    text = _encode("".join(f"{pad}{word}{BOUNDARY}" for word in words), alphabet)
+    sizes = np.array([context + len(word) + 1 for word in words])
+    starts = np.cumsum(sizes) - sizes
+    targets = np.ones(len(text), bool)
+    targets[starts[:, None] + np.arange(context)] = False  # padding is never a target
+    (places,) = np.nonzero(targets)
+    return text[places[:, None] + np.arange(-context, 0)], text[places]
+
+
+def _encode(text: str, alphabet: str) -> Codes:
+    """Each character's index in the alphabet."""
+    place = np.zeros(max(map(ord, alphabet)) + 1, np.int64)
+    place[[ord(character) for character in alphabet]] = np.arange(len(alphabet))
+    return place[np.frombuffer(text.encode("utf-32-le"), np.uint32)]
+
+
+def _entropy(counts: Tensor) -> float:
+    """Entropy of the columns given the rows, nats; rows are weighted by their totals."""
+    share = counts / counts.sum(1, keepdim=True)
+    return float(-torch.special.xlogy(counts, share).sum() / counts.sum())

@@ -1,0 +1,113 @@
+"""The fields of a run: everything that defines it except seed and data."""
+
+import math
+from collections.abc import Collection
+from typing import Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from harness.errors import InvalidValue, suggest
+from harness.subjects.char_mlp.init import INITS
+from harness.subjects.char_mlp.layers import ACTIVATIONS, NORMS
+from harness.subjects.subject import RunFields, stackable
+
+
+def one_of(value: str, valid: Collection[str]) -> str:
+    """The value itself, if it is a level that exists.
+
+    Raises:
+        InvalidValue: it is not; the remedy suggests the nearest.
+    """
+    if value not in valid:
+        raise InvalidValue("must be a level that exists", value, suggest(value, valid, "levels"))
+    return value
+
+
+class Fields(RunFields):
+    """What defines a run besides seed and data; any of it can be a factor of a study."""
+
+    depth: int = Field(5, ge=1, le=200, description="hidden layers (Linear → norm → activation)")
+    width: int = Field(100, ge=2, le=4096, description="units of each hidden layer")
+    context: int = Field(3, ge=1, le=32, description="characters the network sees")
+    embedding: int = Field(10, ge=1, le=512, description="size of a character's embedding")
+    norm: str = Field("batch", description="normalisation of each hidden layer")
+    output_norm: str = Field(
+        "", description="normalisation after the last Linear; default: as norm"
+    )
+    activation: str = Field("tanh", description="activation of each hidden layer")
+    residual: bool = Field(
+        False, description="skip connection around each hidden block of equal width"
+    )
+    init: str = stackable(
+        "kaiming", description="hidden and last weights: N(0,1)/√fan_in, or N(0,1)"
+    )
+    gain: float = stackable(1.0, gt=0, le=100, description="multiplies the hidden weights")
+    output_scale: float = stackable(
+        0.1,
+        ge=0,
+        le=100,
+        description="multiplies the last γ where there is one, else the last weight",
+    )
+    train_words: int | Literal["all"] = Field("all", description="words kept of the training split")
+    lr: float = stackable(0.1, gt=0, le=1e6, description="learning rate of plain SGD")
+    lr_drop: float = stackable(
+        0.1, gt=0, le=1, description="factor on the learning rate after lr_drop_at"
+    )
+    lr_drop_at: float = stackable(
+        0.75, ge=0, le=1, description="share of the steps before lr_drop applies"
+    )
+
+    @field_validator("norm")
+    @classmethod
+    def _norm_exists(cls, value: str) -> str:
+        return one_of(value, NORMS)
+
+    @field_validator("output_norm")
+    @classmethod
+    def _output_norm_exists(cls, value: str) -> str:
+        return value if value == "" else one_of(value, NORMS)
+
+    @field_validator("activation")
+    @classmethod
+    def _activation_exists(cls, value: str) -> str:
+        return one_of(value, ACTIVATIONS)
+
+    @field_validator("init")
+    @classmethod
+    def _init_exists(cls, value: str) -> str:
+        return one_of(value, INITS)
+
+    @field_validator("train_words")
+    @classmethod
+    def _some_words(cls, value: int | str) -> int | str:
+        if isinstance(value, int) and value < 1:
+            raise ValueError("must be at least 1, or 'all'")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _output_norm_follows_norm(cls, data: Any) -> Any:
+        if isinstance(data, dict) and not data.get("output_norm"):
+            return {**data, "output_norm": data.get("norm", "batch")}
+        return data
+
+    @model_validator(mode="after")
+    def _standard_deviations_need_two_values(self) -> Self:
+        if self.batch < 2 and "batch" in (self.norm, self.output_norm):
+            raise InvalidValue(
+                "batch must be at least 2 with BatchNorm, which takes its variance",
+                self.batch,
+                "Raise it, or use another norm.",
+            )
+        if self.context * self.embedding < 2:
+            raise InvalidValue(
+                "context × embedding must be at least 2: weights have a standard deviation",
+                self.context * self.embedding,
+                "Raise one of them.",
+            )
+        return self
+
+    @property
+    def drop_step(self) -> int:
+        """The first step, counted from 0, with the lowered learning rate."""
+        return math.ceil(self.lr_drop_at * self.steps)

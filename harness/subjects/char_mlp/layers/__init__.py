@@ -1,0 +1,31 @@
+"""The layers, each in one file: its textbook form and, where there is one, its stacked form.
+
+A norm or an activation is one file in `norms/` or `activations/`, named like the level. The file
+binds `Textbook` to the layer as the lecture writes it and, optionally, `Stacked` to a hand-written
+form for many members; a layer without one is stacked by `memberwise.py`. `NORMS` and `ACTIVATIONS`
+are read from the folders, so that listing the levels imports no layer.
+"""
+
+import pkgutil
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+
+def _levels(kind: str) -> tuple[str, ...]:
+    return tuple(sorted(module.name for module in pkgutil.iter_modules([str(FOLDER / kind)])))
+
+
+FOLDER = Path(__file__).parent
+NORMS = ("none", *_levels("norms"))
+ACTIVATIONS = _levels("activations")
+
+
+def norm(name: str) -> Any:
+    """The module of a norm other than "none"."""
+    return import_module(f"harness.subjects.char_mlp.layers.norms.{name}")
+
+
+def activation(name: str) -> Any:
+    """The module of an activation."""
+    return import_module(f"harness.subjects.char_mlp.layers.activations.{name}")

@@ -1,0 +1,1 @@
+"""Activations; each file is named like its level."""

@@ -1,0 +1,1 @@
+"""Norms; each file is named like its level."""

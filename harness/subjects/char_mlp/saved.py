@@ -1,0 +1,27 @@
+"""The network of a run that has ended, from the files in the store."""
+
+from safetensors import SafetensorError
+from safetensors.torch import load
+
+from harness.errors import UserError
+from harness.subjects.char_mlp.network import MLP
+from harness.subjects.subject import Trained
+
+WEIGHTS = "model/weights.safetensors"  # path relative to a run's files
+
+
+def saved_network(run: Trained) -> MLP:
+    """The textbook network of a run that has ended, in training mode.
+
+    Raises:
+        UserError: the weights' file is damaged.
+    """
+    try:
+        state = load(run.files[WEIGHTS])
+    except SafetensorError as error:
+        raise UserError(
+            "a run's weights must be a whole safetensors file",
+            error,
+            "The artifact is damaged; train the run again in a new store.",
+        ) from None
+    return MLP.restored(run.fields, int(run.facts["vocabulary"]), state)

@@ -1,0 +1,50 @@
+"""What reports say about this network in words: terms, sources, and what a study cannot tell."""
+
+from collections.abc import Sequence
+
+from harness.subjects.char_mlp.fields import Fields
+from harness.subjects.char_mlp.measured import SATURATED
+
+GLOSSARY = (
+    ("Saturation.", f"Share of hidden outputs with an absolute value above {SATURATED}."),
+    (
+        "Modes.",
+        "init/ and last/ are measured in training mode on the first and the last minibatch, "
+        "final/ in eval mode over whole splits after the last step.",
+    ),
+    (
+        "Divergence.",
+        "A run whose loss or gradient stops being finite is frozen and counted. Its final losses "
+        "count as those of guessing uniformly, as does any loss above that; its other final "
+        "responses are not used.",
+    ),
+)
+
+CITATIONS = (
+    ("Andrej Karpathy, “Neural Networks: Zero to Hero”, makemore parts 2–4: the network, its "
+     "diagnostics and most of what is tested here", "https://karpathy.ai/zero-to-hero.html"),
+    ("Ioffe & Szegedy 2015, Batch Normalization", "https://arxiv.org/abs/1502.03167"),
+    ("He, Zhang, Ren & Sun 2015, Delving Deep into Rectifiers", "https://arxiv.org/abs/1502.01852"),
+    ("Glorot & Bengio 2010, Understanding the difficulty of training deep feedforward neural "
+     "networks", "https://proceedings.mlr.press/v9/glorot10a.html"),
+    ("Santurkar, Tsipras, Ilyas & Madry 2018, How Does Batch Normalization Help Optimization?",
+     "https://arxiv.org/abs/1805.11604"),
+    ("Yang, Pennington, Rao, Sohl-Dickstein & Schoenholz 2019, A Mean Field Theory of Batch "
+     "Normalization", "https://arxiv.org/abs/1902.08129"),
+)  # fmt: skip
+
+
+def caveats(varied: set[str], variants: Sequence[Fields]) -> list[str]:
+    """What a study that varies these fields cannot tell, given the fields of its variants."""
+    found = ["The split of the data is fixed: intervals and verdicts are about seeds, not data."]
+    if "lr" in varied:
+        return found
+    if "init" in varied and "batch" in {fields.norm for fields in variants}:
+        found.append(
+            "One learning rate for all confounds normalisation and init: under BatchNorm the "
+            "forward pass ignores the weights' scale, so naive init there is Kaiming init with its "
+            "learning rate divided by fan_in."
+        )
+    elif {"norm", "init", "gain"} & varied:
+        found.append("One learning rate for all: variants may differ in the rate that suits them.")
+    return found

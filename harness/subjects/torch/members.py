@@ -1,0 +1,282 @@
+"""Runs of a user's module in training, each alone in ordinary torch.
+
+Members share a process, not a computation: their bits cannot depend on each other.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from harness.subjects.streams import stream
+from harness.subjects.subject import Outcome, Series, State, Step
+from harness.subjects.torch.contract import UserFile, own_fields
+from harness.subjects.torch.data import TorchData
+from harness.subjects.torch.fields import TorchFields
+from harness.subjects.torch.taps import Taps, update_data
+
+SPLITS = ("train", "dev", "test")
+CHUNK = 512  # examples evaluated at once
+WEIGHTS, SAMPLES = "model/weights.safetensors", "samples.txt"
+
+Batch = tuple[Tensor, ...]
+
+
+def losses(file: UserFile, model: nn.Module, batch: Batch) -> Tensor:
+    """The unreduced losses of a batch: the file's, or cross-entropy."""
+    if file.has("loss"):
+        found: Tensor = file.module.loss(model, batch)
+        return found
+    x, y = batch
+    return cross_entropy(model(x), y, reduction="none")
+
+
+class Member:
+    """One run: a module, its optimizer, and the state of its random numbers."""
+
+    def __init__(
+        self, file: UserFile, fields: TorchFields, seed: int, data: TorchData, state: State | None
+    ) -> None:
+        self.file, self.fields, self.seed = file, fields, seed
+        self.splits = data.splits(fields)
+        with seeded(stream(seed, "weights")):
+            self.model = file.module.build(own_fields(file, fields))
+            self.model.eval()  # lazy layers take their shape without touching running statistics
+            with torch.no_grad():
+                losses(file, self.model, self.batch("train", slice(0, 2)))
+            self.model.train()
+        self.noise = stream(seed, "noise").get_state()
+        self.optimizer = make_optimizer(fields, self.model)
+        self.taps = Taps(self.model)
+        self.weights = [p for p in self.model.parameters() if p.dim() > 1]
+        if state is not None:
+            self._load(state)
+
+    def batch(self, split: str, rows: Any) -> Batch:
+        """Some examples of a split."""
+        return tuple(part[rows] for part in self.splits[split])
+
+    def gradient(self, rows: npt.NDArray[np.int64]) -> float:
+        """Compute the minibatch's loss and gradients; returns the loss."""
+        self.buffers = [b.clone() for b in self.model.buffers()]
+        self.noise_before = self.noise
+        batch = self.batch("train", torch.from_numpy(rows))
+        torch.set_rng_state(self.noise)
+        loss = losses(self.file, self.model, batch).mean()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        self.noise = torch.get_rng_state()
+        return loss.item()
+
+    def finite(self) -> bool:
+        """Whether all gradients are finite."""
+        grads = [p.grad for p in self.model.parameters() if p.grad is not None]
+        return all(bool(g.isfinite().all()) for g in grads)
+
+    def undo(self) -> None:
+        """Put back what a forward pass changes, since the step is not taken."""
+        self.noise = self.noise_before
+        self._restore_buffers()
+
+    def _restore_buffers(self) -> None:
+        with torch.no_grad():
+            for buffer, before in zip(self.model.buffers(), self.buffers, strict=True):
+                buffer.copy_(before)
+
+    def update(self, step: int) -> None:
+        """Take the optimizer's step."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.fields.lr_at(step)
+        if self.fields.grad_clip:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.fields.grad_clip)
+        self.optimizer.step()
+
+    def probe(self, rows: npt.NDArray[np.int64]) -> dict[str, list[float]]:
+        """What goes on inside for a minibatch, in a pass of its own that leaves no trace."""
+        buffers = [b.clone() for b in self.model.buffers()]
+        batch = self.batch("train", torch.from_numpy(rows))
+        torch.set_rng_state(self.noise)
+        with self.taps.watching():
+            loss = losses(self.file, self.model, batch).mean()
+            gradients = self.taps.gradient_stds(loss)
+        with torch.no_grad():
+            for buffer, before in zip(self.model.buffers(), buffers, strict=True):
+                buffer.copy_(before)
+        mean, std, flat = zip(*self.taps.outputs, strict=True) if gradients else ((), (), ())
+        return {"mean": list(mean), "std": list(std), "flat": list(flat), "gradient_std": gradients}
+
+    @torch.no_grad()
+    def evaluate(self, split: str, metrics: bool) -> dict[str, float]:
+        """The mean loss over a split in eval mode, and the metrics where asked for."""
+        self.model.eval()
+        totals: dict[str, float] = {}
+        counts: dict[str, int] = {}
+        size = len(self.splits[split][0])
+        for start in range(0, size, CHUNK):
+            batch = self.batch(split, slice(start, start + CHUNK))
+            found = {"loss": losses(self.file, self.model, batch)}
+            if metrics and self.file.has("metrics"):
+                found |= self.file.module.metrics(self.model, batch)
+            for name, values in found.items():
+                each = torch.as_tensor(values).double()
+                totals[name] = totals.get(name, 0.0) + each.sum().item()
+                counts[name] = counts.get(name, 0) + each.numel()
+        self.model.train()
+        return {name: totals[name] / max(1, counts[name]) for name in totals}
+
+    def state(self) -> State:
+        """Parameters, buffers, the optimizer's state, and that of the random numbers."""
+        found = {f"model/{name}": t.detach().clone() for name, t in self.model.state_dict().items()}
+        for place, entry in self.optimizer.state_dict()["state"].items():
+            found |= {f"optimizer/{place}/{k}": torch.as_tensor(t).clone() for k, t in entry.items()
+                      if t is not None}  # fmt: skip
+        return {"noise": self.noise.numpy().copy()} | {n: t.numpy() for n, t in found.items()}
+
+    def _load(self, state: State) -> None:
+        tensors = {name: torch.from_numpy(np.array(array)) for name, array in state.items()}
+        own = {n.removeprefix("model/"): t for n, t in tensors.items() if n.startswith("model/")}
+        self.model.load_state_dict(own)
+        kept: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            if name.startswith("optimizer/"):
+                _, place, key = name.split("/", 2)
+                kept.setdefault(int(place), {})[key] = tensor
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": kept, "param_groups": groups})
+        self.noise = tensors["noise"]
+
+
+class TorchMembers:
+    """Members trained one after the other; see `harness.subjects.subject.Members`."""
+
+    def __init__(
+        self,
+        file: UserFile,
+        fields: Sequence[TorchFields],
+        seeds: Sequence[int],
+        data: TorchData,
+        states: Sequence[State] | None,
+    ) -> None:
+        torch.set_num_threads(1)
+        kept: Sequence[State | None] = [None] * len(seeds) if states is None else states
+        self.steps = fields[0].steps
+        self.members = [
+            Member(file, f, seed, data, state)
+            for f, seed, state in zip(fields, seeds, kept, strict=True)
+        ]
+
+    def step(self, step: int, rows: npt.NDArray[np.int64], probe: bool) -> Step:
+        """As `Members` says."""
+        pairs = list(zip(self.members, rows, strict=True))
+        inside = [member.probe(mine) for member, mine in pairs] if probe else []
+        loss = np.array([member.gradient(mine) for member, mine in pairs])
+        finite = np.isfinite(loss) & np.array([member.finite() for member in self.members])
+        if not finite.all():
+            for member in self.members:
+                member.undo()
+            return Step(loss, finite)
+        before = [[w.detach().clone() for w in m.weights] for m in self.members] if probe else []
+        for member in self.members:
+            member.update(step)
+        if not probe:
+            return Step(loss, finite)
+        return Step(loss, finite, list(self._measured(inside, before)))
+
+    def _measured(
+        self, inside: list[dict[str, list[float]]], before: list[list[Tensor]]
+    ) -> Iterator[Series]:
+        for name in ("mean", "std", "flat", "gradient_std"):
+            values = np.array([found[name] for found in inside])  # (K, L)
+            if values.size:
+                yield Series(name, values)
+        updates = np.array([
+            update_data(old, [w.detach() for w in member.weights])
+            for old, member in zip(before, self.members, strict=True)
+        ])  # (K, M)  # fmt: skip
+        if updates.size:
+            yield Series("update_data", updates)
+            yield Series("diag/update_data", np.median(updates, axis=1))
+
+    def evaluate(self, step: int) -> Iterable[Series]:
+        """As `Members` says."""
+        final = step == self.steps
+        found = {
+            split: [member.evaluate(split, metrics=True) for member in self.members]
+            for split in (SPLITS if final else ("dev",))
+        }
+        for name in found["dev"][0]:
+            yield Series(f"eval/dev_{name}", np.array([one[name] for one in found["dev"]]))
+        if final:
+            for split, values in found.items():
+                for name in values[0]:
+                    yield Series(f"final_{split}_{name}", np.array([one[name] for one in values]))
+
+    def keep(self, members: Sequence[int]) -> None:
+        """As `Members` says."""
+        self.members = [self.members[k] for k in members]
+
+    def state(self, member: int) -> State:
+        """As `Members` says."""
+        return self.members[member].state()
+
+    def files(self, member: int, outcome: Outcome) -> Mapping[str, bytes]:
+        """As `Members` says."""
+        run = self.members[member]
+        tensors = {name: t.detach().clone() for name, t in run.model.state_dict().items()}
+        found = {WEIGHTS: save({name: t.contiguous() for name, t in tensors.items()})}
+        if run.file.has("sample") and outcome == "finished":
+            texts = write_samples(run.file, run.model, run.seed)
+            found[SAMPLES] = "".join(f"{text}\n" for text in texts).encode()
+        return found
+
+
+def write_samples(file: UserFile, model: nn.Module, seed: int) -> list[str]:
+    """What the file's `sample` writes with a trained model."""
+    model.eval()
+    with torch.no_grad():
+        texts = file.module.sample(model, stream(seed, "samples"))
+    model.train()
+    return [str(text) for text in texts]
+
+
+class seeded:  # noqa: N801 - used like a function
+    """Within the block, torch's, NumPy's and Python's global generators start from a stream."""
+
+    def __init__(self, generator: torch.Generator) -> None:
+        self._seed = generator.initial_seed()
+
+    def __enter__(self) -> None:
+        """Seed them, and keep what they were."""
+        import random
+
+        self._before = torch.get_rng_state(), np.random.get_state(), random.getstate()
+        torch.manual_seed(self._seed)
+        np.random.seed(self._seed % 2**32)
+        random.seed(self._seed)
+
+    def __exit__(self, *_: object) -> None:
+        """Put them back."""
+        import random
+
+        torch_state, numpy_state, python_state = self._before
+        torch.set_rng_state(torch_state)
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)
+
+
+def make_optimizer(fields: TorchFields, model: nn.Module) -> torch.optim.Optimizer:
+    """torch's own optimizer; without fusing or batching over parameters, which have other bits."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    decay = fields.weight_decay
+    if fields.optimizer == "sgd":
+        return torch.optim.SGD(
+            parameters, fields.lr, momentum=fields.momentum, weight_decay=decay, foreach=False
+        )
+    kind = torch.optim.Adam if fields.optimizer == "adam" else torch.optim.AdamW
+    betas = (fields.beta1, fields.beta2)
+    return kind(parameters, fields.lr, betas=betas, weight_decay=decay, foreach=False)

@@ -1,0 +1,101 @@
+"""What goes on inside any module: activations and gradients where it has activations or norms.
+
+Hooks on the outputs of activations and norms, in a pass of its own: nothing that training reads is
+changed.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+INFINITE = float("inf")
+# Outputs between which an activation has a slope worth the name; others cannot say by outputs.
+SLOPED: dict[type[nn.Module], tuple[float, float]] = {
+    nn.Tanh: (-0.97, 0.97),
+    nn.Sigmoid: (0.03, 0.97),
+    nn.Hardtanh: (-1.0, 1.0),
+    nn.ReLU: (0.0, INFINITE),
+}
+ACTIVATIONS = (*SLOPED, nn.GELU, nn.SiLU, nn.ELU, nn.Mish, nn.Softplus, nn.LeakyReLU)
+NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.RMSNorm, nn.GroupNorm)
+
+
+class GradientTap(torch.autograd.Function):
+    """The identity, whose gradient by `slot` is the std of the gradient by x."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, slot: Tensor) -> Tensor:  # noqa: ARG004 - autograd's form
+        """A copy of x: a view would break modules that work in place on it."""
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]  # noqa: ARG004
+        """The gradient by x unchanged, and its std by the slot."""
+        return gradient, gradient.double().std()
+
+
+class Taps:
+    """The activations and norms of a module, by name and call in the order of the forward pass.
+
+    Attributes:
+        names: of the taps seen in the last pass.
+        outputs: of each, mean, std and the share of outputs without slope (NaN where unknown).
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+        self.names: list[str] = []
+        self.outputs: list[tuple[float, float, float]] = []
+        self._slots: list[Tensor] = []
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Within the block, forward passes are measured and their gradients tapped."""
+        self.names, self.outputs, self._slots = [], [], []
+        tapped = [
+            (name, module)
+            for name, module in self._model.named_modules()
+            if isinstance(module, (*ACTIVATIONS, *NORMS))
+        ]
+        handles = [
+            module.register_forward_hook(
+                lambda module, _, out, name=name: self._measure(name, module, out)
+            )
+            for name, module in tapped
+        ]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _measure(self, name: str, module: nn.Module, out: Tensor) -> Tensor:
+        values = out.detach().double()
+        flat = float("nan")
+        if type(module) in SLOPED:
+            low, high = SLOPED[type(module)]
+            flat = ((values <= low) | (values >= high)).double().mean().item()
+        self.names.append(name)
+        self.outputs.append((values.mean().item(), values.std().item(), flat))
+        slot = torch.zeros((), dtype=torch.float64, requires_grad=True)
+        self._slots.append(slot)
+        tapped: Tensor = GradientTap.apply(out, slot)  # type: ignore[no-untyped-call]
+        return tapped
+
+    def gradient_stds(self, loss: Tensor) -> list[float]:
+        """The std of the loss's gradient by the output of each tap; NaN where none arrives."""
+        if not self._slots:
+            return []
+        found = torch.autograd.grad(loss, self._slots, allow_unused=True)
+        return [float("nan") if g is None else g.item() for g in found]
+
+
+def update_data(before: list[Tensor], after: list[Tensor]) -> list[float]:
+    """log10 of std(change) / std(weight) of each weight, whatever the optimizer."""
+    return [
+        ((new - old).double().std() / old.double().std()).log10().item()
+        for old, new in zip(before, after, strict=True)
+    ]

@@ -1,0 +1,55 @@
+"""The order of minibatches. It depends on the seed alone: all variants of a seed see the same."""
+
+import hashlib
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from harness.subjects.streams import stream
+
+CHUNK = 500  # steps drawn at once; do not change it: the order of minibatches depends on it
+
+Indices = npt.NDArray[np.int64]
+
+
+class Minibatches:
+    """Which examples each member sees on each step.
+
+    Args:
+        seeds: of the members (K).
+        examples: number of training examples.
+        batch: B, examples in a minibatch.
+    """
+
+    def __init__(self, seeds: list[int], examples: int, batch: int) -> None:
+        self._examples, self._batch = examples, batch
+        self._distinct = list(dict.fromkeys(seeds))
+        self._place = [self._distinct.index(seed) for seed in seeds]
+        self._streams = [stream(seed, "minibatches") for seed in self._distinct]
+        self._hashes = [hashlib.sha256() for _ in self._distinct]
+        self._drawn = 0
+        self._chunk: Indices
+
+    def at(self, step: int) -> Indices:
+        """Indices (K, B) of training examples. Later calls must not be for earlier steps."""
+        while step >= self._drawn:
+            self._draw()
+        rows: Indices = self._chunk[step % CHUNK]
+        return rows
+
+    def _draw(self) -> None:
+        shape = (CHUNK, self._batch)
+        drawn = [torch.randint(self._examples, shape, generator=g).numpy() for g in self._streams]
+        for digest, indices in zip(self._hashes, drawn, strict=True):
+            digest.update(indices.tobytes())
+        self._chunk = np.stack([drawn[place] for place in self._place], axis=1)  # (CHUNK, K, B)
+        self._drawn += CHUNK
+
+    def digest(self, k: int, steps: int) -> str:
+        """A hash of a member's order; runs with equal seeds and steps have equal hashes.
+
+        It covers whole chunks of steps, up to the one that holds the last of `steps`.
+        """
+        self.at(steps - 1)  # a run that resumes after its last step has drawn nothing yet
+        return self._hashes[self._place[k]].hexdigest()[:16]

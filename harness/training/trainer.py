@@ -1,0 +1,215 @@
+"""The one trainer: a stack in, records and results out, whatever runs it and wherever.
+
+`Training.advance` is one step of a stack from top to bottom.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.study.plan import Run, Stack
+from harness.subjects.subject import Data, Outcome, Series, Step, Subject
+from harness.subjects.trace import Trace
+from harness.training.minibatches import Minibatches
+from harness.training.records import Checkpoint, Event, Record, Result, pack, unpack
+from harness.training.schedule import schedule
+
+CHECK_EVERY = 50  # steps between two checks whether a checkpoint is wanted
+
+
+def train(
+    stack: Stack,
+    subject: Subject,
+    data: Data,
+    resume: Checkpoint | None = None,
+    checkpoint_wanted: Callable[[], bool] = lambda: False,
+) -> Iterator[Event]:
+    """Train a stack to its end, yielding what is measured on the way.
+
+    On one machine type and set of versions every number yielded for a run is the same to the last
+    bit, whatever else is in the stack, and wherever it was interrupted and resumed.
+
+    Args:
+        stack: the runs, of equal shape.
+        subject: what they are.
+        data: what they are trained on.
+        resume: the state to continue from, of these runs or more.
+        checkpoint_wanted: called every `CHECK_EVERY` steps; a checkpoint follows if it is true.
+
+    Yields:
+        Records as they are measured, checkpoints when wanted, one result for each run.
+    """
+    training = Training(stack.runs, subject, data, resume)
+    while training.active and training.step < training.steps:
+        yield from training.advance()
+        pausing = training.active and training.step and training.step % CHECK_EVERY == 0
+        if pausing and checkpoint_wanted():
+            yield training.checkpoint()
+    yield from training.finish()
+
+
+@dataclass
+class Active:
+    """One run in training.
+
+    Attributes:
+        run: what is trained.
+        trace: what was measured so far.
+        window_loss, probe_loss: sums of the losses since the last window's end and probe.
+    """
+
+    run: Run
+    trace: Trace
+    window_loss: float = 0.0
+    probe_loss: float = 0.0
+
+
+class Training:
+    """A stack in training: its members, what was measured of each, and the place in the schedule.
+
+    Attributes:
+        active: the runs that are still in training, in the order of the members.
+        step: steps finished.
+    """
+
+    def __init__(
+        self, runs: Sequence[Run], subject: Subject, data: Data, resume: Checkpoint | None = None
+    ) -> None:
+        fields = runs[0].fields
+        self.steps, self.batch = fields.steps, fields.batch
+        self.examples = data.examples(fields)
+        self.schedule = schedule(self.steps)
+        self.step = self.last_probe = 0
+        self.seconds = 0.0
+        self.active = [Active(run, Trace(self.steps)) for run in runs]
+        states = None if resume is None else self._restore(resume)
+        seeds = [run.seed for run in runs]
+        self.members = subject.start([run.fields for run in runs], seeds, data, states)
+        self.minibatches = Minibatches(seeds, self.examples, self.batch)
+
+    def advance(self) -> Iterator[Event]:
+        """One step of every member; yields what was measured on it."""
+        began, here = time.perf_counter(), self.step
+        probe = here in self.schedule.probes
+        taken = self.members.step(here, self.minibatches.at(here), probe)
+        if not taken.finite.all():
+            yield from self._freeze(taken)
+            return  # the others take this step again, and get the same numbers
+        self._record_losses(taken.loss, probe)
+        curves = self._record(here, taken.measured)
+        self.step += 1
+        if self.step in self.schedule.evaluations:
+            evaluated = self._record(self.step, self.members.evaluate(self.step))
+        else:
+            evaluated = []
+        self.seconds += (time.perf_counter() - began) / len(self.active)
+        if probe:
+            self.last_probe = self.step
+            yield from self._records(here, [*curves, "train/loss"])
+        if evaluated:
+            yield from self._records(self.step, evaluated)
+
+    def _record_losses(self, losses: Any, probe: bool) -> None:
+        """Average the minibatch losses over windows of steps, and since the last probe."""
+        window = self.schedule.window_end(self.step, self.steps)
+        for member, loss in zip(self.active, losses.tolist(), strict=True):
+            member.window_loss += loss
+            member.probe_loss += loss
+            if window:
+                member.trace.add("loss", self.step, member.window_loss / window)
+                member.window_loss = 0.0
+            if probe:
+                since = self.step + 1 - self.last_probe
+                member.trace.add("train/loss", self.step, member.probe_loss / since)
+                member.probe_loss = 0.0
+
+    def _record(self, step: int, measured: Iterable[Series]) -> list[str]:
+        """Add what was measured to the members' traces; returns the names of the curves."""
+        curves = []
+        for series in measured:
+            for member, values in zip(self.active, series.values, strict=True):
+                member.trace.add(series.name, step, values, series.first_layer)
+            if "/" in series.name:
+                curves.append(series.name)
+        return curves
+
+    def _records(self, step: int, curves: Sequence[str]) -> Iterator[Record]:
+        """The curves of every member at a step."""
+        for member in self.active:
+            points = {name: float(member.trace.at(name, step)) for name in curves}
+            finite = {name: value for name, value in points.items() if np.isfinite(value)}
+            if finite:
+                yield Record(member.run.key, step, finite)
+
+    def _freeze(self, taken: Step) -> Iterator[Result]:
+        """End the members that are no longer finite, as they were before this step."""
+        for k in np.flatnonzero(np.logical_not(taken.finite)).tolist():
+            cause = "gradient" if np.isfinite(taken.loss[k]) else "loss"
+            facts = {"diverged_step": self.step, "diverged_cause": cause}
+            yield self._result(k, "diverged", facts)
+        kept = np.flatnonzero(taken.finite).tolist()
+        self.active = [self.active[k] for k in kept]
+        if kept:
+            self.members.keep(kept)
+            seeds = [member.run.seed for member in self.active]
+            self.minibatches = Minibatches(seeds, self.examples, self.batch)
+
+    def finish(self) -> Iterator[Result]:
+        """One result for each member that has reached its last step."""
+        for k in range(len(self.active)):
+            yield self._result(k, "finished", {})
+
+    def _result(self, k: int, outcome: Outcome, facts: dict[str, Any]) -> Result:
+        member, seen = self.active[k], min(self.step + 1, self.steps)
+        order = self.minibatches.digest(k, seen)
+        return Result(
+            key=member.run.key,
+            outcome=outcome,
+            trace=member.trace,
+            files=dict(self.members.files(k, outcome)),
+            facts={"minibatches": order, "seconds": self.seconds, **facts},
+        )
+
+    def checkpoint(self) -> Checkpoint:
+        """The whole state after the last step."""
+        arrays: dict[str, Any] = {}
+        series = []
+        for k, member in enumerate(self.active):
+            names, trace = member.trace.to_arrays()
+            series.append(names)
+            arrays |= {f"{k}/trace/{name}": array for name, array in trace.items()}
+            arrays |= {f"{k}/state/{name}": a for name, a in self.members.state(k).items()}
+            arrays[f"{k}/losses"] = np.array([member.window_loss, member.probe_loss])
+        keys = tuple(member.run.key for member in self.active)
+        rest = {"keys": keys, "step": self.step, "last_probe": self.last_probe,
+                "seconds": self.seconds, "series": series}  # fmt: skip
+        return Checkpoint(keys, self.step, pack(arrays, "checkpoint", rest))
+
+    def _restore(self, checkpoint: Checkpoint) -> list[dict[str, Any]]:
+        """Take over what a checkpoint holds of the runs; returns the members' states.
+
+        Raises:
+            ValueError: the checkpoint is damaged, or lacks some of the runs.
+        """
+        arrays, rest = unpack(checkpoint.payload, "checkpoint")
+        places = {key: place for place, key in enumerate(rest["keys"])}
+        missing = [member.run.key for member in self.active if member.run.key not in places]
+        if missing:
+            raise ValueError(f"the checkpoint lacks {len(missing)} of the stack's runs")
+        self.step, self.last_probe = rest["step"], rest["last_probe"]
+        self.seconds = rest["seconds"]
+        states = []
+        for member in self.active:
+            k = places[member.run.key]
+            parts: dict[str, dict[str, Any]] = {"trace": {}, "state": {}}
+            for name, array in arrays.items():
+                place, kind, *rest_of_name = name.split("/", 2)
+                if place == str(k) and kind in parts:
+                    parts[kind][rest_of_name[0]] = array
+            member.trace = Trace.from_arrays(self.steps, rest["series"][k], parts["trace"])
+            member.window_loss, member.probe_loss = arrays[f"{k}/losses"].tolist()
+            states.append(parts["state"])
+        return states

@@ -1,0 +1,51 @@
+"""A Ray worker checks what the coordinator sent before it uses any of it."""
+
+import pickle
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from harness.engines import Task, TaskDone
+from harness.engines.ray_worker import THREADS, Terms, pack_data, work
+from harness.engines.versions import versions
+from harness.errors import UserError
+from harness.study.plan import Stack
+from harness.subjects.char_mlp import SUBJECT
+from harness.subjects.char_mlp.corpus import Corpus
+
+
+class Loaded(Exception):
+    """Raised by what must not be unpickled."""
+
+
+class Malicious:
+    def __reduce__(self) -> Any:
+        return _load, ()
+
+
+def _load() -> None:
+    raise Loaded
+
+
+@pytest.fixture
+def terms(tiny: Corpus, monkeypatch: pytest.MonkeyPatch) -> Terms:
+    for name in THREADS:  # the worker sets them
+        monkeypatch.setenv(name, "1")
+    _, digest = pack_data(tiny)
+    return Terms(SUBJECT, digest, versions(), pause=30.0)
+
+
+def test_damaged_data_fail_the_task_and_are_never_unpickled(terms: Terms) -> None:
+    payload = pickle.dumps(Malicious())
+    with pytest.raises(Loaded):
+        pickle.loads(payload)  # noqa: S301 - it does what it is meant to do
+    events = list(work(Task("any", Stack(())), payload, terms, None))
+    assert events == [[TaskDone("the data were damaged on their way to the worker")]]
+
+
+def test_other_versions_are_refused_before_the_data_are_read(terms: Terms) -> None:
+    other = replace(terms, versions={**versions(), "torch": "9.9"})
+    (((error,)),) = list(work(Task("any", Stack(())), b"", other, None))
+    assert isinstance(error, UserError)
+    assert "where the study is run from" in str(error)

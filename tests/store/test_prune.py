@@ -1,0 +1,186 @@
+"""Removing a study for good, and nothing else."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from mlflow import MlflowClient
+
+from harness.cli import ablate
+from harness.errors import UserError
+from harness.store.models import keep_best
+from harness.store.prune import doomed, remove
+from harness.store.server import serving
+from harness.store.workspace import Workspace
+from tests.store.registered import DIGEST, fill
+from tests.support.stores import picture, study, tracker
+from tests.store.test_server import free_port
+
+LEFT_BY_MLFLOW = {"inputs", "input_tags"}  # `mlflow gc` leaves these rows behind as well
+
+
+@pytest.fixture
+def place(uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory with the study "small", its model, and another study beside it."""
+    monkeypatch.chdir(tmp_path)
+    fill(uri)
+    keep_best(uri, study(), DIGEST)
+    return tmp_path
+
+
+def prune(uri: str, name: str = "small") -> list[str]:
+    return remove(doomed(uri, name))
+
+
+def rows(uri: str) -> dict[str, int]:
+    with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as database:
+        names = [
+            n for (n,) in database.execute("SELECT name FROM sqlite_schema WHERE type='table'")
+        ]
+        return {
+            name: database.execute(f"SELECT count(*) FROM {name}").fetchone()[0]  # noqa: S608
+            for name in names
+            if name not in LEFT_BY_MLFLOW
+        }
+
+
+def test_nothing_is_left_of_a_study(uri: str, place: Path) -> None:
+    empty = place / "empty.db"
+    with tracker(f"sqlite:///{empty}"):
+        pass
+    workspace = Workspace.of("small", uri)
+    (workspace.folder / "checkpoints").mkdir(parents=True)
+    (workspace.folder / "checkpoints" / "a.safetensors").write_bytes(b"x")
+    MlflowClient(uri).delete_run(MlflowClient(uri).search_runs(["1"])[0].info.run_id)
+    assert prune(uri) == []
+    assert {p.name for p in (place / "mlartifacts").rglob("*") if p.is_file()} <= {"study.json"}
+    assert not (place / ".ablate").exists()
+    assert MlflowClient(uri).search_registered_models() == []
+    prune(f"sqlite:///{empty}")
+    assert rows(uri) == rows(f"sqlite:///{empty}")
+    fill(uri)  # the name is free again
+
+
+def test_other_studies_stay_untouched(uri: str, place: Path) -> None:
+    fill(uri, study(name="other"))
+    keep_best(uri, study(name="other"), DIGEST)
+    client, before = MlflowClient(uri), picture(uri, "other")
+    binned = client.create_run(client.get_experiment_by_name("other").experiment_id).info.run_id  # type: ignore[union-attr]
+    client.delete_run(binned)
+    prune(uri)
+    assert picture(uri, "other") == before
+    assert client.get_run(binned).info.lifecycle_stage == "deleted"
+    assert client.get_model_version_by_alias("other", "best")
+    assert client.get_experiment_by_name("small") is None
+    assert place.joinpath("mlartifacts").is_dir()
+
+
+@pytest.mark.usefixtures("place")
+def test_an_experiment_in_the_bin_is_removed_as_its_message_says(uri: str) -> None:
+    client = MlflowClient(uri)
+    client.delete_experiment(client.get_experiment_by_name("small").experiment_id)  # type: ignore[union-attr]
+    with pytest.raises(UserError, match="ablate prune small"):
+        tracker(uri)
+    prune(uri)
+    assert client.get_experiment_by_name("small") is None
+    tracker(uri).close("finished")
+
+
+@pytest.mark.parametrize("how", ["../outside", "link"])
+def test_artifacts_elsewhere_are_left_alone(uri: str, place: Path, how: str) -> None:
+    outside = place / "outside"
+    run = next(path for path in (place / "mlartifacts").iterdir() if path.name != "models")
+    if how == "link":
+        run.rename(outside)
+        run.symlink_to(outside)
+    else:
+        (outside / "artifacts").mkdir(parents=True)
+        (outside / "artifacts" / "precious").write_text("x")
+        with closing(sqlite3.connect(place / "mlflow.db")) as database, database:
+            lies = f"{place}/mlartifacts/../outside/artifacts"
+            database.execute(
+                "UPDATE runs SET artifact_uri = ? WHERE run_uuid = ?", (lies, run.name)
+            )
+    left = prune(uri)
+    assert len(left) == 1
+    assert "left alone" in left[0]
+    assert any(path.is_file() for path in outside.rglob("*"))
+    assert MlflowClient(uri).get_experiment_by_name("small") is None
+
+
+def test_killed_on_the_way_the_same_command_goes_on(
+    uri: str, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import harness.store.prune as module
+
+    calls, real = [0], module.shutil.rmtree
+
+    def dying(path: Path) -> None:
+        calls[0] += 1
+        if calls[0] == 4:
+            raise KeyboardInterrupt
+        real(path)
+
+    monkeypatch.setattr(module.shutil, "rmtree", dying)
+    with pytest.raises(KeyboardInterrupt):
+        prune(uri)
+    monkeypatch.undo()
+    monkeypatch.chdir(place)
+    assert prune(uri) == []
+    assert not [path for path in (place / "mlartifacts").rglob("*") if path.is_file()]
+
+
+@pytest.mark.usefixtures("place")
+def test_what_is_not_there_or_not_ours_or_in_use_is_refused(uri: str) -> None:
+    with pytest.raises(UserError, match="no experiment 'none'"):
+        doomed(uri, "none")
+    with pytest.raises(UserError, match="no store"):
+        doomed(uri.replace("mlflow.db", "no.db"), "small")
+    MlflowClient(uri).create_experiment("theirs")
+    with pytest.raises(UserError, match="`ablate run` made"):
+        doomed(uri, "theirs")
+    with Workspace.of("small", uri).locked(), pytest.raises(UserError, match="coordinator"):
+        prune(uri)
+    assert MlflowClient(uri).get_model_version_by_alias("small", "best")
+
+
+@pytest.mark.usefixtures("place")
+def test_the_command_asks_first(uri: str) -> None:
+    client = MlflowClient(uri)
+    run = client.create_run(client.get_experiment_by_name("small").experiment_id)  # type: ignore[union-attr]
+    command = [sys.executable, "-c", "from harness.cli import main; main()",
+               "--tracking-uri", uri, "prune", "small"]  # fmt: skip
+    done = subprocess.run(command, input="y\n", capture_output=True, text=True, timeout=100)
+    assert (done.returncode, "--yes" in done.stderr) == (2, True)
+    assert client.get_run(run.info.run_id)
+    answer = CliRunner().invoke(
+        ablate, ["--tracking-uri", uri, "prune", "small.toml", "--yes"], catch_exceptions=False
+    )
+    assert answer.exit_code == 0
+    assert "10 runs (1 of them not logged by the harness)" in answer.output
+    assert "the registered model 'small'" in answer.output
+    assert client.get_experiment_by_name("small") is None
+
+
+@pytest.mark.service
+def test_on_a_server_the_name_is_free_again_and_the_rest_is_said(
+    uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NO_PROXY", os.environ.get("NO_PROXY", "127.0.0.1"))
+    with serving(uri, free_port()) as server:
+        fill(server)
+        keep_best(server, study(), DIGEST)
+        (says,) = prune(server)
+        assert "mlflow gc" in says
+        assert MlflowClient(server).search_registered_models() == []
+        fill(server)
+        client = MlflowClient(server)
+        client.delete_experiment(client.get_experiment_by_name("small").experiment_id)
+        prune(server)
+        assert client.get_experiment_by_name("small") is None

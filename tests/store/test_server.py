@@ -1,0 +1,68 @@
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UserError
+from harness.store.pages import PAGE, enlarged
+from harness.store.server import HOST, require_free_port, serving
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def test_a_taken_port_is_refused_and_another_named():
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        taken.listen()
+        with pytest.raises(UserError, match="--port"):
+            require_free_port(taken.getsockname()[1])
+
+
+def test_only_the_number_of_runs_asked_for_is_raised():
+    assert enlarged(b'{"max_results": 100, "filter": "x"}') == (
+        f'{{"max_results": {PAGE}, "filter": "x"}}'.encode()
+    )
+    assert enlarged(b"not json") == b"not json"
+
+
+@pytest.mark.service
+def test_the_server_answers_on_loopback_alone_and_stops(uri):
+    port = free_port()
+    with serving(uri, port) as address:
+        with urllib.request.urlopen(f"{address}/health") as answer:  # noqa: S310 - loopback
+            assert answer.status == 200
+        outside = socket.gethostbyname(socket.gethostname())
+        if outside != HOST:
+            with socket.socket() as probe:
+                assert probe.connect_ex((outside, port)) != 0
+    assert not listens(port)
+
+
+@pytest.mark.service
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ablate_ui_stops_cleanly_when_asked_to(uri, number):
+    port = free_port()
+    ablate = str(Path(sys.executable).with_name("ablate"))
+    command = [ablate, "--tracking-uri", uri, "ui", "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(3)]
+        assert f"http://{HOST}:{port}/#/experiments" in lines[1]
+        process.send_signal(number)
+        assert process.wait(20) == 0
+    time.sleep(0.5)
+    assert not listens(port)

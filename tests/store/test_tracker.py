@@ -1,0 +1,172 @@
+"""What a session writes of its runs, whatever happens meanwhile."""
+
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from harness.errors import Unreachable
+from harness.training.records import Record
+from harness.subjects.char_mlp.responses import CURVES, RESPONSES
+from harness.store.uri import sqlite_path
+from tests.store.conftest import Stored
+from tests.support.stores import (
+    children,
+    grid,
+    picture,
+    records,
+    result,
+    study,
+    tracker,
+    undisturbed,
+    write_live,
+)
+
+
+def test_a_run_is_stored_with_all_that_belongs_to_it(uri: str) -> None:
+    run = grid(study())[3]  # none, residual, seed 2
+    with tracker(uri) as tracked:
+        tracked.deliver(result(run))
+    (stored,) = children(uri)
+    assert stored.info.status == "FINISHED"
+    assert stored.info.run_name == "none, residual yes · seed 2"
+    assert stored.data.params["residual"] == "1"
+    assert stored.data.params["lr"] == "0.1"
+    assert stored.data.params["seed"] == "2"
+    # two layers have no third to fifth, and no gradient growth from the fifth on
+    deep = {f"init/saturation_layer_{n}" for n in (3, 4, 5)} | {"init/gradient_growth_deep"}
+    assert set(stored.data.metrics) == set(CURVES) | (set(RESPONSES) - deep)
+    tags = stored.data.tags
+    assert (tags["outcome"], tags["run_key"], tags["variant"]) == ("finished", run.key, run.variant)
+    assert tags["mlflow.parentRunId"] == tracked.parent_id
+    assert tags["mlflow.runColor"].startswith("#")
+    (data,) = stored.inputs.dataset_inputs
+    assert (data.dataset.name, data.dataset.digest) == ("tiny", "d" * 36)
+    files = picture(uri)[run.key]["artifacts"]
+    assert set(files) == {
+        "trace.parquet", "model/weights.safetensors", "model/config.json", "samples.txt"
+    }  # fmt: skip
+
+
+def test_curves_grow_while_a_run_trains(uri: str) -> None:
+    run = grid(study())[0]
+    with tracker(uri) as tracked:
+        write_live(tracked, result(run), share=0.5)
+        (live,) = children(uri)
+        assert live.info.status == "RUNNING"
+        assert live.data.metrics["train/loss"] > 0
+        assert live.data.params["norm"] == "none"
+
+
+def test_a_run_that_just_began_is_not_logged_live(uri: str) -> None:
+    ended = result(grid(study())[0])
+    with tracker(uri) as tracked:
+        for record in records(ended):
+            tracked.write(record)
+        assert children(uri) == []
+        tracked.deliver(ended)
+    (stored,) = children(uri)
+    assert stored.info.status == "FINISHED"
+
+
+def test_live_logging_takes_a_small_share_of_the_time(uri: str) -> None:
+    ended = result(grid(study())[0])
+    with tracker(uri) as tracked:
+        write_live(tracked, ended)  # also warms MLflow up
+        start, spent = time.monotonic(), 0.0
+        step = 0
+        while time.monotonic() - start < 4:
+            step += 1
+            before = time.monotonic()
+            tracked.write(Record(ended.key, step, {"train/loss": 1.0}))
+            spent += time.monotonic() - before
+            time.sleep(0.005)
+    assert spent < 0.15 * 4  # 3 % and a first and a last go
+
+
+def test_runs_written_live_end_like_runs_delivered_at_once(uri: str, expected: Stored) -> None:
+    with tracker(uri) as tracked:
+        for run in grid(study()):
+            write_live(tracked, result(run))
+            tracked.deliver(result(run))
+    assert picture(uri) == expected
+
+
+def test_delivering_again_changes_nothing(uri: str, expected: Stored) -> None:
+    undisturbed(uri)
+    with tracker(uri, session="two") as tracked:
+        assert set(tracked.ended) == {run.key for run in grid(study())}
+        for run in grid(study()):
+            tracked.deliver(result(run))
+    assert picture(uri) == expected
+
+
+def test_a_run_half_written_with_other_values_is_made_anew(uri: str, expected: Stored) -> None:
+    first = grid(study())[0]
+    tracked = tracker(uri)
+    tracked.write(Record(first.key, 0, {"train/loss": 123.0}))  # as another machine computed it
+    tracked.close("interrupted")
+    undisturbed(uri)
+    assert picture(uri) == expected
+
+
+def test_a_run_deleted_while_it_trains_is_made_anew(uri: str, expected: Stored) -> None:
+    with tracker(uri) as tracked:
+        for run in grid(study()):
+            write_live(tracked, result(run), share=0.1)
+            for stored in children(uri):
+                if stored.info.status == "RUNNING":
+                    MlflowClient(uri).delete_run(stored.info.run_id)
+            tracked.deliver(result(run))
+    assert picture(uri) == expected
+
+
+def test_a_diverged_run_is_complete_and_says_so(uri: str) -> None:
+    run = grid(study())[0]
+    with tracker(uri) as tracked:
+        tracked.deliver(result(run, stop=0.5))
+        assert tracked.ended == {run.key: "diverged"}
+    (stored,) = children(uri)
+    assert stored.info.status == "FINISHED"
+    tags = stored.data.tags
+    assert (tags["outcome"], tags["diverged_step"], tags["diverged_cause"]) == (
+        "diverged", "25", "loss"
+    )  # fmt: skip
+    assert "diverged at step 25" in tags["mlflow.note.content"]
+    assert "final/dev_loss" not in stored.data.metrics
+    with tracker(uri, session="two") as again:
+        assert again.ended == {run.key: "diverged"}
+
+
+def test_progress_and_the_study_stand_on_the_parent(uri: str) -> None:
+    with tracker(uri) as tracked:
+        tracked.deliver(result(grid(study())[0]))
+        tracked.deliver(result(grid(study())[1], stop=0.5))
+    parent = MlflowClient(uri).get_run(tracked.parent_id)
+    assert parent.data.tags["progress"] == "2 of 8 runs, 1 of them diverged"
+    assert parent.info.run_name == "small · 50 steps · tiny"
+    assert "&lt;b&gt;this" in parent.data.tags["mlflow.note.content"]
+    assert parent.info.status == "FINISHED"
+
+
+def test_a_server_that_does_not_answer_is_unreachable_at_once() -> None:
+    start = time.monotonic()
+    with pytest.raises(Unreachable, match="no MLflow server answers"):
+        tracker("http://127.0.0.1:9")
+    assert time.monotonic() - start < 5
+
+
+def test_a_full_disk_for_artifacts_leaves_the_result_undelivered(uri: str) -> None:
+    run = grid(study())[0]
+    with tracker(uri) as tracked:
+        artifacts = Path(sqlite_path(uri) or "").parent / "mlartifacts"
+        shutil.rmtree(artifacts)
+        artifacts.write_text("in the way")
+        with pytest.raises(Unreachable):
+            tracked.deliver(result(run))
+        assert tracked.ended == {}
+        artifacts.unlink()
+        tracked.deliver(result(run))
+    assert children(uri)[0].info.status == "FINISHED"

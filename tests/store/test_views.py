@@ -1,0 +1,52 @@
+import json
+from urllib.parse import parse_qs, urlsplit
+
+from harness.store.links import addresses, neighbours
+from harness.store.presentation import colours, plain
+from harness.store.store import Store
+from harness.store.views import views
+from tests.support.stores import children, grid, result, study, tracker
+
+
+def test_views_choose_the_factors_the_seed_and_the_primary_response():
+    made = views(study())
+    table = json.loads(made["mlflow.sharedViewState.runs"])
+    assert table["selectedColumns"][:4] == [
+        "metrics.`final/dev_loss`", "params.`norm`", "params.`residual`", "params.`seed`"
+    ]  # fmt: skip
+    assert (table["orderByKey"], table["orderByAsc"]) == ("metrics.`final/dev_loss`", True)
+    for view in ("charts", "factors"):
+        charts = json.loads(made[f"mlflow.sharedViewState.{view}"])
+        sections = {section["uuid"] for section in charts["compareRunSections"]}
+        assert {card["metricSectionId"] for card in charts["compareRunCharts"]} <= sections
+    assert all(len(text) < 5000 for text in made.values())  # of a tag
+
+
+def test_neighbours_differ_from_the_baseline_in_one_factor():
+    first, *others = neighbours(study())
+    assert first == study().baseline
+    assert all(sum(first[f] != cell[f] for f in first) == 1 for cell in others)
+    assert len(others) == 2
+
+
+def test_addresses_name_the_runs_to_compare(uri):
+    with tracker(uri) as tracked:
+        for run in grid(study()):
+            tracked.deliver(result(run))
+    found = addresses(Store.open(uri), "http://127.0.0.1:5055", "small")
+    query = parse_qs(urlsplit(found["baseline against each change of one factor"]).fragment)
+    compared = json.loads(next(iter(query.values()))[0])
+    names = {run.info.run_id: run.data.tags["variant"] for run in children(uri)}
+    assert [names[run_id] for run_id in compared] == [
+        "batch, residual no", "none, residual no", "batch, residual yes"
+    ]  # fmt: skip
+    assert all("workflowType=machine_learning" in address for address in found.values())
+
+
+def test_colours_are_distinct_for_two_dozen_variants():
+    wide = study(factors={"depth": list(range(1, 25))}, baseline={"depth": 1}, fixed={})
+    assert len(set(colours(wide))) == 24
+
+
+def test_text_of_a_study_is_plain_in_notes():
+    assert plain("<script>*a*[x](y)") == "&lt;script&gt;\\*a\\*\\[x\\](y)"

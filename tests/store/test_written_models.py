@@ -1,0 +1,141 @@
+"""A logged model writes names, with the harness and without it."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from harness.subjects.char_mlp.sampling import sample
+from harness.subjects.char_mlp.saved import load_network
+from harness.training.streams import stream
+from harness.store import models
+from harness.store.models import keep_best
+from harness.store.server import HOST
+from harness.store.store import Store
+from harness.store.stored import find_run
+from tests.store.registered import (
+    ALPHABET,
+    DIGEST,
+    best,
+    best_experiment,
+    folder_of,
+    load,
+)
+from tests.support.stores import study
+from tests.store.test_server import free_port
+
+
+def test_names_are_those_that_the_network_writes(filled: str) -> None:
+    keep_best(filled, study(), DIGEST)
+    model = load(filled)
+    asked = {"n": 5, "seed": 3, "prefix": "ab", "temperature": 0.5}
+    found = find_run(filled, best(filled).run_id)
+    written = sample(found.network, ALPHABET, 3, 5, stream(3, "samples"), "ab", 0.5)
+    assert model.predict(None, params=asked) == written
+    assert all(name.startswith("ab") for name in written)
+    assert len(model.predict(None)) == 20
+    assert model.predict(None) == model.predict(None, params={"seed": 1})
+    for wrong in ({"n": 0}, {"temperature": 0.0}, {"prefix": "A"}):
+        with pytest.raises(ValueError, match="received"):
+            model.predict(None, params=wrong)
+
+
+def test_the_plain_network_comes_back_too(filled: str) -> None:
+    keep_best(filled, study(), DIGEST)
+    network = load_network(folder_of(filled) / "data" / "network")
+    state, kept = network.state(), find_run(filled, best(filled).run_id).network.state()
+    assert state.keys() == kept.keys()
+    assert all(bool((state[name] == kept[name]).all()) for name in state)
+
+
+def test_the_files_are_few_and_hold_no_pickle(filled: str) -> None:
+    keep_best(filled, study(), DIGEST)
+    folder = folder_of(filled)
+    kinds = {path.suffix for path in folder.rglob("*") if path.is_file()}
+    assert kinds <= {"", ".txt", ".yaml", ".py", ".json", ".safetensors", ".typed"}
+    required = (folder / "requirements.txt").read_text().split()
+    assert {line.partition("==")[0] for line in required} >= {"torch", "mlflow", "safetensors"}
+    assert not any("+" in line for line in required)  # no build that an index does not have
+    import mlflow.pyfunc
+
+    for form in ("pip", "conda"):
+        told = Path(mlflow.pyfunc.get_model_dependencies(str(folder), format=form)).read_text()
+        assert required[0] in told
+
+
+def test_the_model_works_where_there_is_no_harness(filled: str, tmp_path: Path) -> None:
+    keep_best(filled, study(), DIGEST)
+    shutil.move(folder_of(filled), tmp_path / "alone")
+    says = (
+        "import sys; sys.meta_path = [f for f in sys.meta_path if 'ditable' not in str(f)]\n"
+        "sys.path = [p for p in sys.path if 'site-packages' in p or 'lib/python' in p]\n"
+        "from importlib.util import find_spec; assert find_spec('harness') is None\n"
+        "import mlflow.pyfunc; model = mlflow.pyfunc.load_model('alone')\n"
+        "import pkgutil, harness.subjects.char_mlp.layers.activations as a, harness.subjects.char_mlp.layers.norms as n\n"
+        "for kind in (a, n):\n"
+        "    for part in pkgutil.iter_modules(kind.__path__, kind.__name__ + '.'):\n"
+        "        __import__(part.name)\n"
+        "print(len(model.predict(None, params={'n': 4})))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", says], cwd=tmp_path, capture_output=True, text=True, timeout=200
+    )
+    assert done.stdout.strip().endswith("4"), done.stderr
+
+
+def test_logging_takes_well_under_a_second(filled: str) -> None:
+    keep_best(filled, study(), DIGEST)  # what is imported is imported now
+    store = Store(filled)
+    other = next(
+        run
+        for run in store.runs(best_experiment(filled), "tags.outcome = 'finished'")
+        if run.info.run_id != best(filled).run_id
+    )
+    began = time.process_time()
+    models.log_model(store, other)
+    assert time.process_time() - began < 0.5
+
+
+@pytest.mark.service
+def test_mlflow_serves_names_on_loopback(filled: str) -> None:
+    keep_best(filled, study(), DIGEST)
+    port = free_port()
+    with subprocess.Popen(
+        [sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/small@best",
+         "--env-manager", "local", "--host", HOST, "--port", str(port), "--workers", "1"],
+        env={**os.environ, "MLFLOW_TRACKING_URI": filled,
+             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+        start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ) as process:  # fmt: skip
+        try:
+            _wait(process, f"http://{HOST}:{port}/ping")
+            body = {"inputs": [], "params": {"n": 3, "prefix": "ab"}}
+            request = urllib.request.Request(
+                f"http://{HOST}:{port}/invocations", json.dumps(body).encode(),
+                {"Content-Type": "application/json"},
+            )  # fmt: skip
+            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - loopback
+                names = json.load(answer)["predictions"]
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+    assert len(names) == 3
+    assert all(name.startswith("ab") for name in names)
+
+
+def _wait(process: subprocess.Popen[str], address: str) -> None:
+    end = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < end:
+        try:
+            urllib.request.urlopen(address, timeout=2).close()  # noqa: S310 - loopback
+            return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError("the model's server does not answer")

@@ -1,0 +1,47 @@
+"""A claim that cannot be tested as written is refused before anything is trained."""
+
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from harness.study.claims import Claim, Interaction, contrast_levels
+
+ADAPTER: TypeAdapter[Claim] = TypeAdapter(Claim)
+LOWER: dict[str, Any] = {
+    "id": "a", "says": "s", "kind": "difference", "factor": "norm", "level": "batch",
+    "versus": "none",
+}  # fmt: skip
+MORE = LOWER | {"kind": "interaction", "by": "depth", "at": [10, 1]}
+
+
+@pytest.mark.parametrize(
+    ("claim", "message"),
+    [
+        (LOWER | {"versus": "batch"}, "are the same"),
+        (LOWER | {"where": {"norm": "batch"}}, "must leave 'norm' out of"),
+        (LOWER | {"kind": "equivalence", "margin": -0.1}, "greater than or equal to 0"),
+        (MORE | {"margin": -0.1}, "greater than or equal to 0"),
+        (LOWER | {"kind": "equivalence", "margin": 0}, "must have a margin above 0"),
+        (LOWER | {"response": "final/dev_los"}, "Did you mean 'final/dev_loss'"),
+        (LOWER | {"id": "Not A Name"}, "should match pattern"),
+        (LOWER | {"kind": "feeling"}, "does not match any of the expected tags"),
+        (LOWER | {"weight": 1}, "Extra inputs are not permitted"),
+        (MORE | {"by": "norm"}, "'by' and 'factor' are the same"),
+        (MORE | {"at": [10, 10]}, "must name two levels"),
+        (MORE | {"where": {"depth": 10}}, "must leave 'depth' out of"),
+        ({"id": "a", "says": "s", "kind": "threshold"}, "either 'below' or 'above'"),
+        ({"id": "a", "says": "s", "kind": "threshold", "below": 1, "above": 0}, "either 'below'"),
+    ],
+)
+def test_a_claim_that_makes_no_sense_is_refused(claim: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        ADAPTER.validate_python(claim)
+
+
+def test_every_level_that_a_claim_names_is_known() -> None:
+    claim = ADAPTER.validate_python(MORE | {"where": {"init": ["naive", "kaiming"], "lr": 0.1}})
+    assert isinstance(claim, Interaction)
+    assert contrast_levels(claim) == {
+        "init": ("naive", "kaiming"), "lr": (0.1,), "norm": ("batch", "none"), "depth": (10, 1),
+    }  # fmt: skip

@@ -1,0 +1,79 @@
+"""Every shipped study can be run, says what it asks, and ends within a quarter of an hour."""
+
+import pytest
+
+from harness.analysis.halves import halves
+from harness.study.plan import expand, step_cost, variant_label
+from harness.study.study import load_study, parse_study, study_names
+
+SHIPPED = (
+    "components",
+    "core",
+    "deep",
+    "final_loss",
+    "learning_rate",
+    "regularization",
+    "smoke",
+)
+QUARTER_OF_AN_HOUR = 900  # seconds, on two cores
+SECONDS_PER_MILLION = (
+    35e-6  # measured: 140 µs for the 4 million multiplications of the default step
+)
+SECONDS_PER_RUN = 1.0  # evaluation, sampling and logging, generously
+
+
+def test_the_studies_that_test_what_is_taught_are_shipped() -> None:
+    assert tuple(study_names()) == SHIPPED
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_study_validates_and_none_of_its_runs_is_another(name: str) -> None:
+    study = load_study(name)
+    runs = expand(study, "digest")
+    assert len({run.key for run in runs}) == len(runs) == study.size()
+    assert len({variant_label(cell) for cell in study.cells()}) * len(study.seeds) == len(runs)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_study_asks_a_question_and_states_claims(name: str) -> None:
+    study = load_study(name)
+    assert study.question.endswith("?") or name == "smoke"
+    assert len(study.claims) >= (1 if name == "smoke" else 6)
+    assert all(len(halves(study, claim)) >= 1 for claim in study.claims)
+
+
+@pytest.mark.parametrize("name", [name for name in SHIPPED if name != "final_loss"])
+def test_a_study_ends_within_a_quarter_of_an_hour_on_two_cores(name: str) -> None:
+    runs = expand(load_study(name), "digest")
+    millions = sum(step_cost(run.fields) * run.fields.steps for run in runs)
+    seconds = millions * SECONDS_PER_MILLION / 2 + len(runs) * SECONDS_PER_RUN
+    assert seconds < QUARTER_OF_AN_HOUR
+
+
+def test_claims_on_every_cell_name_the_cells_they_mean() -> None:
+    claims = {claim.id: claim for claim in load_study("core").claims}
+    study = load_study("core")
+    cells = [half.cell for half in halves(study, claims["bn-deep-kaiming"])]
+    assert cells == [
+        f"init kaiming, output_scale {scale}, depth {depth}"
+        for scale in ("1", "0.1")
+        for depth in (5, 10)
+    ]
+
+
+def test_a_whole_number_is_a_level_of_a_field_of_fractions() -> None:
+    text = b"""
+question = "Is 1 the same as 1.0?"
+seeds = 1
+[factors]
+gain = [1, 2]
+depth = [1, 2]
+[baseline]
+gain = 1
+depth = 1
+"""
+    study = parse_study(text, "whole")
+    assert study.factors == {"gain": (1.0, 2.0), "depth": (1, 2)}
+    assert all(isinstance(gain, float) for gain in study.factors["gain"])
+    assert all(isinstance(depth, int) for depth in study.factors["depth"])
+    assert isinstance(study.baseline["gain"], float)

@@ -1,0 +1,101 @@
+"""The splits against the lecture's loop, and their counts."""
+
+import random
+from collections import Counter
+from math import log
+
+import pytest
+import torch
+from torch import Tensor
+
+from harness.errors import UserError
+from harness.subjects.char_mlp.corpus import Corpus
+from harness.subjects.char_mlp.corpus.split import Split
+
+
+def lecture_examples(words: list[str], alphabet: str, context: int) -> tuple[Tensor, Tensor]:
+    """The lecture's `build_dataset`, the slow twin."""
+    X, Y = [], []
+    for word in words:
+        window = [0] * context
+        for character in word + ".":
+            place = alphabet.index(character)
+            X.append(window)
+            Y.append(place)
+            window = [*window[1:], place]
+    return torch.tensor(X), torch.tensor(Y)
+
+
+@pytest.mark.parametrize("context", [1, 3, 5, 20])
+def test_examples_are_the_lectures(tiny: Corpus, context: int) -> None:
+    words = list(tiny.words)
+    random.Random(42).shuffle(words)  # noqa: S311 - as in the lecture; not for security
+    n1, n2 = int(0.8 * len(words)), int(0.9 * len(words))
+    for split, part in zip(
+        tiny.splits(context), (words[:n1], words[n1:n2], words[n2:]), strict=True
+    ):
+        X, Y = lecture_examples(part, tiny.alphabet, context)
+        assert (split.X.dtype, split.Y.dtype) == (torch.int64, torch.int64)
+        assert torch.equal(split.X, X)
+        assert torch.equal(split.Y, Y)
+
+
+@pytest.mark.parametrize("context", [1, 3, 20])
+def test_distinct_contexts_are_sorted_and_counted(tiny: Corpus, context: int) -> None:
+    for split in tiny.splits(context):
+        follows = Counter(zip(map(tuple, split.X.tolist()), split.Y.tolist(), strict=True))
+        rows = sorted({row for row, _ in follows})
+        assert split.contexts.tolist() == [list(row) for row in rows]
+        assert split.counts.dtype == torch.float64
+        expected = [[follows[row, y] for y in range(tiny.vocabulary)] for row in rows]
+        assert split.counts.tolist() == expected
+
+
+def test_names_give_the_lectures_numbers(names: Corpus) -> None:
+    splits = names.splits(context=3)
+    assert [len(split.Y) for split in splits] == [182_625, 22_655, 22_866]
+    assert [len(split.contexts) for split in splits] == [5_438, 2_965, 2_983]
+    assert splits.train.unigram_entropy() == pytest.approx(2.823, abs=5e-4)
+    assert splits.train.context_entropy() == pytest.approx(1.869, abs=5e-4)
+
+
+def test_entropies_by_hand() -> None:
+    none = torch.zeros(0)
+    split = Split(none, none, none, torch.tensor([[1.0, 1.0], [0.0, 2.0]], dtype=torch.float64))
+    assert split.context_entropy() == pytest.approx(log(2) / 2)
+    assert split.unigram_entropy() == pytest.approx(0.25 * log(4) + 0.75 * log(4 / 3))
+
+
+def test_train_words_keeps_the_first_of_the_training_split(tiny: Corpus) -> None:
+    every, few = tiny.splits(3), tiny.splits(3, train_words=10)
+    assert torch.equal(few.train.Y, every.train.Y[: len(few.train.Y)])
+    assert int((few.train.Y == 0).sum()) == 10
+    assert torch.equal(few.dev.X, every.dev.X)
+    assert torch.equal(few.test.X, every.test.X)
+
+
+def test_more_train_words_than_there_are_is_refused(tiny: Corpus) -> None:
+    with pytest.raises(UserError, match="at most 37, the training words of tiny; received 38"):
+        tiny.splits(3, train_words=38)
+
+
+def test_splits_are_computed_once(tiny: Corpus) -> None:
+    assert tiny.splits(3) is tiny.splits(3)
+    assert tiny.splits(3) is not tiny.splits(4)
+
+
+def test_a_table_that_would_not_fit_is_refused() -> None:
+    ideographs = [chr(0x4E00 + code) for code in range(20_000)]
+    corpus = Corpus.of("ideographs", ideographs, "one of each")
+    with pytest.raises(UserError, match=r"contexts × symbols must be at most .* × 20,001"):
+        corpus.splits(1)
+
+
+@pytest.mark.parametrize("size", range(12))
+def test_six_words_are_enough_for_three_splits(size: int) -> None:
+    words = [chr(ord("a") + place) for place in range(size)]
+    if size < 6:
+        with pytest.raises(UserError, match=f"at least 6; received {size} in few"):
+            Corpus.of("few", words, "")
+    else:
+        assert all(len(split.Y) for split in Corpus.of("few", words, "").splits())

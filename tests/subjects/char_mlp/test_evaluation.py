@@ -1,0 +1,45 @@
+"""Evaluation on distinct contexts equals evaluation on every example, one by one."""
+
+import pytest
+import torch
+from harness.subjects.char_mlp.stack import Stack
+from torch.nn.functional import cross_entropy
+
+from harness.subjects.char_mlp.corpus import Corpus
+from harness.subjects.char_mlp.evaluation import Contexts, Look, split_loss
+from harness.subjects.char_mlp.fields import Fields
+from harness.subjects.char_mlp.layers import NORMS
+from harness.subjects.char_mlp.network import MLP
+
+
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("norm", NORMS)
+def test_losses_and_layers_over_a_split(embedded: Corpus, norm: str, residual: bool) -> None:
+    fields = Fields(norm=norm, residual=residual, depth=3, width=24, gain=2.0)
+    networks = [MLP.initial(fields, seed, embedded.vocabulary) for seed in (1, 2)]
+    splits = embedded.splits()
+    split = splits.dev
+    with torch.no_grad():
+        stack = Stack(networks, fields)
+        look = Look(stack, split=1)
+        losses = split_loss(stack, Contexts.of(splits.test, split), look)
+        tables = look.table()
+        for k, network in enumerate(networks):
+            network.train(False)
+            for place, one in enumerate([splits.test, split]):  # its layers keep the last outputs
+                expected = cross_entropy(network(one.X), one.Y).item()
+                assert losses[k, place] == pytest.approx(expected, abs=2e-6)
+            for number, block in enumerate(network.hidden):
+                out = block.layers["activation"].out
+                beyond = out.abs() > 0.97
+                assert tables[k, number] == pytest.approx(
+                    [out.mean().item(), out.std().item(), beyond.float().mean().item(),
+                     beyond.all(0).float().mean().item()], abs=2e-5,
+                )  # fmt: skip
+
+
+def test_a_loss_does_not_depend_on_how_contexts_fill_blocks(embedded: Corpus) -> None:
+    split = embedded.splits().test
+    contexts = Contexts.of(split)
+    assert contexts.counts.sum() == len(split.Y)
+    assert (contexts.counts.sum((2, 3)) > 0).sum() == len(split.contexts)

@@ -1,0 +1,44 @@
+"""The lecture's printed numbers come out again, and a wrong one is noticed."""
+
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner
+
+from harness.cli import ablate
+from harness.errors import UserError
+from harness.subjects.char_mlp.corpus import Corpus
+from harness.subjects.char_mlp.lecture import published_rows, reproduce
+
+
+def test_the_command_matches_every_published_digit(names: Corpus) -> None:
+    done = CliRunner().invoke(ablate, ["lecture"])
+    assert done.exit_code == 0, done.output
+    assert done.output.count("  ok") == 8
+    assert "OFF" not in done.output
+    lines = done.output.splitlines()
+    assert [line.split()[0] for line in lines if " loss " in line][-3:] == ["train", "dev", "test"]
+    assert len(lines[lines.index("") :]) > 20
+    assert len(names.words) == 32_033
+
+
+def test_other_data_are_refused(tiny: Corpus) -> None:
+    with pytest.raises(UserError, match=r"the lecture.s numbers are of names\.txt"):
+        reproduce(tiny)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "same"),
+    [
+        ("mean", "+0.01", False),
+        ("std", "0.62", False),
+        ("saturated_percent", "2.79", False),
+        ("gradient_std", "2.640704e-03", True),
+        ("gradient_std", "2.640705e-03", False),
+        ("gradient_std", "2.640702e-04", False),
+    ],
+)
+def test_a_digit_that_is_off_is_seen(field: str, value: str, same: bool) -> None:
+    published = published_rows()[0]
+    assert published.matches(published)
+    assert replace(published, **{field: value}).matches(published) is same

@@ -1,0 +1,43 @@
+"""Names come from the network's own distribution."""
+
+import pytest
+import torch
+from harness.training.streams import stream
+
+from harness.subjects.char_mlp.fields import Fields
+from harness.subjects.char_mlp.network import MLP
+from harness.subjects.char_mlp.sampling import LONGEST, sample
+
+ALPHABET = ".abc"
+
+
+def parrot() -> MLP:
+    """A network that always writes b next, whatever it sees."""
+    network = MLP.initial(Fields(norm="none", depth=1, width=4, output_scale=0.0), 1, 4)
+    network.output.layers["linear"].bias[2] = 50.0
+    return network
+
+
+def test_a_parrot_writes_to_the_limit() -> None:
+    assert sample(parrot(), ALPHABET, 3, 2, stream(1, "samples")) == ["b" * LONGEST] * 2
+
+
+def test_a_prefix_begins_every_name() -> None:
+    names = sample(parrot(), ALPHABET, 3, 3, stream(1, "samples"), prefix="ca")
+    assert names == ["ca" + "b" * (LONGEST - 2)] * 3
+
+
+def test_equal_draws_write_equal_names() -> None:
+    network = MLP.initial(Fields(depth=1), 1, 4)
+    once, again = (sample(network, ALPHABET, 3, 10, stream(5, "samples")) for _ in range(2))
+    assert once == again
+    assert once != sample(network, ALPHABET, 3, 10, stream(6, "samples"))
+
+
+def test_frequencies_follow_the_softmax_at_a_temperature() -> None:
+    network = MLP.initial(Fields(norm="none", depth=1, width=4, output_scale=0.0), 1, 4)
+    logits = torch.tensor([2.0, 1.0, 0.0, -1.0])
+    network.output.layers["linear"].bias.copy_(logits)
+    names = sample(network, ALPHABET, 3, 20_000, stream(1, "samples"), temperature=2.0)
+    share = sum(name == "" for name in names) / len(names)
+    assert share == pytest.approx((logits / 2).softmax(0)[0].item(), abs=0.01)

@@ -1,0 +1,155 @@
+"""The seam holds: a second subject of thirty lines goes through everything, unchanged above it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+STUDY = """
+question = "Does a line need an intercept?"
+subject = "tests.support.linear"
+seeds = 3
+[fixed]
+steps = {steps}
+batch = 8
+[factors]
+intercept = [false, true]
+lr = [0.1, 0.3, 1e30]
+[baseline]
+intercept = true
+lr = 0.1
+[bare]
+intercept = false
+[[claims]]
+id = "intercept-helps"
+says = "An intercept lowers the error"
+kind = "difference"
+factor = "intercept"
+level = true
+versus = false
+where = {{ lr = [0.1, 0.3] }}
+"""
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment.pop("ABLATE_DATA", None)
+    return subprocess.Popen(
+        [sys.executable, "-c", "from harness.cli import main; main()", *arguments],
+        cwd=folder, env=environment, text=True, process_group=0,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+def ablate(folder: Path, *arguments: str) -> str:
+    """The output of a command that must succeed."""
+    process = start(folder, *arguments)
+    output, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, output
+    return output
+
+
+def study(folder: Path, steps: int = 400) -> Path:
+    (folder / "lines.toml").write_text(STUDY.format(steps=steps))
+    return folder
+
+
+def exported(folder: Path) -> str:
+    """The numbers of every run, in order of runs."""
+    ablate(folder, "export", "lines.toml")
+    rows = (folder / "exports" / "lines" / "curves.csv").read_text().splitlines()
+    return "\n".join(sorted(rows))
+
+
+def test_plan_run_report_verify_compare_show_and_sample(tmp_path: Path) -> None:
+    folder = study(tmp_path)
+    assert "6 variants × 3 seeds = 18 runs, 0 of them ended" in ablate(folder, "plan", "lines.toml")
+    assert "all 18 runs have ended, 18 of them now." in ablate(folder, "run", "lines.toml")
+    assert "18 of them ended" in ablate(folder, "plan", "lines.toml")
+    assert "nothing to train" in ablate(folder, "run", "lines.toml")
+    verified = ablate(folder, "verify", "lines.toml")
+    assert "bit-equal alone, restacked and in the store where it has them" in verified
+    ablate(folder, "report", "lines.toml")
+    page = (folder / "reports" / "lines" / "report.md").read_text()
+    assert "An intercept lowers the error" in page
+    assert "SUPPORTED" in page
+    assert "6 of them diverged" in page
+    for word in ("tanh", "saturation", "BatchNorm", "dev loss", "names.txt", "nats"):
+        assert word not in page, word
+    assert "squared error" in page
+    compared = ablate(folder, "compare", "lines.toml", "intercept=false", "intercept=true")
+    assert "final/error" in compared
+    shown = ablate(folder, "show", "intercept yes, lr 0.1 · seed 1")
+    assert "data line" in shown
+    refused = start(folder, "sample", "lines.toml")
+    message, _ = refused.communicate()
+    assert refused.returncode == 2
+    assert message == (
+        "error: samples need a subject that writes some; received 'tests.support.linear', the "
+        "subject of lines. See `ablate show RUN` for what its runs hold.\n"
+    )
+
+
+@pytest.mark.service
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_study_continues_to_the_same_numbers(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    for name in ("whole", "killed"):
+        (tmp_path / name).mkdir()
+    whole, killed = study(tmp_path / "whole", 60_000), study(tmp_path / "killed", 60_000)
+    ablate(whole, "run", "lines.toml")
+    process = start(killed, "run", "lines.toml")
+    assert process.stdout is not None
+    while not process.stdout.readline().startswith("training 18 runs"):
+        assert process.poll() is None
+    time.sleep(2)
+    assert process.poll() is None, "it ended before it could be stopped"
+    os.killpg(process.pid, number)
+    process.communicate()
+    assert process.returncode == (130 if number == signal.SIGINT else -number)
+    assert "all 18 runs have ended" in ablate(killed, "run", "lines.toml")
+    assert exported(killed) == exported(whole)
+
+
+@pytest.mark.service
+@pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
+def test_on_ray_the_numbers_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    for name in ("local", "ray"):
+        (tmp_path / name).mkdir()
+    ablate(study(tmp_path / "local"), "run", "lines.toml")
+    ablate(study(tmp_path / "ray"), "run", "lines.toml", "--engine", "ray", "--workers", "2")
+    assert exported(tmp_path / "ray") == exported(tmp_path / "local")
+
+
+def test_an_unknown_subject_is_refused_with_a_suggestion(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text('question = "?"\nsubject = "char_mpl"\nseeds = 1\n'
+                                     "[factors]\nlr = [0.1]\n[baseline]\nlr = 0.1\n")  # fmt: skip
+    process = start(tmp_path, "plan", "s.toml")
+    message, _ = process.communicate()
+    assert process.returncode == 2
+    assert message == (
+        "error: study 's': subject must be one of the harness's, a .py file, or a module that "
+        "binds SUBJECT; received 'char_mpl'. Did you mean 'char_mlp'?\n"
+    )
+
+
+def test_the_subject_is_part_of_a_runs_identity() -> None:
+    from harness.study.plan import run_key
+    from harness.subjects import find_subject
+
+    subject = find_subject("tests.support.linear")
+    fields = subject.Fields()
+    key = run_key(subject, fields, 1, "data")
+    other = type("Other", (type(subject),), {"version": "2"})()
+    assert key != run_key(other, fields, 1, "data")
+    assert json.dumps(key)
