@@ -1,10 +1,13 @@
 """The table of all published claims, read off the reports' own files."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
 
 from harness.report.words import difference, difference_interval, interval, measured
+from harness.subjects import DEFAULT, find_subject
+from harness.subjects.subject import Response
 
 FINDINGS = Path(__file__).parents[1] / "reports" / "README.md"
 PUBLISHED = FINDINGS.parent / "published"
@@ -22,18 +25,21 @@ def claims() -> str:
     lines = ["| study | claim | verdict | estimate | interval |", "|---|---|---|---|---|"]
     for folder in sorted(path for path in PUBLISHED.iterdir() if path.is_dir()):
         table = pd.read_csv(folder / "data" / "claims.csv", keep_default_na=False, na_values=[""])
+        study = json.loads((folder / "data" / "study.json").read_text("utf-8"))["study"]
+        responses = find_subject(study.get("subject", DEFAULT)).responses
         for _, row in table.iterrows():
             link = f"[{folder.name}](published/{folder.name}/report.md#claims-and-verdicts)"
-            lines.append(f"| {link} | {row['says']} | {row['verdict']} | {found(row)} |")
+            numbers = found(row, responses[row["response"]])
+            lines.append(f"| {link} | {row['says']} | {row['verdict']} | {numbers} |")
     return "\n".join(lines) + "\n"
 
 
-def found(row: pd.Series) -> str:
+def found(row: pd.Series, response: Response) -> str:
     """Estimate and interval with units, and the cell that the estimate is of."""
     if pd.isna(row["estimate"]):
         return f"– | {row['reason']}"
     absolute = row["kind"] == "threshold"
     show, between = (measured, interval) if absolute else (difference, difference_interval)
     where = f" ({row['cell']})" if isinstance(row["cell"], str) and row["cell"] else ""
-    ends = between(row["low"], row["high"], row["response"])
-    return f"{show(row['response'], row['estimate'])}{where} | {ends}"
+    ends = between(row["low"], row["high"], response)
+    return f"{show(response, row['estimate'])}{where} | {ends}"

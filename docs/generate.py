@@ -49,7 +49,7 @@ def reference() -> str:
         "2 a mistake in what was asked, 130 interrupted.",
         *command_sections(),
         "## What is refused\n\nA mistake is reported as rule, what was received, remedy; the exit "
-        "code is 2. What was stored before stays, and nothing is left half-written. \"…\" stands "
+        'code is 2. What was stored before stays, and nothing is left half-written. "…" stands '
         "for what depends on the case.",
         *refusal_sections(),
     ]

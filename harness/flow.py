@@ -124,9 +124,7 @@ def run_study(
     return Tally(trained, diverged, failed, len(delivery.waiting), stopping(), seconds)
 
 
-def resumable_tasks(
-    missing: Sequence[Run], workspace: Workspace, delivery: Delivery
-) -> list[Task]:
+def resumable_tasks(missing: Sequence[Run], workspace: Workspace, delivery: Delivery) -> list[Task]:
     """Tasks for missing runs that an earlier session left a checkpoint of, the furthest first.
 
     A checkpoint whose runs have all ended, because its session was killed right then, is dropped.

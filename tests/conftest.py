@@ -1,4 +1,4 @@
-"""Corpora that tests share; and one thread, for parallel tests would fight over the cores."""
+"""Corpora that tests share. Tests run in parallel, so torch uses one thread."""
 
 import os
 from importlib.util import find_spec
@@ -17,7 +17,7 @@ TINY = """
 
 torch.set_num_threads(1)
 
-# Tests against real servers and a browser need what `make test-services` installs.
+# Tests against real servers and browsers need the packages that `make test-services` installs.
 NEEDED = ("playwright", "psycopg2")
 collect_ignore = [] if all(map(find_spec, NEEDED)) else ["services"]
 
@@ -27,7 +27,7 @@ def names() -> Corpus:
     """The lectures' names.txt."""
     path = os.environ.get("ABLATE_DATA")
     if not path:
-        pytest.skip("ABLATE_DATA does not say where names.txt is")
+        pytest.skip("ABLATE_DATA is not set to the path of names.txt")
     corpus = load_corpus(path)
     if corpus.digest != NAMES_DIGEST:
         pytest.skip("ABLATE_DATA names another file than names.txt")
@@ -36,11 +36,11 @@ def names() -> Corpus:
 
 @pytest.fixture(scope="session")
 def embedded() -> Corpus:
-    """The given names that Faker carries."""
+    """The given names that come with the package."""
     return embedded_corpus()
 
 
 @pytest.fixture(scope="session")
 def tiny() -> Corpus:
-    """A few dozen words, two of them with letters beyond a–z."""
+    """A few dozen words, two of them with letters other than a–z."""
     return Corpus.of("tiny", TINY.split(), "words written in the tests")

@@ -1,4 +1,4 @@
-"""A file is there whole, or as it was before."""
+"""A file is written completely, or stays as it was."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from harness.files import write_atomically
 
 
-def test_writes_and_replaces_making_the_folder(tmp_path: Path) -> None:
+def test_a_file_is_created_with_its_folder_and_replaced(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "file"
     write_atomically(path, b"old")
     write_atomically(path, b"new")

@@ -84,7 +84,7 @@ def test_plan_run_report_verify_compare_show_and_sample(tmp_path: Path) -> None:
     for word in ("tanh", "saturation", "BatchNorm", "dev loss", "names.txt", "nats"):
         assert word not in page, word
     assert "squared error" in page
-    compared = ablate(folder, "compare", "lines.toml", "intercept=false", "intercept=true")
+    compared = ablate(folder, "compare", "lines.toml", "intercept=no", "intercept=yes")
     assert "final/error" in compared
     shown = ablate(folder, "show", "intercept yes, lr 0.1 · seed 1")
     assert "data line" in shown
@@ -104,13 +104,13 @@ def test_a_killed_study_continues_to_the_same_numbers(
 ) -> None:
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
-    whole, killed = study(tmp_path / "whole", 60_000), study(tmp_path / "killed", 60_000)
+    whole, killed = study(tmp_path / "whole", 20_000), study(tmp_path / "killed", 20_000)
     ablate(whole, "run", "lines.toml")
     process = start(killed, "run", "lines.toml")
     assert process.stdout is not None
     while not process.stdout.readline().startswith("training 18 runs"):
         assert process.poll() is None
-    time.sleep(2)
+    time.sleep(1)
     assert process.poll() is None, "it ended before it could be stopped"
     os.killpg(process.pid, number)
     process.communicate()
@@ -138,8 +138,8 @@ def test_an_unknown_subject_is_refused_with_a_suggestion(tmp_path: Path) -> None
     message, _ = process.communicate()
     assert process.returncode == 2
     assert message == (
-        "error: study 's': subject must be one of the harness's, a .py file, or a module that "
-        "binds SUBJECT; received 'char_mpl'. Did you mean 'char_mlp'?\n"
+        "error: a subject must be one of the harness's, a .py file, or a module that binds "
+        "SUBJECT; received 'char_mpl'. Did you mean 'char_mlp'?\n"
     )
 
 

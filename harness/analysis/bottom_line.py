@@ -13,14 +13,7 @@ from harness.analysis.effects import attribution_table, effects_table
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import grid
 from harness.analysis.integrity import audit
-from harness.analysis.verdicts import (
-    ALPHA,
-    INCONCLUSIVE,
-    NOT_TESTABLE,
-    REFUTED,
-    SUPPORTED,
-    verdicts,
-)
+from harness.analysis.verdicts import ALPHA, REFUTED, SUPPORTED, VERDICTS, verdicts
 from harness.subjects.subject import Response
 
 ROUNDING = 1e-9  # smaller differences count as none
@@ -61,8 +54,8 @@ def _accounting(data: StudyData) -> Iterator[str]:
     if len(diverged):
         counts = diverged["variant"].value_counts().head(3)
         where = ", ".join(f"{variant} ({count})" for variant, count in counts.items())
-        capped = " and ".join(r.label for r in study.model.responses.values() if r.cap)
-        counted = f"their {capped} count as the cap, and " if capped else ""
+        capped = ", ".join(r.label for r in study.model.responses.values() if r.cap)
+        counted = f"their capped responses ({capped}) count as the cap, and " if capped else ""
         yield (
             f"{len(diverged)} of them diverged, most often in: {where}; {counted}contrasts that"
             f" need {'another' if capped else 'a'} response of theirs are not testable, unless it"
@@ -78,8 +71,7 @@ def _claims(data: StudyData) -> Iterator[str]:
         yield "The study states no claims: everything here is exploratory."
     else:
         counts = claims["verdict"].value_counts()
-        order = (SUPPORTED, REFUTED, INCONCLUSIVE, NOT_TESTABLE)
-        numbers = ", ".join(f"{counts[v]} {v.lower()}" for v in order if v in counts)
+        numbers = ", ".join(f"{counts[v]} {v.lower()}" for v in VERDICTS if v in counts)
         promise = "" if stamped else f": at most {ALPHA:.0%} chance of any wrong verdict"
         yield (
             f"Of {len(claims)} claim{'s' if len(claims) > 1 else ''}: {numbers} (t tests over"

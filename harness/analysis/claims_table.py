@@ -7,7 +7,7 @@ import pandas as pd
 
 from harness.analysis.effects import RANKS, ranks
 from harness.analysis.frames import StudyData
-from harness.analysis.grid import Grid, Where, cap, grid, levels_in
+from harness.analysis.grid import Grid, cap, grid, levels_in
 from harness.analysis.intervals import NAN, spread
 from harness.analysis.verdicts import Verdict, one_sided_p
 from harness.study.claims import Claim, Equivalence, Threshold
@@ -77,21 +77,16 @@ def stamps(data: StudyData) -> list[str]:
     return found
 
 
-def levels_text(where: Where) -> str:
-    """The `where` of a claim as JSON, each level as text as it stands in runs.csv."""
-    texts = {f: [format_level(level) for level in levels] for f, levels in levels_in(where).items()}
-    return json.dumps(texts, ensure_ascii=False)
-
-
 def _statement(claim: Claim) -> dict[str, Any]:
     """The claim itself."""
     named = claim.model_dump()
+    where = {f: [format_level(x) for x in levels] for f, levels in levels_in(claim.where).items()}
     way = named.get("direction", "within")
     if isinstance(claim, Threshold):
         way = "lower" if claim.below is not None else "higher"
     return {
         **{name: named[name] for name in ("id", "says", "kind", "response", "over")},
-        "where": levels_text(claim.where), "direction": way,
+        "where": json.dumps(where, ensure_ascii=False), "direction": way,
         "factor": named.get("factor", ""), "by": named.get("by", ""),
         **{key: format_level(named[key]) if key in named else "" for key in ("level", "versus")},
         "at": json.dumps([format_level(level) for level in named.get("at", ())]),

@@ -82,7 +82,7 @@ def _numbers(measured: Grid, weights: Weights) -> dict[str, Any]:
 def usable(used: Contrast, level: float = LEVEL) -> Estimate:
     """The estimate from the seeds that are complete; none where a run it needs diverged.
 
-    Without the seeds that diverged, only the tame ones would count, and flatter the cell.
+    Leaving out the seeds that diverged would bias the estimate towards the stable ones.
     """
     return NOTHING if used.diverged else estimate(used.values, level)
 

@@ -21,8 +21,8 @@ def export(stored: Stored, folder: Path) -> dict[str, int]:
     """Write every table as CSV and as Parquet.
 
     Args:
-        stored: the study with all its runs. In `runs`, the column `ours` ("yes" or "no") tells the
-            harness's runs from others, and fields of a run stand as logged.
+        stored: the study with all its runs. In `runs`, the column `ours` is "yes" or "no": whether
+            the harness logged the run; fields stand as they were logged.
         folder: is created if missing.
 
     Returns:

@@ -55,7 +55,7 @@ class StudyData:
         curves: variant, metric, step: mean, low, high, n.
         layers: variant, when ("init": step 0; "last": the last step probed; "final": whole splits
             after it), layer, quantity: mean, low, high, n.
-        weights: variant, quantity, step, weight: mean, n; of deep networks only some weights.
+        weights: variant, quantity, step, weight: mean, n; of many weights only some.
         histograms: of the lowest seed's run of a variant, kind, when ("init", "last"), layer
             (first, middle, last), left, right edge: count.
     """

@@ -1,4 +1,4 @@
-"""One response of a whole study as a grid, variants × seeds, with divergence treated as decided.
+"""One response of a whole study as a grid, variants × seeds, and contrasts over the grid.
 
 A response with a cap is cut to it in every run, and a diverged run counts as the cap. Every other
 response of a diverged run is its last finite record, which no contrast may use; what is measured at
@@ -119,9 +119,10 @@ def levels_in(where: Where) -> dict[str, tuple[Level, ...]]:
     return {f: level if isinstance(level, tuple) else (level,) for f, level in where.items()}
 
 
-def is_in(cell: Levels, where: Where) -> bool:
-    """Whether a cell's level of each factor named is one of those meant."""
-    return all(cell[factor] in levels for factor, levels in levels_in(where).items())
+def cells_in(cells: Iterable[Levels], where: Where) -> list[Levels]:
+    """The cells whose level of each factor named is one of those meant."""
+    meant = levels_in(where)
+    return [cell for cell in cells if all(cell[f] in levels for f, levels in meant.items())]
 
 
 def place_label(where: Where) -> str:
@@ -132,7 +133,7 @@ def place_label(where: Where) -> str:
 
 def mean_of(study: Study, where: Where) -> Weights:
     """Weights of the mean over the cells that match."""
-    return mean_over([variant_label(cell) for cell in study.cells() if is_in(cell, where)])
+    return mean_over([variant_label(cell) for cell in cells_in(study.cells(), where)])
 
 
 def mean_over(variants: list[str]) -> Weights:

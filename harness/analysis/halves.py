@@ -1,4 +1,4 @@
-"""A claim taken apart: one-sided statements about seed-wise contrasts, all of which must hold.
+"""A claim as one-sided statements about seed-wise contrasts, all of which must hold.
 
 Every claim comes down to "d < 0" for some contrasts d, its *halves*: a threshold has one per cell
 meant, a difference too (level − versus, beyond the margin), and an equivalence has two (not higher
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.analysis.contrasts import difference, interaction
-from harness.analysis.grid import Weights, combinations_of, combine, is_in, mean_of, place_label
+from harness.analysis.grid import Weights, cells_in, combinations_of, combine, mean_of, place_label
 from harness.study.claims import Claim, Equivalence, Interaction, Threshold
 from harness.study.levels import Levels
 from harness.study.study import Study
@@ -59,7 +59,7 @@ def _cells(study: Study, claim: Claim) -> Iterator[tuple[str, Weights]]:
     """What the claim is about: the contrast in every cell meant, or their mean."""
     compared = {getattr(claim, name, None) for name in ("factor", "by")}
     free = [factor for factor in study.factors if factor not in compared]
-    places = [place for place in combinations_of(study, free) if is_in(place, claim.where)]
+    places = cells_in(combinations_of(study, free), claim.where)
     if claim.over == "every":
         yield from ((place_label(place), _weights(study, claim, place)) for place in places)
     else:

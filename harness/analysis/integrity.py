@@ -1,6 +1,6 @@
 """The audit before any number: are these the runs that the study planned, and comparable?
 
-What makes contrasts wrong is refused; what a reader must only know of is bannered.
+What would make contrasts wrong is refused; what a reader must only know of becomes a banner.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ class Finding:
 
     Attributes:
         check: which one found it.
-        severity: "refuse": no contrast may be made; "banner": it is said at the top.
+        severity: "refuse": no contrast is computed; "banner": it stands at the top of reports.
         message: one sentence.
         runs: names of (some of) the runs concerned.
     """
@@ -35,8 +35,7 @@ class Finding:
 
 def audit(data: StudyData) -> list[Finding]:
     """Everything found, what is refused first."""
-    checks = (_duplicates, _origins, _identities, _budgets, _pairing, _missing, _unplanned,
-              _mixtures)  # fmt: skip
+    checks = (_duplicates, _origins, _identities, _budgets, _pairing, _coverage, _mixtures)
     found = [finding for check in checks for finding in check(data)]
     return sorted(found, key=lambda finding: finding.severity != "refuse")
 
@@ -129,22 +128,18 @@ def _pairing(data: StudyData) -> Iterator[Finding]:
         yield Finding("pairing", "banner", message, _names(unknown))
 
 
-def _missing(data: StudyData) -> Iterator[Finding]:
+def _coverage(data: StudyData) -> Iterator[Finding]:
+    """Runs of the plan that are missing, and runs outside it."""
+    variants = [variant_label(cell) for cell in data.study.cells()]
     there = set(zip(data.ended["variant"], data.ended["seed"], strict=True))
-    planned = [(variant_label(c), seed) for c in data.study.cells() for seed in data.study.seeds]
-    lost = tuple(f"{v}, seed {seed}" for v, seed in planned if (v, seed) not in there)
+    lost = [(v, seed) for v in variants for seed in data.study.seeds if (v, seed) not in there]
     if lost:
-        message = f"{len(lost)} of {len(planned)} planned runs have not ended: not testable."
-        yield Finding("missing", "banner", message, lost)
-
-
-def _unplanned(data: StudyData) -> Iterator[Finding]:
-    variants = {variant_label(cell) for cell in data.study.cells()}
+        message = f"{len(lost)} of {data.study.size()} planned runs have not ended: not testable."
+        yield Finding("missing", "banner", message, tuple(f"{v}, seed {s}" for v, s in lost))
     planned = data.runs["variant"].isin(variants) & data.runs["seed"].isin(data.study.seeds)
     if not planned.all():
-        others = data.runs[~planned]
-        message = f"{len(others)} runs are not part of the study and are left out."
-        yield Finding("unplanned", "banner", message, _names(others))
+        message = f"{(~planned).sum()} runs are not part of the study and are left out."
+        yield Finding("unplanned", "banner", message, _names(data.runs[~planned]))
 
 
 def _mixtures(data: StudyData) -> Iterator[Finding]:

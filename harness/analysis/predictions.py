@@ -5,13 +5,15 @@ mean over its cells within a seed (minus that over `minus`) is less than `expect
 more than `expected` − `margin`. A floor is not tested: it holds if no run of any cell lies below.
 """
 
+from dataclasses import replace
+
 import pandas as pd
 
 from harness.analysis.effects import usable
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import combine, contrast, grid, mean_over
 from harness.analysis.halves import Half
-from harness.analysis.intervals import NAN
+from harness.analysis.intervals import NOTHING
 from harness.analysis.verdicts import ALPHA, seedwise, worst_interval
 from harness.study.plan import variant_label
 from harness.subjects.subject import Prediction
@@ -51,16 +53,15 @@ def _observed(
     """What the runs of these variants show, and whether it agrees."""
     measured = grid(data, prediction.response)
     expected, margin = prediction.expected, prediction.margin
-    if prediction.at_least:
-        lowest = measured.values.loc[about].min().dropna()
-        observed = float(lowest.min())
-        outcome = "agrees" if observed >= expected - margin else "differs"
-        return {"observed": observed, "low": NAN, "high": NAN, "n": len(lowest),
-                "outcome": outcome if len(lowest) else "not measured"}  # fmt: skip
     weights = combine((1, mean_over(about)), (-1, mean_over(against)))
     found = usable(contrast(measured, weights))
+    if prediction.at_least:
+        lowest = measured.values.loc[about].min().dropna()
+        found = replace(NOTHING, estimate=float(lowest.min()), n=len(lowest))
     if found.n == 0:
         outcome = "not measured"
+    elif prediction.at_least:
+        outcome = "agrees" if found.estimate >= expected - margin else "differs"
     elif found.n == 1:
         outcome = "one seed"
     else:

@@ -25,8 +25,8 @@ ALPHA = 0.05  # chance that any claim of a study gets a wrong verdict
 MOST_SEEDS = 100  # above it the guess is ">100"
 POWER = 0.8  # of the guess
 
-SUPPORTED, REFUTED = "SUPPORTED", "REFUTED"
-INCONCLUSIVE, NOT_TESTABLE = "INCONCLUSIVE", "NOT TESTABLE"
+VERDICTS = ("SUPPORTED", "REFUTED", "INCONCLUSIVE", "NOT TESTABLE")
+SUPPORTED, REFUTED, INCONCLUSIVE, NOT_TESTABLE = VERDICTS
 
 
 @dataclass(frozen=True)

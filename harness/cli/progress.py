@@ -75,9 +75,7 @@ class Bars:
     def _move(self, task: Task, record: Record) -> None:
         steps = task.stack.fields.steps
         if task.name not in self._bars:
-            self._bars[task.name] = self._progress.add_task(
-                title(task.stack), total=steps, loss=""
-            )
+            self._bars[task.name] = self._progress.add_task(title(task.stack), total=steps, loss="")
         self._progress.update(self._bars[task.name], completed=record.step)
         if LOSS in record.values:
             shown = f"loss {record.values[LOSS]:.3f}"

@@ -133,8 +133,10 @@ def train_missing(
             tally = run_study(plan, tracker, workspace, engine, watch, stopping)
         if not (tally.interrupted or tally.failed or tally.undelivered):
             keep_best(store, study, plan.data.digest)
-        failed = "failed" if tally.failed else "finished"
-        tracker.close("interrupted" if tally.interrupted else failed)
+        if tally.interrupted:
+            tracker.close("interrupted")
+        else:
+            tracker.close("failed" if tally.failed else "finished")
     return tally
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from harness.report.style import FAINT, INK, WIDTH, LineStyle
@@ -147,27 +148,15 @@ def _handle(text: str, style: LineStyle | None) -> Any:
 
 def key_lines(key: Key) -> list[Key]:
     """The legend's lines: a factor and its levels start a new one where they do not fit."""
-    groups: list[Key] = []
-    for entry in key:
-        if entry[1] is None or not groups:
-            groups.append(())
-        groups[-1] += (entry,)
-    lines: list[Key] = []
-    for group in groups:
-        if lines and _width((*lines[-1], *group)) <= WIDTH:
-            lines[-1] += group
-            continue
-        lines.append(())
-        for entry in group:
-            if _width((*lines[-1], entry)) > WIDTH:
-                lines.append(())
-            lines[-1] += (entry,)
-    return lines
-
-
-def _width(key: Key) -> float:
-    """Inches that these entries take beside each other, roughly."""
-    return sum(0.62 + 0.078 * len(text) for text, _ in key)
+    lines: list[Key] = [()]
+    for i, entry in enumerate(key):
+        levels = takewhile(lambda other: other[1], key[i + 1 :]) if entry[1] is None else ()
+        texts = (text for text, _ in (*lines[-1], entry, *levels))
+        width = sum(0.62 + 0.078 * len(text) for text in texts)  # inches, roughly
+        if lines[-1] and width > WIDTH:
+            lines.append(())
+        lines[-1] += (entry,)
+    return lines if key else []
 
 
 def scale_as(axis: Axis, response: Response) -> None:

@@ -34,7 +34,6 @@ class Paragraph:
     """Running text."""
 
     words: Words
-    kind: str = "paragraph"
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,6 @@ class Bullets:
     """A list."""
 
     items: tuple[Words, ...]
-    kind: str = "bullets"
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,6 @@ class Callout:
     tone: str
     title: str
     words: Words
-    kind: str = "callout"
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,6 @@ class Table:
     rows: tuple[tuple[Words, ...], ...]
     numeric: frozenset[int] = frozenset()
     folded: bool = False
-    kind: str = "table"
 
 
 def compact(table: Table) -> Table:
@@ -109,7 +105,6 @@ class Picture:
     alt: str
     files: tuple[str, ...]
     svg: str
-    kind: str = "picture"
 
 
 @dataclass(frozen=True)
@@ -117,7 +112,6 @@ class Code:
     """Text in fixed pitch, such as commands."""
 
     text: str
-    kind: str = "code"
 
 
 Block = Paragraph | Bullets | Callout | Table | Picture | Code

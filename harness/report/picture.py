@@ -70,6 +70,7 @@ def compact_svg(svg: bytes, name: str) -> bytes:
     styles: dict[str, str] = {}
     for element in root.iter():
         element.tail = None
+        element.text = element.text if element.text and element.text.strip() else None
         if element.tag == f"{{{SVG}}}g":
             element.attrib.pop("id", None)
         for attribute in element.attrib.keys() & {"d", "x", "y", "transform"}:

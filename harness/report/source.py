@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.analysis.bottom_line import bottom_line
 from harness.analysis.claims_table import claim_cells_table, claims_table
 from harness.analysis.effects import attribution_table, effects_table, seeds_table
 from harness.analysis.frames import StudyData
@@ -47,11 +46,6 @@ class Source:
     def primary(self) -> Response:
         """The response that decides."""
         return self.study.response()
-
-    @cached_property
-    def sentences(self) -> list[str]:
-        """The bottom line."""
-        return bottom_line(self.data)
 
     @cached_property
     def integrity(self) -> pd.DataFrame:
@@ -134,11 +128,6 @@ class Source:
             "means": self.means.reset_index(),
         }  # fmt: skip
 
-    def diverged(self, variant: str) -> pd.DataFrame:
-        """The diverged runs of a variant."""
-        runs = self.data.runs
-        return runs[(runs["variant"] == variant) & (runs["outcome"] == "diverged")]
-
     def cap(self, response: Response) -> float | None:
         """The value that larger ones and diverged runs count as; None where it is not capped."""
         value = None if response.cap is None else response.cap(self.data.facts)
@@ -167,10 +156,8 @@ class Source:
     def about_capping(self) -> str:
         """How large values of the primary response and diverged runs are drawn, as a sentence."""
         cap = self.cap(self.primary)
-        if self.primary.cap is None:
-            return "Diverged runs are left out."
         if cap is None:
-            return "Diverged runs are left out: the cap is not known."
+            return "" if self.primary.at_init else "Diverged runs are left out."
         names = (f"{one.name} ({one.meaning})" for one in self.references(self.primary)
                  if isclose(one.value, cap))  # fmt: skip
         name = next(names, f"{cap:.3f}")

@@ -20,40 +20,30 @@ WIDTH = 7.6  # inches, of every figure
 DPI = 130  # of the PNG files
 
 SETTINGS: dict[str, Any] = {
-    "axes.edgecolor": INK,
-    "axes.facecolor": PAPER,
+    **dict.fromkeys(
+        ("axes.edgecolor", "axes.labelcolor", "axes.titlecolor", "text.color", "xtick.color",
+         "ytick.color"), INK,
+    ),
+    **dict.fromkeys(("axes.facecolor", "figure.facecolor", "savefig.facecolor"), PAPER),
+    **dict.fromkeys(("axes.labelsize", "axes.titlesize", "font.size"), 9),
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), 8),
     "axes.grid": True,
-    "axes.labelcolor": INK,
-    "axes.labelsize": 9,
     "axes.linewidth": 0.6,
     "axes.spines.right": False,
     "axes.spines.top": False,
-    "axes.titlecolor": INK,
     "axes.titlelocation": "left",
-    "axes.titlesize": 9,
-    "axes.unicode_minus": True,
     "errorbar.capsize": 2,
-    "figure.facecolor": PAPER,
     "font.family": "DejaVu Sans",
-    "font.size": 9,
     "grid.alpha": 0.35,
     "grid.color": FAINT,
     "grid.linewidth": 0.4,
-    "legend.edgecolor": "none",
-    "legend.facecolor": PAPER,
     "legend.fontsize": 8.5,
     "legend.frameon": False,
     "lines.linewidth": 1.4,
     "lines.markersize": 4,
-    "savefig.facecolor": PAPER,
     "svg.fonttype": "none",  # text stays text: small, searchable, read aloud
-    "text.color": INK,
     "text.parse_math": False,  # a dollar sign in a name is a dollar sign
-    "xtick.color": INK,
-    "xtick.labelsize": 8,
-    "ytick.color": INK,
-    "ytick.labelsize": 8,
-}
+}  # fmt: skip
 
 
 @contextmanager

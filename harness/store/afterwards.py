@@ -10,11 +10,7 @@ from harness.study.study import Study
 
 
 def keep_verification(store: Store, study: Study, digest: str, text: str) -> None:
-    """Tag the study's parent run with what `ablate verify` found, where the store has one.
-
-    Raises:
-        Unreachable: it is not kept.
-    """
+    """Tag the study's parent run with what `ablate verify` found, where the store has one."""
     runs = StudyRuns.find(store, study.name)
     for parent in runs.of_key(parent_key(study, digest)) if runs else ():
         with store.reach():
@@ -22,10 +18,6 @@ def keep_verification(store: Store, study: Study, digest: str, text: str) -> Non
 
 
 def keep_report(store: Store, parent_run_id: str, folder: Path) -> None:
-    """Keep a report's files with the study's parent run, where the UI shows them.
-
-    Raises:
-        Unreachable: they are not kept.
-    """
+    """Keep a report's files with the study's parent run, where the UI shows them."""
     with store.reach():
         store.client.log_artifacts(parent_run_id, str(folder), "report")

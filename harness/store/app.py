@@ -8,8 +8,8 @@ by the entry point in pyproject.toml.
 from mlflow.server import app as flask_app
 from mlflow.server.fastapi_app import app
 
-from harness.store.pages import LargerPages
+from harness.store.pages import with_larger_pages
 
 __all__ = ["app"]
 
-flask_app.wsgi_app = LargerPages(flask_app.wsgi_app)  # type: ignore[method-assign]
+flask_app.wsgi_app = with_larger_pages(flask_app.wsgi_app)  # type: ignore[assignment, method-assign]

@@ -19,9 +19,7 @@ CONFIG = "model/config.json"  # what defines the run
 SAMPLES = "samples.txt"  # of subjects that write some
 
 
-def write_artifacts(
-    folder: Path, study: Study, planned: Run, result: Result, facts: Facts
-) -> None:
+def write_artifacts(folder: Path, study: Study, planned: Run, result: Result, facts: Facts) -> None:
     """Write what is kept of a run beside its metrics."""
     config = {
         "run_key": planned.key,

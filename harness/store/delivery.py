@@ -25,18 +25,10 @@ class ResultSink(Protocol):
         """Outcome by key of every run that is complete there."""
 
     def deliver(self, result: Result) -> None:
-        """Store everything of an ended run; may be called again with the same result.
-
-        Raises:
-            Unreachable: some of it is not stored.
-        """
+        """Store everything of an ended run; raises `Unreachable` where some of it is not stored."""
 
     def fail(self, run: Run, why: str) -> None:
-        """Mark a run that crashed repeatedly.
-
-        Raises:
-            Unreachable: it is not marked.
-        """
+        """Mark a run that crashed repeatedly; raises `Unreachable` where it is not marked."""
 
 
 class Delivery:
@@ -44,8 +36,8 @@ class Delivery:
 
     Args:
         sink: the study's side of the store.
-        workspace: where results wait.
-        runs: the study's grid; results of other runs, from earlier sessions, stay where they are.
+        workspace: where results wait; those of other runs than these stay there.
+        runs: the study's grid.
         stopping: whether to leave the rest for a later session.
 
     Attributes:

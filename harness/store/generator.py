@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
@@ -21,7 +22,7 @@ class Generator(PythonModel):
     def predict(
         self,
         context: PythonModelContext,  # noqa: ARG002 - MLflow's signature
-        model_input: Any,  # noqa: ARG002
+        model_input: pd.DataFrame,  # noqa: ARG002 - MLflow warns of most other types
         params: dict[str, Any] | None = None,
     ) -> list[str]:
         """So many samples, equal for equal params.

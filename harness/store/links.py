@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from urllib.parse import quote, urlencode
 
-from harness.store.reading import definition_of, one_a_key, parent_run, stored_runs
+from harness.store.reading import locate, one_a_key
 from harness.store.runs import StudyRuns
 from harness.store.store import Store
 from harness.study.levels import Levels
@@ -27,14 +27,8 @@ def addresses(store: Store, server: str, name: str) -> dict[str, str]:
         store: where the study is.
         server: the UI's address.
         name: of the study.
-
-    Raises:
-        UserError: there is no such study in the store.
-        Unreachable: the store does not answer.
     """
-    runs = stored_runs(store, name)
-    parent = parent_run(runs, name)
-    study, facts = definition_of(store, parent, name)
+    runs, parent, study, facts = locate(store, name)
     experiment = f"{server}/#/experiments/{runs.experiment_id}"
     found = {
         "all runs": f"{experiment}/runs?{_view('runs', 'TABLE')}",

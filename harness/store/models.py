@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric, Run
-from mlflow.entities.model_registry import ModelVersion, RegisteredModel
+from mlflow.entities.model_registry import RegisteredModel
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.types.schema import ColSpec, ParamSchema, ParamSpec, Schema
@@ -25,14 +25,12 @@ from harness.subjects.subject import Response
 ALIAS = "best"
 READY = str(LoggedModelStatus.READY)
 DISTRIBUTION = "ablation-harness"
-PARAMS = ParamSchema(
-    [
-        ParamSpec("n", "long", 20),
-        ParamSpec("seed", "long", 1),
-        ParamSpec("prefix", "string", ""),
-        ParamSpec("temperature", "double", 1.0),
-    ]
-)
+PARAMS = [
+    ParamSpec("n", "long", 20),
+    ParamSpec("seed", "long", 1),
+    ParamSpec("prefix", "string", ""),
+    ParamSpec("temperature", "double", 1.0),
+]
 
 logger = logging.getLogger(__name__)
 
@@ -77,16 +75,17 @@ def best_run(store: Store, experiment_id: str, study: Study, digest: str) -> Run
         f"{CHILDREN} AND tags.data_digest = '{digest}' "
         "AND tags.outcome = 'finished' AND attributes.status = 'FINISHED'"
     )
-    order = (f"metrics.`{by.name}` {'DESC' if by.direction == 'higher' else 'ASC'}",
-             "tags.run_key ASC")  # fmt: skip
+    higher = by.direction == "higher"
+    order = [f"metrics.`{by.name}` {'DESC' if higher else 'ASC'}", "tags.run_key ASC"]
     best: list[Run] = []  # of each length: of thousands of runs these few are read
-    while run := store.first(experiment_id, query, *order):
-        best.append(run)
-        query += f" AND params.steps != '{run.data.params['steps']}'"
+    with store.reach():
+        while found := store.client.search_runs([experiment_id], query, 1, 1, order):
+            best += found
+            query += f" AND params.steps != '{found[0].data.params['steps']}'"
     best = [run for run in best if by.name in run.data.metrics]
     if "steps" in study.factors:
-        sign = -1 if by.direction == "higher" else 1
-        return min(best, key=lambda run: sign * run.data.metrics[by.name], default=None)
+        choose = max if higher else min
+        return choose(best, key=lambda run: run.data.metrics[by.name], default=None)
     return max(best, key=lambda run: int(run.data.params["steps"]), default=None)
 
 
@@ -118,7 +117,8 @@ def _register(store: Store, study: Study, best: Run) -> None:
             {IS_SCHEMA: SCHEMA, "study": study.name},
             f"Writes samples. The run of the study that is best by {by} is @{ALIAS}.",
         )
-        kept = _version_of(store, model.name, run_id)
+        versions = client.search_model_versions(f"run_id = '{run_id}'")
+        kept = next((v for v in versions if (v.name, v.status) == (model.name, "READY")), None)
         if kept is None:
             logged = log_model(store, study, best)
             kept = client.create_model_version(
@@ -134,17 +134,8 @@ def _register(store: Store, study: Study, best: Run) -> None:
             client.set_registered_model_alias(model.name, ALIAS, str(kept.version))
 
 
-def _version_of(store: Store, name: str, run_id: str) -> ModelVersion | None:
-    found = store.client.search_model_versions(f"run_id = '{run_id}'")
-    return next((one for one in found if one.name == name and one.status == "READY"), None)
-
-
 def log_model(store: Store, study: Study, run: Run) -> LoggedModel:
-    """The run's logged model: the one that it has, finished where a kill left it half made.
-
-    Raises:
-        Unreachable: it is not whole; call again later.
-    """
+    """The run's logged model: the one that it has, finished where a kill left it half made."""
     info, client = run.info, store.client
     found = store.models(info.experiment_id, f"source_run_id = '{info.run_id}'")
     with store.reach(), tempfile.TemporaryDirectory(prefix="ablate-") as folder:
@@ -181,13 +172,7 @@ def log_model(store: Store, study: Study, run: Run) -> LoggedModel:
 
 
 def save_model(path: Path, files: Path, model: Model) -> None:
-    """Write an MLflow model: the run's files, `generator.py`, and the harness's own code.
-
-    Args:
-        path: the model's folder, to be created.
-        files: the run's artifacts.
-        model: MLflow's description of the model, to be completed.
-    """
+    """Write an MLflow model of a run's files to a new folder, with the harness's own code."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow wants an input example, but no input is read
         import mlflow.pyfunc
@@ -197,7 +182,7 @@ def save_model(path: Path, files: Path, model: Model) -> None:
             python_model=Path(__file__).with_name("generator.py"),
             code_paths=[str(Path(harness.__file__).parent)],
             artifacts={"run": str(files)},
-            signature=ModelSignature(outputs=Schema([ColSpec("string")]), params=PARAMS),
+            signature=ModelSignature(None, Schema([ColSpec("string")]), ParamSchema(PARAMS)),
             pip_requirements=requirements(),  # inferring them would take 6 s
             mlflow_model=model,
         )

@@ -11,23 +11,16 @@ SEARCH = "/mlflow/runs/search"
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
-class LargerPages:
-    """A WSGI application whose searches for runs return up to PAGE of them.
+def with_larger_pages(inner: Wsgi) -> Wsgi:
+    """The WSGI application, whose searches for runs then return up to PAGE of them."""
 
-    Args:
-        inner: the application.
-    """
-
-    def __init__(self, inner: Wsgi) -> None:
-        self.inner = inner
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """The application's answer."""
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ.get("PATH_INFO", "").endswith(SEARCH):
-            body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-            body = enlarged(body)
+            body = enlarged(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
             environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
-        return self.inner(environ, start_response)
+        return inner(environ, start_response)
+
+    return application
 
 
 def enlarged(body: bytes) -> bytes:
@@ -36,8 +29,5 @@ def enlarged(body: bytes) -> bytes:
         request = json.loads(body)
     except ValueError:
         return body
-    return (
-        json.dumps({**request, "max_results": PAGE}).encode()
-        if isinstance(request, dict) and request
-        else body
-    )
+    search = isinstance(request, dict) and request
+    return json.dumps({**request, "max_results": PAGE}).encode() if search else body

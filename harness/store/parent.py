@@ -30,13 +30,7 @@ RENEWAL = 10  # seconds between two renewals of the session
 
 
 class ParentRun:
-    """A parent run that this session writes.
-
-    Args:
-        store: where it is.
-        run_id: MLflow's name of it.
-        session: this process.
-    """
+    """A parent run that this session writes."""
 
     def __init__(self, store: Store, run_id: str, session: Session) -> None:
         self.run_id = run_id
@@ -77,22 +71,14 @@ class ParentRun:
         return parent
 
     def renew(self, progress: str, *, at_once: bool = True) -> None:
-        """Show progress, and that this process lives; unless at once, only every few seconds.
-
-        Raises:
-            Unreachable: it is not shown.
-        """
+        """Show progress, and that this process lives; unless at once, only every few seconds."""
         if at_once or time.monotonic() - self._renewed > RENEWAL:
             self._renewed = time.monotonic()
             self.session = Session.here(self.session.id, self.session.since)
             self._tag({"progress": progress, SESSION: self.session.to_tag()})
 
     def end(self, progress: str, status: Status) -> None:
-        """Show how the session ended.
-
-        Raises:
-            Unreachable: it is not shown.
-        """
+        """Show how the session ended."""
         self._tag({"progress": progress})
         with self._store.reach():
             self._store.client.set_terminated(self.run_id, STATUS[status])
@@ -121,11 +107,7 @@ def parent_key(study: Study, digest: str) -> str:
 
 
 def close_orphans(runs: StudyRuns) -> None:
-    """End all runs that a killed session left RUNNING, unless their writer lives.
-
-    Raises:
-        Unreachable: some are left; the next session ends them.
-    """
+    """End all runs that a killed session left RUNNING, unless their writer lives."""
     written = {run.info.run_id for run in runs.parents if writer(run)}
     for run in runs.children:
         if run.info.status == "RUNNING" and run.data.tags.get("mlflow.parentRunId") not in written:

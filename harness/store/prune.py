@@ -1,13 +1,14 @@
 """Removing a study from its store for good: runs, models, artifacts, and what waits on disk."""
 
-import json
+import os
 import shutil
-import subprocess
-import sys
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
-from mlflow.entities import Experiment, ViewType
+import mlflow
+from mlflow.entities import Experiment, LoggedModel, Run, ViewType
 from mlflow.utils.file_utils import local_file_uri_to_path
 
 from harness.errors import UserError
@@ -19,8 +20,7 @@ from harness.store.store import DELETED, Store, require_schema
 from harness.store.uri import is_server, redacted
 from harness.store.workspace import Workspace
 
-# Arguments come by standard input, since a command line would show the store's password.
-MLFLOW = "import json, sys; from mlflow.cli import cli; cli(json.load(sys.stdin))"
+TRACKING_URI = "MLFLOW_TRACKING_URI"  # environment variable that `mlflow gc` sets
 
 
 @dataclass(frozen=True)
@@ -31,25 +31,24 @@ class Prunable:
         store: where it is.
         name: the study's.
         experiment: its experiment; None where only the workspace is left of it.
-        runs: ids and artifact addresses of all runs, parents and deleted ones among them.
-        models: the same of the logged models.
-        foreign: how many of the runs the harness did not log.
-        registered: name of the registered model, if there is one.
+        runs: all its runs, parents, deleted ones, and those that others logged among them.
+        models: its logged models.
+        registered: name of its registered model, if there is one.
         workspace: what waits on disk.
     """
 
     store: Store
     name: str
     experiment: Experiment | None
-    runs: dict[str, str]
-    models: dict[str, str]
-    foreign: int
+    runs: list[Run]
+    models: list[LoggedModel]
     registered: str | None
     workspace: Workspace
 
     def __str__(self) -> str:
         """In words."""
-        others = f" ({self.foreign} of them not logged by the harness)" if self.foreign else ""
+        foreign = sum(not is_ours(run) for run in self.runs)
+        others = f" ({foreign} of them not logged by the harness)" if foreign else ""
         model = f", the registered model '{self.registered}'" if self.registered else ""
         return (
             f"study '{self.name}' in {redacted(self.store.uri)}: {len(self.runs)} runs{others} "
@@ -62,7 +61,6 @@ def plan_prune(store: Store, name: str, workspace: Workspace) -> Prunable:
 
     Raises:
         UserError: there is nothing, or it is not the harness's, or a process is writing it.
-        Unreachable: the store does not answer.
     """
     with store.reach():
         experiment = store.client.get_experiment_by_name(name)
@@ -84,19 +82,10 @@ def plan_prune(store: Store, name: str, workspace: Workspace) -> Prunable:
         runs = store.runs(experiment.experiment_id, "", ViewType.ALL)
         models = store.models(experiment.experiment_id)
         for run in runs:
-            if is_ours(run) and run.data.tags.get(IS_KIND) == "study":
+            if is_ours(run) and run.data.tags[IS_KIND] == "study":
                 require_no_writer(run, name)
     model = registered(store, name)
-    return Prunable(
-        store,
-        name,
-        experiment,
-        {run.info.run_id: run.info.artifact_uri for run in runs},
-        {logged.model_id: logged.artifact_location for logged in models},
-        sum(not is_ours(run) for run in runs),
-        model.name if model else None,
-        workspace,
-    )
+    return Prunable(store, name, experiment, runs, models, model.name if model else None, workspace)
 
 
 def prune(what: Prunable) -> list[str]:
@@ -104,7 +93,6 @@ def prune(what: Prunable) -> list[str]:
 
     Raises:
         UserError: a process is at work on the study, or artifacts cannot be removed.
-        Unreachable: the store does not answer; call again later.
     """
     with what.workspace.locked():
         if what.registered:
@@ -129,8 +117,8 @@ def _remove(what: Prunable, experiment: Experiment) -> list[str]:
     with what.store.reach():
         if experiment.lifecycle_stage == DELETED:
             client.restore_experiment(identity)
-        for model in what.models:
-            client.delete_logged_model(model)
+        for logged in what.models:
+            client.delete_logged_model(logged.model_id)
         if not server and not outside:
             # `mlflow gc` takes an empty list for all that is deleted, in other studies too. So it
             # gets a run and a model in any case; the other rows go with the experiment's.
@@ -151,49 +139,41 @@ def _remove(what: Prunable, experiment: Experiment) -> list[str]:
     root = what.store.artifact_root()
     return [
         *(f"artifacts outside {root} were left alone: {uri}" for uri in outside),
-        f"the study's runs are deleted but not gone; this removes them, and those artifacts: "
-        f"{command}",
+        f"the runs are deleted but not gone; this removes them, and those artifacts: {command}",
     ]
 
 
 def _remove_artifacts(what: Prunable) -> list[str]:
     """Remove the folders of runs and models in the store's own folder; returns other addresses."""
     root, outside = what.store.artifact_root(), []
-    places = {uri: root / run for run, uri in what.runs.items()}
-    places |= {uri: root / "models" / model for model, uri in what.models.items()}
+    places = {run.info.artifact_uri: root / run.info.run_id for run in what.runs}
+    places |= {m.artifact_location: root / "models" / m.model_id for m in what.models}
     for uri, place in places.items():
         local: str = local_file_uri_to_path(uri)  # type: ignore[no-untyped-call]
         real = root.resolve() / place.relative_to(root)
         if Path(local) != place / "artifacts" or place.resolve() != real:  # elsewhere, or a link
             outside.append(uri)
-            continue
-        try:
-            shutil.rmtree(place)
-        except FileNotFoundError:
-            continue  # a run without artifacts, or removed by an earlier call
-        except OSError as error:
-            raise UserError(
-                "the artifacts must be yours to remove",
-                f"{error.strerror}: {place}",
-                "Change that; then the same command continues.",
-            ) from None
+        elif place.exists():  # not a run without artifacts, or removed by an earlier call
+            try:
+                shutil.rmtree(place)
+            except OSError as error:
+                raise UserError(
+                    "the artifacts must be yours to remove",
+                    f"{error.strerror}: {place}",
+                    "Change that; then the same command continues.",
+                ) from None
     return outside
 
 
 def _collect_garbage(uri: str, run: str, model: str, experiment: str) -> None:
     """Remove an experiment's deleted rows for good, with MLflow's own command."""
-    arguments = ["gc", "--backend-store-uri", uri, "--tracking-uri", uri, "--run-ids", run,
+    from mlflow.cli import gc  # takes a second or two to load
+
+    before = os.environ.get(TRACKING_URI)
+    arguments = ["--backend-store-uri", uri, "--tracking-uri", uri, "--run-ids", run,
                  "--logged-model-ids", model, "--experiment-ids", experiment]  # fmt: skip
-    done = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", MLFLOW],
-        input=json.dumps(arguments),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise UserError(
-            "MLflow must be able to remove the study's rows",
-            (done.stderr.strip() or "no message").splitlines()[-1],
-            "The study's runs are deleted; the same command tries again to remove them for good.",
-        )
+    try:
+        with redirect_stdout(StringIO()):
+            gc.main(arguments, standalone_mode=False)
+    finally:
+        mlflow.set_tracking_uri(before)  # type: ignore[arg-type]  # None unsets it

@@ -97,14 +97,8 @@ def read_study(
         name: of the study.
         steps, data_digest: which runs, where the study was run with several.
         seeds: which blocks; None for all.
-
-    Raises:
-        UserError: there is no such study in the store.
-        Unreachable: the store does not answer.
     """
-    runs = stored_runs(store, name)
-    parent = parent_run(runs, name, steps, data_digest)
-    study, facts = definition_of(store, parent, name)
+    runs, parent, study, facts = locate(store, name, steps, data_digest)
     study = study.override(seeds=seeds)
     planned = {run.key for run in expand(study, str(facts["digest"]))}
     found = [run for run in one_a_key(runs) if run.data.tags["run_key"] in planned]
@@ -117,25 +111,17 @@ def read_all(store: Store, name: str) -> StoredStudy:
 
     Runs that others logged there are among them, marked by `ours` = "no", with MLflow's id for
     their key. The params of every run are columns, as they were logged.
-
-    Raises:
-        UserError: there is no such study in the store.
-        Unreachable: the store does not answer.
     """
-    runs = stored_runs(store, name)
-    parent = parent_run(runs, name)
-    study, facts = definition_of(store, parent, name)
+    runs, parent, study, facts = locate(store, name)
     others = [run for run in store.runs(runs.experiment_id, "") if not is_ours(run)]
-    found = one_a_key(runs) + others
-    rows = [row(run, study) | run.data.params | {"ours": "yes"} for run in one_a_key(runs)]
-    rows += [
-        row(run, study)
-        | run.data.params
-        | {"ours": "no", "run_key": key_of(run), "outcome": run.info.status.lower()}
-        for run in others
-    ]
-    stored_facts = _facts(runs, parent, facts, len(found))
-    return StoredStudy(study, stored_facts, pd.DataFrame(rows), store, found)
+    found, rows = one_a_key(runs) + others, []
+    for run in found:
+        labels = {"ours": "yes"}
+        if not is_ours(run):
+            labels = {"ours": "no", "run_key": key_of(run), "outcome": run.info.status.lower()}
+        rows.append(row(run, study) | run.data.params | labels)
+    table = pd.DataFrame(rows)
+    return StoredStudy(study, _facts(runs, parent, facts, len(found)), table, store, found)
 
 
 def fingerprint(
@@ -146,67 +132,44 @@ def fingerprint(
     seeds: tuple[int, ...] | None = None,
     data_digest: str | None = None,
 ) -> str:
-    """A hash of what the store holds of a study, from one search; arguments as `read_study`'s.
-
-    Raises:
-        UserError: there is no such study in the store.
-        Unreachable: the store does not answer.
-    """
-    runs = stored_runs(store, name)
-    parent = parent_run(runs, name, steps, data_digest)
+    """A hash of what the store holds of a study, from one search; arguments as `read_study`'s."""
+    runs, parent, study, facts = locate(store, name, steps, data_digest)
     infos = [
         (info.run_id, info.status, info.end_time, data.params, data.metrics, data.tags)
         for info, data in ((run.info, run.data) for run in runs.children)
     ]
     tags = {tag: value for tag, value in parent.data.tags.items() if tag not in SESSIONS_OWN}
-    held = [infos, parent.info.run_id, tags, seeds, read_definition(store, parent.info.run_id)]
+    held = [infos, parent.info.run_id, tags, seeds, study, facts]
     return sha256(json.dumps(held, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def stored_runs(store: Store, name: str) -> StudyRuns:
-    """A study's runs in the store.
-
-    Raises:
-        UserError: there is no such study in it.
-        Unreachable: the store does not answer.
-    """
+    """A study's runs in the store, which must have it."""
     runs = StudyRuns.find(store, name)
     if runs is None:
         raise _missing(name, f"no experiment '{name}' in {redacted(store.uri)}")
     return runs
 
 
-def parent_run(
-    runs: StudyRuns, name: str, steps: int | None = None, digest: str | None = None
-) -> Run:
-    """The study's parent run with these steps and data: of several, the one last written.
+def locate(
+    store: Store, name: str, steps: int | None = None, digest: str | None = None
+) -> tuple[StudyRuns, Run, Study, Facts]:
+    """A study's runs, its parent run with these steps and data, and what that one defines.
 
-    Raises:
-        UserError: there is none.
+    Of several parent runs it is the one last written.
     """
+    runs = stored_runs(store, name)
     wanted = {"steps": steps and str(steps), "data_digest": digest}
-    parents = [
-        run
-        for run in runs.parents
-        if all(value is None or run.data.tags.get(tag) == value for tag, value in wanted.items())
-    ]
+    wanted = {tag: value for tag, value in wanted.items() if value}
+    parents = [run for run in runs.parents if wanted.items() <= run.data.tags.items()]
     if not parents:
-        which = ", ".join(f"{tag} {value}" for tag, value in wanted.items() if value)
+        which = ", ".join(f"{tag} {value}" for tag, value in wanted.items())
         raise _missing(name, f"no runs with {which}" if which else "no runs of it")
-    return max(parents, key=last_written)
-
-
-def definition_of(store: Store, parent: Run, name: str) -> tuple[Study, Facts]:
-    """The study and the facts of its data, as its parent run holds them.
-
-    Raises:
-        UserError: they were never stored whole.
-        Unreachable: the store does not answer.
-    """
+    parent = max(parents, key=last_written)
     definition = read_definition(store, parent.info.run_id)
-    if definition is None:
+    if definition is None:  # it was never stored whole
         raise _missing(name, f"no whole definition of it in {redacted(store.uri)}")
-    return definition
+    return runs, parent, *definition
 
 
 def one_a_key(runs: StudyRuns) -> list[Run]:

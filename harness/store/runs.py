@@ -36,10 +36,6 @@ class OpenRun:
 class StudyRuns:
     """The runs of one experiment that the harness created, as found when this object was made.
 
-    Args:
-        store: where they are.
-        experiment_id: MLflow's name of the experiment.
-
     Attributes:
         parents, children: the runs, the oldest first.
     """
@@ -57,11 +53,7 @@ class StudyRuns:
 
     @classmethod
     def find(cls, store: Store, study: str) -> "StudyRuns | None":
-        """Those of a study; None where the store does not have it.
-
-        Raises:
-            UserError, Unreachable: as `Store.experiment` does.
-        """
+        """Those of a study; None where the store does not have it."""
         experiment = store.experiment(study)
         return cls(store, experiment.experiment_id) if experiment else None
 
@@ -143,11 +135,10 @@ class StudyRuns:
             )
         if is_server(self.store.uri):  # the request may have been sent twice on the way
             self._look_up(key)
-            for other in self.of_key(key):
-                ghost = other.info.start_time == start and other.info.run_id != run.info.run_id
-                if ghost:
+            for ghost in self.of_key(key):
+                if ghost.info.start_time == start and ghost.info.run_id != run.info.run_id:
                     with self.store.reach():
-                        self.store.client.delete_run(other.info.run_id)
+                        self.store.client.delete_run(ghost.info.run_id)
         return OpenRun(run.info.run_id, start, run.info.artifact_uri)
 
     def _look_up(self, key: str) -> None:

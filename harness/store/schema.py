@@ -5,7 +5,7 @@ from getpass import getuser
 from importlib.metadata import version
 from math import isfinite
 from pathlib import Path
-from subprocess import DEVNULL, PIPE, run
+from subprocess import run
 
 from mlflow.entities import Metric, Param, RunTag
 
@@ -118,15 +118,9 @@ def _git_commit() -> str:
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return ""
+    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
     try:
-        answer = run(  # noqa: S603
-            ["git", "-C", str(root), "rev-parse", "HEAD"],  # noqa: S607
-            stdout=PIPE,
-            stderr=DEVNULL,
-            text=True,
-            timeout=5,
-            check=False,
-        )
-    except OSError:
+        answer = run(command, capture_output=True, text=True, timeout=5, check=False)  # noqa: S603
+    except OSError:  # there is no git here
         return ""
     return answer.stdout.strip()

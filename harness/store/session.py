@@ -42,14 +42,18 @@ class Session:
         return json.dumps(asdict(self))
 
     def is_alive(self) -> bool:
-        """Whether another process seems to be writing still.
-
-        A process of that number is not enough: a later process may have got it.
-        """
+        """Whether another process seems to be writing still."""
         if time.time() - self.renewed > STALE:
+            return False  # a later process may have got its number
+        if self.host != socket.gethostname():
+            return True
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
             return False
-        here = self.host == socket.gethostname()
-        return not here or (self.pid != os.getpid() and process_exists(self.pid))
+        except OSError:  # it exists and is someone else's
+            return True
+        return self.pid != os.getpid()
 
 
 def session_of(parent: Run) -> Session | None:
@@ -85,14 +89,3 @@ def require_no_writer(parent: Run, study: str) -> None:
             f"has been writing since {session.since}",
             f"Wait for it or stop it; if that machine is gone, try again in {STALE} seconds.",
         )
-
-
-def process_exists(pid: int) -> bool:
-    """Whether a process of that id runs on this machine."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # it exists and is someone else's
-        return True
-    return True

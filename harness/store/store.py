@@ -1,7 +1,8 @@
 """The MLflow store of a command: opened once, and passed to all that reads or writes it.
 
 Every failure of MLflow becomes one of two kinds: `Unreachable` (nothing is lost, try again later)
-or `UserError` (the user has to fix something). No call waits longer than a few seconds.
+or `UserError` (the user has to fix something). Whatever takes a store may raise them; docstrings
+name them only where they mean more. No call waits longer than a few seconds.
 """
 
 import errno
@@ -72,12 +73,7 @@ class Store:
 
     @classmethod
     def open(cls, uri: str | None) -> Self:
-        """The store at a tracking URI as given by the user; a missing database is created.
-
-        Raises:
-            UserError: it cannot be used.
-            Unreachable: it does not answer.
-        """
+        """The store at a tracking URI as given by the user; a missing database is created."""
         resolved = tracking_uri(uri)
         if (path := sqlite_path(resolved)) is not None:
             prepare(path)
@@ -85,12 +81,7 @@ class Store:
 
     @classmethod
     def existing(cls, uri: str | None) -> Self:
-        """The same, but nothing is created.
-
-        Raises:
-            UserError: there is no such store, or it cannot be used.
-            Unreachable: it does not answer.
-        """
+        """The same, but a missing one is refused, and nothing is created."""
         path = sqlite_path(resolved := tracking_uri(uri))
         if path is not None and not path.exists():
             raise UserError(
@@ -122,9 +113,8 @@ class Store:
         """The experiment of a study, if there is one.
 
         Raises:
-            UserError: it was deleted, and MLflow keeps the name taken; or its runs are of another
-                version of the harness.
-            Unreachable: the store does not answer.
+            UserError: it was deleted, and MLflow keeps the name taken; or it holds runs of
+                version 1.0.
         """
         with self.reach():
             found = self.client.get_experiment_by_name(study)
@@ -141,11 +131,7 @@ class Store:
         return found
 
     def open_experiment(self, study: str, tags: dict[str, str]) -> str:
-        """The id of a study's experiment, which has these tags then; a missing one is created.
-
-        Raises:
-            UserError, Unreachable: as `experiment` does.
-        """
+        """The id of a study's experiment, which has these tags then; a missing one is created."""
         found = self.experiment(study)
         with self.reach():
             if found is None:
@@ -171,20 +157,10 @@ class Store:
         )
         return sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))
 
-    def first(self, experiment_id: str, query: str, *order: str) -> Run | None:
-        """The first run of an experiment that a search expression matches, in a given order."""
-        with self.reach():
-            found = self.client.search_runs(
-                [experiment_id], query, max_results=1, order_by=list(order)
-            )
-        return found[0] if found else None
-
     def models(self, experiment_id: str, query: str | None = None) -> list[LoggedModel]:
         """All logged models of an experiment that a search expression matches."""
         return self._pages(
-            lambda token: self.client.search_logged_models(
-                [experiment_id], query, page_token=token
-            )
+            lambda token: self.client.search_logged_models([experiment_id], query, page_token=token)
         )
 
     def artifact_root(self) -> Path:
@@ -238,7 +214,8 @@ class Store:
                 redacted(self.uri),
                 "Give yourself write access, or choose another store with --tracking-uri.",
             ) from None
-        if "No such artifact" in text:
+        lost = "ensure that the path is correct" in text  # MLflow says so of any failed download
+        if "No such artifact" in text or (lost and not is_server(self.uri)):
             raise UserError(
                 "the artifacts of a run must be where they were logged",
                 text,
@@ -269,16 +246,9 @@ def require_schema(experiment: Experiment, uri: str) -> None:
         raise UserError(
             f"a study's runs must be stored in schema {SCHEMA} of the harness",
             f"'{experiment.name}' in {redacted(uri)}, stored in schema {found} by another version",
-            f"Its runs stay as they are. {other_store(uri)}",
+            "Its runs stay as they are. Name another store with --tracking-uri, for example "
+            "sqlite:///new.db, or move mlflow.db and mlartifacts/ to another directory.",
         )
-
-
-def other_store(uri: str) -> str:
-    """How to get an empty store, as advice."""
-    path = sqlite_path(uri)
-    away = f"Move {path.name} and mlartifacts/ to another directory" if path else ""
-    name = "name another store with --tracking-uri, for example sqlite:///new.db"
-    return f"{away}, or {name}." if away else f"{name[0].upper()}{name[1:]}."
 
 
 def probe(uri: str) -> None:

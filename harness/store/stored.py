@@ -46,7 +46,6 @@ def find_run(store: Store, name: str) -> StoredRun:
 
     Raises:
         UserError: no run, or several, go by that name, or the run has not ended.
-        Unreachable: the store does not answer.
     """
     with store.reach():
         experiments = list(store.client.search_experiments())
@@ -77,7 +76,6 @@ def find_variant(store: Store, study: Study, levels: Levels, seed: int | None) -
 
     Raises:
         UserError: there is none.
-        Unreachable: the store does not answer.
     """
     wanted = {factor: text(level) for factor, level in levels.items()}
     wanted |= {} if seed is None else {"seed": str(seed)}
@@ -96,11 +94,7 @@ def find_variant(store: Store, study: Study, levels: Levels, seed: int | None) -
 
 
 def find_key(store: Store, study: Study, key: str) -> StoredRun | None:
-    """The ended run of a study with this key; None where the store has none.
-
-    Raises:
-        Unreachable: the store does not answer.
-    """
+    """The ended run of a study with this key; None where the store has none."""
     ended = filter(outcome_of, _children(store, study, f" AND tags.run_key = '{key}'"))
     run = next(ended, None)
     return _load(store, run) if run else None

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Param
 
@@ -33,11 +32,6 @@ DIGEST_LENGTH = 36  # characters of a data set's digest; MLflow enforces it
 
 class Tracker:
     """One study's side of the store: its parent run, and the child runs that it writes.
-
-    Args:
-        runs: the study's runs in the store.
-        parent: its parent run.
-        study, facts, planned: as of `open`.
 
     Attributes:
         ended: outcome by key of every run that is complete in the store.
@@ -80,8 +74,7 @@ class Tracker:
             session: a name for this process's work, kept as a tag.
 
         Raises:
-            UserError: the store cannot be used, or another process is writing this study.
-            Unreachable: the store does not answer.
+            UserError: another process is writing this study.
         """
         experiment = store.open_experiment(study.name, presentation.experiment_tags(study))
         stored = StudyRuns(store, experiment)
@@ -114,11 +107,7 @@ class Tracker:
     def deliver(self, result: Result) -> None:
         """Store everything of an ended run; it counts as ended only when all of it is there.
 
-        May be called again with the same result: nothing is stored twice.
-
-        Raises:
-            Unreachable: some of it is not stored; call again later.
-            UserError: the store needs fixing.
+        May be called again with the same result after any failure: nothing is stored twice.
         """
         if result.key in self.ended:
             return
@@ -132,30 +121,20 @@ class Tracker:
         self.ended[result.key] = result.outcome
 
     def fail(self, run: Run, why: str) -> None:
-        """Mark a run that crashed repeatedly; a later session may still train it.
-
-        Raises:
-            Unreachable: it is not marked.
-        """
+        """Mark a run that crashed repeatedly; a later session may still train it."""
         opened = self._opened(run.key)
         self._waiting.pop(run.key, None)
         note = presentation.run_note(self._study, run, f"crashed: {why}")
         tags = {"outcome": "failed", "mlflow.note.content": note}
         with self._store.reach():
             self._store.client.log_batch(
-                opened.run_id,
-                params=self._description(run.key, opened),
-                tags=schema.run_tags(tags),
+                opened.run_id, params=self._description(run.key, opened), tags=schema.run_tags(tags)
             )
             self._store.client.set_terminated(opened.run_id, "FAILED")
         self._open.pop(run.key, None)
 
     def close(self, status: Status) -> None:
-        """End the session: nothing stays RUNNING. What cannot be ended now is ended at next open.
-
-        Args:
-            status: how the session ended.
-        """
+        """End the session: nothing stays RUNNING. What cannot be ended now is ended at the next."""
         if self._closed:
             return
         self._closed = True
@@ -169,12 +148,7 @@ class Tracker:
         """The tracker itself, closed when the block is left."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Close as fits the way the block was left, unless it was closed already."""
         stopped = kind in (KeyboardInterrupt, SystemExit)
         self.close("finished" if kind is None else "interrupted" if stopped else "failed")

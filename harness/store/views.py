@@ -14,20 +14,43 @@ GROUPED_BY_VARIANT = {
     "aggregateFunction": "average",
     "groupByKeys": [{"mode": "tag", "groupByData": "variant"}],
 }
-CHOSEN = "chosen"  # the section of the charts chosen here
+LINE = json.loads("""{
+    "lineSmoothness": 0, "scaleType": "linear", "xAxisScaleType": "linear", "xAxisKey": "step",
+    "selectedXAxisMetricKey": "", "yAxisKey": "metric", "yAxisExpressions": [], "range": {},
+    "useGlobalXaxisKey": true, "useGlobalLineSmoothing": true
+}""")
+SECTION = "chosen"  # of the charts chosen here
 
 
 def views(study: Study) -> dict[str, str]:
     """The study's saved views as experiment tags: "runs", a table, "charts", and "factors"."""
-    table = _table(study)
-    curves = [name for name, curve in study.model.curves.items() if curve.charted]
-    charts = _charts(study, [*map(_line, curves), _bar(study.primary)], columns=3)
-    # MLflow draws no parallel coordinates of groups, since these have no params: its own view
-    factors = _charts(study, [_parallel(study)], columns=1)
+    primary, factors = study.primary, list(study.factors)
+    charted = [name for name, curve in study.model.curves.items() if curve.charted]
+    lines = [
+        _card("LINE", name, metricKey=name, selectedMetricKeys=[name], **LINE) for name in charted
+    ]
+    bars = _card("BAR", primary, metricKey=primary, runsCountToCompare=100)
+    parallel = _card(
+        "PARALLEL",
+        "parallel coordinates",
+        selectedParams=factors,
+        selectedMetrics=[primary],
+        showAllRuns=True,
+    )
+    table = {
+        "searchFilter": "tags.`ablate.kind` = 'run'",
+        "orderByKey": f"metrics.`{primary}`",
+        "orderByAsc": study.response().direction != "higher",
+        "selectedColumns": columns(study),
+        "columnOrder": columns(study),
+        "runsHiddenMode": "SHOW_ALL",
+        "groupBy": None,
+    }
     states = {
         "runs": table,
-        "charts": table | charts | {"groupBy": GROUPED_BY_VARIANT},
-        "factors": table | factors,
+        "charts": table | _charts(study, [*lines, bars], 3) | {"groupBy": GROUPED_BY_VARIANT},
+        # MLflow draws no parallel coordinates of groups, since these have no params: its own view
+        "factors": table | _charts(study, [parallel], 1),
     }
     return {f"{TAG}{name}": json.dumps(state) for name, state in states.items()}
 
@@ -43,74 +66,19 @@ def columns(study: Study) -> list[str]:
     ]
 
 
-def _table(study: Study) -> dict[str, Any]:
-    return {
-        "searchFilter": "tags.`ablate.kind` = 'run'",
-        "orderByKey": f"metrics.`{study.primary}`",
-        "orderByAsc": study.response().direction != "higher",
-        "selectedColumns": columns(study),
-        "columnOrder": columns(study),
-        "runsHiddenMode": "SHOW_ALL",
-        "groupBy": None,
-    }
+def _card(kind: str, name: str, **settings: Any) -> dict[str, Any]:
+    place = {"metricSectionId": SECTION, "deleted": False, "isGenerated": False}
+    return {"type": kind, "uuid": f"{kind}-{name}", "displayName": name, **place, **settings}
 
 
 def _charts(study: Study, cards: list[dict[str, Any]], columns: int) -> dict[str, Any]:
     """The chosen charts; those that MLflow makes of all other metrics are folded below them."""
-    names = [*study.model.curves, *study.model.responses]
-    sections = [
-        {"uuid": name, "name": name, "display": False, "isReordered": True}
-        for name in sorted({name.partition("/")[0] for name in names})
-    ]
-    first = {
-        "uuid": CHOSEN,
-        "name": study.name,
-        "display": True,
-        "isReordered": True,
-        "columns": columns,
-    }
+    metrics = [*study.model.curves, *study.model.responses]
+    others = sorted({metric.partition("/")[0] for metric in metrics})
+    shown = {"uuid": SECTION, "name": study.name, "display": True, "columns": columns}
+    folded = [{"uuid": name, "name": name, "display": False} for name in others]
     return {
         "compareRunCharts": cards,
-        "compareRunSections": [first, *sections],
+        "compareRunSections": [section | {"isReordered": True} for section in (shown, *folded)],
         "isAccordionReordered": True,
-    }
-
-
-def _card(kind: str, name: str) -> dict[str, Any]:
-    return {
-        "type": kind,
-        "uuid": f"{kind}-{name}",
-        "metricSectionId": CHOSEN,
-        "deleted": False,
-        "isGenerated": False,
-        "displayName": name,
-    }
-
-
-def _line(metric: str) -> dict[str, Any]:
-    return _card("LINE", metric) | {
-        "metricKey": metric,
-        "selectedMetricKeys": [metric],
-        "lineSmoothness": 0,
-        "scaleType": "linear",
-        "xAxisScaleType": "linear",
-        "xAxisKey": "step",
-        "selectedXAxisMetricKey": "",
-        "yAxisKey": "metric",
-        "yAxisExpressions": [],
-        "range": {},
-        "useGlobalXaxisKey": True,
-        "useGlobalLineSmoothing": True,
-    }
-
-
-def _bar(metric: str) -> dict[str, Any]:
-    return _card("BAR", metric) | {"metricKey": metric, "runsCountToCompare": 100}
-
-
-def _parallel(study: Study) -> dict[str, Any]:
-    return _card("PARALLEL", "parallel coordinates") | {
-        "selectedParams": list(study.factors),
-        "selectedMetrics": [study.primary],
-        "showAllRuns": True,
     }

@@ -47,9 +47,7 @@ class Study(BaseModel):
         description="a number of seeds n (1..n), or a list of seeds"
     )
     primary: str = Field(
-        "",
-        validate_default=True,
-        description="the response that decides; default: the subject's",
+        "", validate_default=True, description="the response that decides; default: the subject's"
     )
     fixed: Levels = Field(default_factory=dict, description="fields other than their default")
     factors: dict[str, tuple[Level, ...]] = Field(min_length=1, description="what varies")
@@ -69,11 +67,7 @@ class Study(BaseModel):
     @field_validator("subject")
     @classmethod
     def _known_subject(cls, value: str) -> str:
-        try:
-            find_subject(value)
-        except UserError as error:
-            rule = error.rule.removeprefix("a subject ")
-            raise InvalidValue(rule, error.received, error.remedy) from None
+        find_subject(value)  # its UserError is not pydantic's, and passes through as it is
         return value
 
     @field_validator("seeds", mode="before")
@@ -148,9 +142,7 @@ class Study(BaseModel):
                 name = require_response(claim.response or info.data["primary"], subject)
             except InvalidValue as error:
                 place = f"claim '{claim.id}', response"
-                raise InvalidValue(
-                    f"{place} {error.rule}", error.received, error.remedy
-                ) from None
+                raise InvalidValue(f"{place} {error.rule}", error.received, error.remedy) from None
             change: dict[str, Any] = {"response": name}
             if getattr(claim, "margin", 0.0) is None:
                 change["margin"] = subject.responses[name].margin

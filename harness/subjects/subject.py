@@ -357,6 +357,7 @@ class Subject(Protocol):
 
     def preload(self) -> None:
         """Load the libraries that training needs, which may take seconds."""
+        return
 
     def references(self, facts: Facts) -> Sequence[Reference]:  # noqa: ARG002 - optional
         """Values worth comparing capped responses with."""

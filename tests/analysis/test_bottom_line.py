@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from harness.analysis.bottom_line import bottom_line, caveats
+from harness.analysis.predictions import predictions_table
 from harness.study.files import load_study
 from harness.study.levels import Levels
+from harness.study.study import Study
 from tests.support import simulated
 
 LOWER = {
@@ -19,7 +21,7 @@ def truth(cell: Levels, seed: int) -> float:
     return 2 + 0.1 * (cell["norm"] == "none") + 0.001 * seed * (cell["depth"] == 5)
 
 
-def test_a_clear_study_is_told_in_full() -> None:
+def test_a_clear_study_is_described_in_full() -> None:
     data = simulated.data(simulated.study(claims=[LOWER]), truth)
     assert bottom_line(data) == [
         "120 of 120 runs ended: 24 variants, 5 seeds.",
@@ -32,17 +34,17 @@ def test_a_clear_study_is_told_in_full() -> None:
         " exploratory): norm -0.1 nats at depth 1; norm -0.1 nats at depth 5; norm -0.1 nats at"
         " depth 10.",
         "Lowest mean dev loss of 24 variants: 2 nats (batch, naive, output_scale 1, depth 1);"
-        " picked as the best of many, so a little flattered.",
+        " the best of many, so probably a little worse in truth.",
     ]
 
 
-def test_seeds_that_are_complete_among_others_are_told() -> None:
+def test_seeds_that_are_complete_among_others_are_named() -> None:
     data = simulated.data(simulated.study(), truth)
     asked = data.study.model_copy(update={"seeds": (*data.study.seeds, 99)})
     whole = len(data.study.seeds)
-    told = bottom_line(replace(data, study=asked))
-    assert f"Only {whole} seeds are complete: ablate report" in " ".join(told)
-    assert f"--seeds {whole} judges these alone" in " ".join(told)
+    said = " ".join(bottom_line(replace(data, study=asked)))
+    assert f"Only {whole} seeds are complete: ablate report" in said
+    assert f"--seeds {whole} judges these alone" in said
     assert "complete" not in " ".join(bottom_line(data))
 
 
@@ -56,7 +58,7 @@ def test_noise_is_said_to_be_perhaps_chance() -> None:
 def test_one_seed_is_described_and_not_tested() -> None:
     data = simulated.data(simulated.study(claims=[LOWER], seeds=1), truth)
     said = bottom_line(data)
-    assert "With one seed nothing can be told from chance; differences are only described." in said
+    assert "With one seed, differences are only described: any of them may be chance." in said
     assert any("1 not testable" in sentence for sentence in said)
     assert any("(one seed, no interval)" in sentence for sentence in said)
     assert not any(sentence.startswith(("Supported", "Refuted")) for sentence in said)
@@ -70,12 +72,13 @@ def test_divergence_is_counted_and_explained() -> None:
     said = bottom_line(simulated.data(asked, truth, runs=runs))[1]
     assert said.startswith("4 of them diverged, most often in: none, ")
     assert said.endswith(
-        "their final losses count as those of predicting uniformly, and contrasts that need another"
-        " final response of theirs are not testable."
+        "their capped responses (dev loss, train loss, test loss) count as the cap, and contrasts"
+        " that need another response of theirs are not testable, unless it is measured at"
+        " initialisation."
     )
 
 
-def test_where_nothing_differs_no_effect_and_no_best_is_told() -> None:
+def test_where_nothing_differs_no_effect_and_no_best_is_named() -> None:
     asked = simulated.study(claims=[LOWER])
     runs = simulated.runs_of(asked, truth).assign(outcome="diverged")
     said = bottom_line(simulated.data(asked, truth, runs=runs))
@@ -93,7 +96,7 @@ def test_a_crossing_effect_is_called_conditional() -> None:
     assert any(s.startswith("CONDITIONAL: whether norm none or batch") for s in bottom_line(data))
 
 
-def test_stamps_are_told() -> None:
+def test_stamps_are_shown() -> None:
     asked = simulated.study(claims=[LOWER])
     data = simulated.data(asked, truth, facts=simulated.FACTS | {"first_seeds": "1-2"})
     assert "Read the verdicts with care: seeds added after the first session: 3-5." in bottom_line(
@@ -127,3 +130,30 @@ def test_caveats_name_what_the_design_cannot_tell() -> None:
     assert any("One learning rate" in text for text in few)
     swept = caveats(simulated.data(load_study("learning_rate"), truth_of_any))
     assert not any("One learning rate" in text for text in swept)
+
+
+def test_caveats_of_the_subject_come_before_those_of_few_seeds() -> None:
+    asked = simulated.study(seeds=4)
+    own = asked.model.caveats(set(asked.factors), [asked.fields(cell) for cell in asked.cells()])
+    found = caveats(simulated.data(asked, truth))
+    assert found == [*own, "With 4 seeds intervals are wide by design."]
+
+
+def test_a_subject_without_a_cap_or_predictions_goes_through_too() -> None:
+    asked = Study.model_validate({
+        "name": "line", "question": "?", "subject": "tests.support.linear", "seeds": 3,
+        "factors": {"intercept": [False, True], "lr": [0.1, 9.0]},
+        "baseline": {"intercept": True, "lr": 0.1},
+    })  # fmt: skip
+    runs = simulated.runs_of(asked, lambda cell, seed: seed + (cell["lr"] == 9), "final/error")
+    runs["outcome"] = np.where(runs["lr"] == "9", "diverged", "finished")
+    data = simulated.data(asked, truth_of_any, runs=runs)
+    assert bottom_line(data)[:2] == [
+        "12 of 12 runs ended: 4 variants, 3 seeds.",
+        "6 of them diverged, most often in: intercept no, lr 9 (3), intercept yes, lr 9 (3);"
+        " contrasts that need a response of theirs are not testable, unless it is measured at"
+        " initialisation.",
+    ]
+    assert caveats(data) == ["With 3 seeds intervals are wide by design."]
+    assert predictions_table(data).empty
+    assert "cap" not in " ".join(bottom_line(data))

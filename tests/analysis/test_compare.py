@@ -7,7 +7,6 @@ import pytest
 from harness.analysis.compare import compare, find_variant
 from harness.errors import UserError
 from harness.notebook import long
-from harness.subjects.char_mlp.responses import RESPONSES
 from harness.study.levels import Levels
 from tests.support import simulated
 
@@ -53,7 +52,7 @@ def test_part_of_a_name_is_enough_while_it_fits_one_variant() -> None:
 
 def test_the_tidy_frame_has_a_row_per_run_and_response() -> None:
     frame = long(DATA)
-    assert len(frame) == 120 * len(RESPONSES)
+    assert len(frame) == 120 * len(DATA.study.model.responses)
     measured = frame[frame["response"] == "final/dev_loss"]
     assert list(measured["value"]) == list(DATA.runs["final/dev_loss"])
     assert {"norm", "init", "output_scale", "depth", "seed", "outcome"} <= set(frame.columns)

@@ -25,7 +25,7 @@ def diverging(response: str = "final/dev_loss", seeds: tuple[int, ...] = (1,)) -
     runs = simulated.runs_of(asked, losses, response)
     out = (runs["norm"] == "none") & runs["seed"].isin(seeds)
     values = runs[response].mask(out, np.nan)
-    runs = runs.assign(**{"outcome": np.where(out, "diverged", "finished"), response: values})
+    runs["outcome"], runs[response] = np.where(out, "diverged", "finished"), values
     return simulated.data(asked, losses, runs=runs)
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.analysis.frames import StudyData
-from harness.analysis.gather import gather, shown
+from harness.analysis.frames import StudyData, runs_types
+from harness.study.study import Study
 from tests.support import simulated
 
 
@@ -17,36 +17,30 @@ def full() -> StudyData:
     asked = simulated.study()
     runs = simulated.runs_of(asked, simulated.noise())
     generator = np.random.default_rng(1)
-    depths = dict(zip(runs["run_key"], runs["depth"].astype(int), strict=True))
-    steps = np.arange(0, 10_000, 256)
-    edges = np.linspace(-1, 1, 81)
-
-    def product(**columns: object) -> pd.DataFrame:
-        return pd.MultiIndex.from_product(columns.values(), names=columns.keys()).to_frame(
-            index=False
-        )  # type: ignore[arg-type]
-
-    def each(**columns: object) -> pd.DataFrame:
-        return pd.concat([
-            product(run_key=[key], **{k: v(d) if callable(v) else v for k, v in columns.items()})
-            for key, d in depths.items()
-        ], ignore_index=True)  # fmt: skip
-
-    def values(table: pd.DataFrame) -> pd.DataFrame:
-        return table.assign(value=generator.standard_normal(len(table)))
-
-    layer = lambda depth: range(1, depth + 1)  # noqa: E731
-    histograms = each(
-        kind=["activation", "gradient"], when=["init", "last"], layer=layer, left=edges[:-1]
-    )
-    return gather(
-        study=asked, facts=simulated.FACTS, runs=runs,
-        curves=values(each(metric=["train/loss", *"abcdef"], step=steps)),
-        layers=values(each(when=["init", "last", "final"], layer=layer,
-                           quantity=["mean", "std", "saturation", "dead", "gradient_std"])),
-        updates=values(each(step=steps, weight=lambda depth: range(depth + 2))),
-        histograms=histograms.assign(right=histograms["left"] + 0.025, count=3.0),
-    )  # fmt: skip
+    steps = np.arange(0, 10_000, 256).tolist()
+    layers, ends = asked.model.layers, [0, steps[-1]]
+    kinds = ["activation", "gradient"]
+    parts = []
+    for key, depth in zip(runs["run_key"], runs["depth"].astype(int), strict=True):
+        inside = range(1, depth + 1)
+        for series, at, where, bins in (
+            (asked.model.curves, steps, [0], [0]),
+            (layers, ends, inside, [0]),
+            ([f"final_{name}" for name in layers], [10_000], inside, [0]),
+            (asked.model.weights, steps, range(depth + 2), [0]),
+            ([f"{kind}_histogram" for kind in kinds], ends, inside, range(80)),
+            ([f"{kind}_range" for kind in kinds], ends, inside, [0]),
+        ):
+            index = pd.MultiIndex.from_product(
+                [[key], series, at, where, bins], names=simulated.TRACE[:-1]
+            )
+            parts.append(index.to_frame(index=False))
+    trace = pd.concat(parts, ignore_index=True)
+    trace["value"] = generator.standard_normal(len(trace))
+    histograms = trace["series"].str.endswith("_histogram")
+    trace["value"] = trace["value"].mask(histograms, 3.0)
+    trace["value"] = trace["value"].mask(trace["series"].str.endswith("_range"), 1.0)
+    return simulated.data(asked, simulated.noise(), runs=runs, trace=trace)
 
 
 def test_what_is_written_is_read_back_equal(full: StudyData, tmp_path: Path) -> None:
@@ -97,16 +91,6 @@ def test_text_that_looks_like_something_else_stays_text(tmp_path: Path) -> None:
     assert StudyData.load(tmp_path) == given
 
 
-def test_curves_are_means_over_seeds_with_t_intervals() -> None:
-    asked = simulated.study(seeds=2)
-    runs = simulated.runs_of(asked, simulated.noise())
-    pair = runs[runs["variant"] == runs["variant"][0]]["run_key"]
-    curves = pd.DataFrame({"run_key": pair, "metric": "train/loss", "step": 7, "value": [1.0, 3.0]})
-    row = simulated.data(asked, simulated.noise(), runs=runs, curves=curves).curves.iloc[0]
-    assert (row["mean"], row["n"], row["step"]) == (2.0, 2, 7)
-    assert row["high"] - row["mean"] == pytest.approx(12.706, abs=1e-3)  # t(1) at 97.5 %, se 1
-
-
 def test_merged_bins_keep_every_count(full: StudyData) -> None:
     one = full.histograms.groupby(["variant", "kind", "when", "layer"])["count"].agg(
         ["sum", "size"]
@@ -115,8 +99,14 @@ def test_merged_bins_keep_every_count(full: StudyData) -> None:
     assert set(one["size"]) == {40}
 
 
-def test_shown_spreads_evenly_and_keeps_both_ends() -> None:
-    assert shown(1, 3) == [1]
-    assert shown(2, 3) == [1, 2]
-    assert shown(50, 3) == [1, 26, 50]
-    assert shown(4, 8) == [1, 2, 3, 4]
+def test_columns_of_runs_follow_the_subject(full: StudyData) -> None:
+    model = full.study.model
+    assert list(full.runs) == list(runs_types(full.study))
+    assert {*full.study.factors, *model.budget, *model.responses} <= set(full.runs)
+    other = Study.model_validate({
+        "question": "?", "subject": "tests.support.linear", "seeds": 1,
+        "factors": {"intercept": [False, True]}, "baseline": {"intercept": True},
+    })  # fmt: skip
+    columns = set(runs_types(other))
+    assert {"intercept", "steps", "batch", "final/error"} <= columns
+    assert "train_words" not in columns

@@ -21,7 +21,7 @@ def found(runs: pd.DataFrame) -> dict[str, str]:
     return {finding.check: finding.severity for finding in audit(data)}
 
 
-def test_sound_runs_pass(runs: pd.DataFrame) -> None:
+def test_correct_runs_pass(runs: pd.DataFrame) -> None:
     assert found(runs) == {}
     assert found(runs.sample(frac=1, random_state=1)) == {}
 
@@ -84,14 +84,19 @@ def test_mixed_data_digests_are_refused(runs: pd.DataFrame) -> None:
     assert found(runs)["data"] == "refuse"
 
 
-def test_a_budget_that_was_not_planned_is_refused(runs: pd.DataFrame) -> None:
-    runs.loc[2, "steps"] = "99"
-    assert found(runs) == {"budget": "refuse"}
+@pytest.mark.parametrize("field", ASKED.model.budget)
+def test_a_budget_that_was_not_planned_is_refused(runs: pd.DataFrame, field: str) -> None:
+    runs.loc[2, field] = "99"
+    (finding,) = audit(simulated.data(ASKED, simulated.noise(), runs=runs))
+    assert (finding.check, finding.severity) == ("budget", "refuse")
+    assert finding.message == "1 runs have other steps, batch, train_words than planned."
 
 
-def test_another_trainer_is_refused(runs: pd.DataFrame) -> None:
-    runs.loc[2, "trainer"] = "0"
-    assert found(runs) == {"trainer": "refuse"}
+def test_another_version_of_the_subject_is_refused(runs: pd.DataFrame) -> None:
+    runs.loc[2, "version"] = "0"
+    (finding,) = audit(simulated.data(ASKED, simulated.noise(), runs=runs))
+    assert (finding.check, finding.severity) == ("version", "refuse")
+    assert finding.message == "Runs by version 0, 4 of char_mlp; this program has version 4."
 
 
 @pytest.mark.parametrize("column", ["commit", "device", "versions"])

@@ -33,9 +33,7 @@ def test_a_row_is_compared_with_its_targets(value: float, at_least: bool, verdic
 
 def test_ways_take_turns_in_every_round() -> None:
     called: list[str] = []
-    one, two = side_by_side(
-        [lambda: called.append("one"), lambda: called.append("two")], rounds=3
-    )
+    one, two = side_by_side([lambda: called.append("one"), lambda: called.append("two")], rounds=3)
     order = [name for i, name in enumerate(called) if i == 0 or called[i - 1] != name]
     assert order == ["one", "two"] * 4  # once to warm up
     assert len(one.values) == len(two.values) == 3

@@ -87,7 +87,7 @@ def test_a_killed_node_costs_the_work_since_the_last_checkpoint_and_changes_noth
     assert victim.poll() is not None
     assert not tally.failed
     assert len(tally.trained) == 12
-    assert len(log.repeated) <= 1  # the other node's task went on undisturbed
+    assert len(log.repeated) <= 1  # the other node's task was not disturbed
     for task, steps in log.repeated.items():
         assert min(steps) + 1 >= log.at_kill[task]
     assert "raylet" not in "".join(capfd.readouterr())
@@ -127,9 +127,7 @@ def test_a_node_that_joins_is_used(nodes: Nodes, tiny: Corpus) -> None:
         assert engine.cpus == 1
 
 
-def test_a_worker_that_dies_repeatedly_fails_its_runs_only(
-    tmp_path: Path, tiny: Corpus
-) -> None:
+def test_a_worker_that_dies_repeatedly_fails_its_runs_only(tmp_path: Path, tiny: Corpus) -> None:
     killed: list[int] = []
 
     def kill_worker(_: EventLog) -> None:
@@ -178,13 +176,14 @@ def test_other_versions_on_a_node_are_refused_before_training(
     ("address", "why"),
     [("127.0.0.1:1", "Connection refused"), ("ray://127.0.0.1:1", "the Ray client")],
 )
-def test_a_missing_cluster_is_a_users_mistake(
-    address: str, why: str, tmp_path: Path
-) -> None:
+def test_a_missing_cluster_is_a_users_mistake(address: str, why: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [*ABLATE, "run", "smoke", "--engine", "ray", "--address", address],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 2
     assert done.stderr.startswith("error: a Ray cluster must answer; received ")
     assert why in done.stderr
@@ -209,9 +208,13 @@ def test_an_interrupt_saves_all_in_time_and_another_engine_continues(
 ) -> None:
     options = ["run", "smoke", "--steps", "60000", "--workers", "2"]
     with subprocess.Popen(
-        [*ABLATE, *options, "--engine", "ray"], cwd=tmp_path, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    ) as first:  # fmt: skip
+        [*ABLATE, *options, "--engine", "ray"],
+        cwd=tmp_path,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as first:
         assert first.stdout is not None
         while not first.stdout.readline().startswith("training 8 runs"):
             assert first.poll() is None
@@ -227,7 +230,8 @@ def test_an_interrupt_saves_all_in_time_and_another_engine_continues(
         assert time.monotonic() - began < 5
     assert output == f"{CONTINUE}\n"
     assert any((tmp_path / ".ablate").rglob("checkpoints/*.safetensors"))
-    second = subprocess.run([*ABLATE, *options], cwd=tmp_path, capture_output=True, text=True,
-                            check=False)  # fmt: skip
+    second = subprocess.run(
+        [*ABLATE, *options], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert second.returncode == 0, second.stderr
     assert "all 8 runs have ended" in second.stdout

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from harness.engines import Task, TaskDone
-from harness.engines.ray_worker import THREADS, Terms, pack_data, work
+from harness.engines.local import THREADS
+from harness.engines.ray_worker import Terms, pack_data, work
 from harness.engines.versions import versions
 from harness.errors import UserError
 from harness.study.plan import Stack
@@ -15,7 +16,7 @@ from harness.subjects.char_mlp import SUBJECT
 from harness.subjects.char_mlp.corpus import Corpus
 
 
-class Loaded(Exception):
+class LoadedError(Exception):
     """Raised by what must not be unpickled."""
 
 
@@ -25,7 +26,7 @@ class Malicious:
 
 
 def _load() -> None:
-    raise Loaded
+    raise LoadedError
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def terms(tiny: Corpus, monkeypatch: pytest.MonkeyPatch) -> Terms:
 
 def test_damaged_data_fail_the_task_and_are_never_unpickled(terms: Terms) -> None:
     payload = pickle.dumps(Malicious())
-    with pytest.raises(Loaded):
+    with pytest.raises(LoadedError):
         pickle.loads(payload)  # noqa: S301 - it does what it is meant to do
     events = list(work(Task("any", Stack(())), payload, terms, None))
     assert events == [[TaskDone("the data were damaged on their way to the worker")]]

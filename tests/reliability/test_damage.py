@@ -70,7 +70,9 @@ def cut_power(
             ablate(capsys, *RUN)
 
 
-def assert_finishes(place: Path, capsys: pytest.CaptureFixture[str], expected: dict[str, Any]) -> None:
+def assert_finishes(
+    place: Path, capsys: pytest.CaptureFixture[str], expected: dict[str, Any]
+) -> None:
     code, _, errors = ablate(capsys, *RUN)
     assert (code, errors) == (0, "")
     assert picture(store(place), NAME) == expected
@@ -78,34 +80,47 @@ def assert_finishes(place: Path, capsys: pytest.CaptureFixture[str], expected: d
 
 @pytest.mark.parametrize("events", [1, 62, 100])
 def test_a_study_cut_off_anywhere_ends_as_if_undisturbed(
-    place: Path, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str], events: int,
-) -> None:  # fmt: skip
+    place: Path,
+    expected: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    events: int,
+) -> None:
     cut_power(monkeypatch, capsys, events)
     assert_finishes(place, capsys, expected)
 
 
 @pytest.mark.parametrize("harm", ["cut", "flipped", "foreign", "empty"])
 def test_a_damaged_checkpoint_is_set_aside_and_reported(
-    place: Path, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, harm: str,
-) -> None:  # fmt: skip
+    place: Path,
+    expected: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    harm: str,
+) -> None:
     cut_power(monkeypatch, capsys)
     (path,) = workspace(place).glob("checkpoints/*")
     whole = path.read_bytes()
     path.write_bytes(
-        {"cut": whole[:-1], "flipped": whole[:99] + bytes([whole[99] ^ 1]) + whole[100:],
-         "foreign": b"\x80\x04cos\nsystem\n(S'false'\ntR.", "empty": b""}[harm]
-    )  # fmt: skip
+        {
+            "cut": whole[:-1],
+            "flipped": whole[:99] + bytes([whole[99] ^ 1]) + whole[100:],
+            "foreign": b"\x80\x04cos\nsystem\n(S'false'\ntR.",
+            "empty": b"",
+        }[harm]
+    )
     assert_finishes(place, capsys, expected)
     assert "is damaged and set aside; its runs start anew: its checksum does not fit" in caplog.text
     assert [kept.suffix for kept in workspace(place).glob("checkpoints/*")] == [".damaged"]
 
 
 def test_an_undamaged_checkpoint_of_other_runs_is_left_alone(
-    place: Path, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch,
+    place: Path,
+    expected: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     with monkeypatch.context() as now:
         now.setattr(sys, "argv", [])
         (place / f"{NAME}.toml").write_text(
@@ -124,9 +139,11 @@ def test_an_undamaged_checkpoint_of_other_runs_is_left_alone(
 
 
 def test_results_wait_for_a_session_that_includes_their_runs(
-    place: Path, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch,
+    place: Path,
+    expected: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     with monkeypatch.context() as now:
         now.setattr("harness.store.delivery.Delivery.poll", lambda _: None)
         now.setattr("harness.store.delivery.GIVE_UP", 0.0)
@@ -147,9 +164,12 @@ def test_results_wait_for_a_session_that_includes_their_runs(
 
 
 def test_a_damaged_result_is_trained_anew(
-    place: Path, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture,
-) -> None:  # fmt: skip
+    place: Path,
+    expected: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with monkeypatch.context() as now:
         now.setattr("harness.store.delivery.Delivery.poll", lambda _: None)
         now.setattr("harness.store.delivery.GIVE_UP", 0.0)
@@ -180,9 +200,12 @@ def test_a_second_coordinator_is_refused_and_names_the_first(
         "    print('locked', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
         cwd=Path(__file__).parents[2],
-    ) as first:  # fmt: skip
+    ) as first:
         assert first.stdout is not None
         assert first.stdout.readline() == "locked\n"
         code, _, errors = ablate(capsys, *RUN)

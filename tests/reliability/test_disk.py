@@ -76,7 +76,9 @@ def test_a_disk_that_fills_up_is_reported_once_and_nothing_is_lost(
         assert code == 2, output
         assert output.count("error: ") == 1
         assert "Traceback" not in output
-        assert "Free some space or change the permissions; the same command then continues." in output
+        assert (
+            "Free some space or change the permissions; the same command then continues." in output
+        )
     code, output = run(folder)
     assert code == 0, output
     expected, found = (picture(store(place), NAME) for place in (other, folder))
@@ -94,7 +96,6 @@ def test_a_read_only_disk_is_reported_and_left_alone(
     assert code == 2, output
     assert output.endswith(
         "error: a study keeps its state where it is run, which needs room and permission; "
-        f"received Read-only file system: {folder.parent}/disk/.ablate/"
-        + output.rpartition("/")[2]
+        f"received Read-only file system: {folder.parent}/disk/.ablate/" + output.rpartition("/")[2]
     )
     assert not (folder / ".ablate").exists()

@@ -109,4 +109,4 @@ def test_every_value_of_a_record_is_finite(runs: list[Run], corpus: Corpus) -> N
 
 
 def test_the_lr_that_diverges_is_within_what_a_study_may_ask() -> None:
-    assert Fields(lr=1e6).lr == 1e6
+    assert Fields.model_validate({"lr": 1e6}).lr == 1e6

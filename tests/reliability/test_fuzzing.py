@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import UserError
+from harness.study.claims import KINDS
 from harness.study.files import parse_study
 from harness.study.study import Study
 from harness.subjects.char_mlp.fields import Fields
@@ -30,16 +31,8 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 KEYS = st.sampled_from([*Study.model_fields, "sedes"])
-CLAIMS = st.lists(
-    st.dictionaries(
-        st.sampled_from(
-            ["id", "says", "kind", "response", "where", "over", "below", "above", "factor", "level",
-             "versus", "margin", "direction", "by", "at"]
-        ),
-        VALUES,
-    ),
-    max_size=2,
-)  # fmt: skip
+CLAIM_KEYS = sorted({key for kind in KINDS.values() for key in kind.model_fields})
+CLAIMS = st.lists(st.dictionaries(st.sampled_from(CLAIM_KEYS), VALUES), max_size=2)
 
 
 def accepted_or_refused(text: bytes) -> Study | None:

@@ -35,8 +35,9 @@ def test_a_second_run_trains_nothing_and_says_so(
     before = picture(store(place), NAME)
     code, output, _ = ablate(capsys, *RUN, "--workers", "3")
     assert (code, output.splitlines()[-1]) == (
-        0, "all 4 runs have ended already; nothing to train."
-    )  # fmt: skip
+        0,
+        "all 4 runs have ended already; nothing to train.",
+    )
     assert picture(store(place), NAME) == before
     assert not list(place.glob(f".ablate/{NAME}-*"))
     code, output, _ = ablate(capsys, "plan", *RUN[1:])
@@ -51,15 +52,15 @@ def test_workers_are_prepared_for_a_study_that_the_store_lacks_and_no_other(
 ) -> None:
     class Preparing(InlineEngine):
         def prepare(self, tasks: int, subject: Subject) -> None:  # noqa: ARG002
-            asked.append(tasks)
+            prepared.append(tasks)
 
-    asked: list[int] = []
+    prepared: list[int] = []
     assert not (place / ".ablate").exists()
     monkeypatch.setattr(harness.cli.session, "LocalEngine", lambda _: Preparing())
     ablate(capsys, *RUN)
-    assert asked == [4]
+    assert prepared == [4]
     ablate(capsys, *RUN)
-    assert asked == [4]
+    assert prepared == [4]
 
 
 def test_more_seeds_and_levels_train_only_what_is_missing(
@@ -78,7 +79,9 @@ def test_more_seeds_and_levels_train_only_what_is_missing(
     assert first.items() <= now.items()
 
 
-def test_other_data_and_fields_are_new_runs(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_data_and_fields_are_new_runs(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     ablate(capsys, *RUN)
     (place / "more.txt").write_text((place / "words.txt").read_text() + "zora\n")
     _, output, _ = ablate(capsys, *RUN[:2], "--data", "more.txt")

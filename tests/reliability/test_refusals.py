@@ -37,7 +37,7 @@ def refused(place: Path, capsys: pytest.CaptureFixture[str], *arguments: str) ->
     return errors
 
 
-FILES = {
+FILES: dict[str, tuple[str | bytes, str]] = {
     "no TOML": (
         "question = ",
         "study 'kept' must be TOML in UTF-8; received Invalid value (at end of document). "
@@ -173,7 +173,7 @@ FILES = {
     ),
     "a claim of an unknown kind": (
         TOML + CLAIM + "kind = 'x'\n",
-        "study 'kept': claims, entry 1 must be of a kind that there is: 'threshold', "
+        "study 'kept': claims, entry 1 must have one of the kinds 'threshold', "
         "'difference', 'equivalence', 'interaction'; received {'id': 'c', 'says': 'so', "
         "'kind': 'x'}. Fix that entry.",
     ),
@@ -183,7 +183,7 @@ FILES = {
     ),
     "a claim on an unknown response": (
         TOML + CLAIM + "kind = 'threshold'\nbelow = 3\nresponse = 'final/devloss'\n",
-        "study 'kept': claims, entry 1, response must be a response that exists; received "
+        "study 'kept': claims claim 'c', response must be a response that exists; received "
         "'final/devloss'. Did you mean 'final/dev_loss'?",
     ),
     "a claim on what does not vary": (
@@ -227,9 +227,9 @@ def test_a_study_file_is_refused_word_for_word(
     assert errors == f"error: {message}\n"
 
 
-DATA = {
+DATA: dict[str, tuple[bytes | None, str]] = {
     "missing": (None, "the data file must be readable"),
-    "empty": (b"", "a data file must hold items, one a line; received an empty words.txt"),
+    "empty": (b"", "a data file must hold items, one per line; received an empty words.txt"),
     "binary": (bytes(range(256)) * 9, "a data file must be text in UTF-8; received byte 0x80"),
     "another encoding": (
         "zoë\n".encode("latin-1") * 9,
@@ -267,11 +267,13 @@ def test_a_data_file_is_refused(place: Path, capsys: pytest.CaptureFixture[str],
         (["run", NAME + ".toml", "--device", "tpu"], "received --device tpu. "),
         (["rnu", NAME + ".toml"], "No such command 'rnu'"),
         (["--tracking-uri", "nonsense", "run", NAME + ".toml"], "a tracking URI"),
-        (["--tracking-uri", "http://u:secret@127.0.0.1:9", "run", NAME + ".toml"],
-         "the tracking server must answer before a study begins; received no MLflow server "
-         "answers at http://127.0.0.1:9. Start it, or leave --tracking-uri out"),
+        (
+            ["--tracking-uri", "http://u:secret@127.0.0.1:9", "run", NAME + ".toml"],
+            "the tracking server must answer before a study begins; received no MLflow server "
+            "answers at http://127.0.0.1:9. Start it, or leave --tracking-uri out",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_command_line_is_refused(
     place: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:

@@ -11,7 +11,7 @@ from tests.support.inprocess import ablate
 from tests.support.small_study import STUDY, WORDS
 
 SOURCES = sorted(Path(harness.__file__).parent.rglob("*.py"))
-# It unpickles what the coordinator sent after checking its digest: tests/engines/test_ray_worker.py.
+# Unpickles what the coordinator sent, after checking its digest: see engines/test_ray_worker.py.
 TRUSTING = "harness/engines/ray_worker.py"
 UNPICKLERS = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 UNSAFE = {"torch.load", "np.load", "numpy.load", "pd.read_pickle", "eval", "exec", "os.system"}

@@ -8,7 +8,7 @@ import pytest
 
 from harness.analysis.frames import StudyData
 from harness.report import build
-from tests.report.made_up import CORE, FOUR_FACTORS, ONE_FACTOR, RATES, SWITCH, made_up
+from tests.support.made_up import CORE, FOUR_FACTORS, ONE_FACTOR, RATES, SWITCH, made_up
 
 SHAPES = {
     "core": lambda: made_up(CORE),
@@ -34,7 +34,7 @@ def reports(core: StudyData, tmp_path_factory: pytest.TempPathFactory) -> Callab
     @cache
     def built(shape: str) -> Path:
         data = core if shape == "core" else SHAPES[shape]()
-        return build(data, tmp_path_factory.mktemp("report")).folder
+        return build(data, tmp_path_factory.mktemp("report")).parent
 
     return built
 

@@ -10,10 +10,11 @@ import pytest
 
 from harness.analysis.frames import StudyData
 from harness.errors import UserError
-from harness.report import build
-from harness.report.figures import NAMES
-from harness.report.stamp import STAMP, is_current
-from tests.report.made_up import ONE_FACTOR, made_up
+from harness.report import FORMATS, build, is_current
+from harness.report import stamp as stamps
+from harness.report.figures import drawings
+from harness.report.stamp import PACKAGE, STAMP, hash_code, subject_code
+from tests.support.made_up import ONE_FACTOR, made_up
 
 LARGEST = 3_000_000  # bytes of a published report
 
@@ -32,26 +33,26 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_two_builds_are_byte_identical(small: StudyData, tmp_path: Path) -> None:
-    first = build(small, tmp_path / "a", ("png", "svg", "pdf"))
-    second = build(small, tmp_path / "b", ("png", "svg", "pdf"))
-    assert contents(first.folder) == contents(second.folder)
+    build(small, tmp_path / "a", FORMATS)
+    build(small, tmp_path / "b", FORMATS)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
 def test_another_process_builds_the_same_bytes(small: StudyData, tmp_path: Path) -> None:
-    here = build(small, tmp_path / "here").folder
+    build(small, tmp_path / "here")
     code = (
         "import sys; from pathlib import Path; from harness.report import build;"
         "from harness.analysis.frames import StudyData;"
         "build(StudyData.load(Path(sys.argv[1])), Path(sys.argv[2]))"
     )
-    subprocess.run(
-        [sys.executable, "-c", code, here / "data", tmp_path / "there"], check=True, timeout=200
-    )
-    assert contents(tmp_path / "there") == contents(here)
+    folders = (tmp_path / "here" / "data", tmp_path / "there")
+    subprocess.run([sys.executable, "-c", code, *folders], check=True, timeout=200)
+    assert contents(tmp_path / "there") == contents(tmp_path / "here")
 
 
 def test_the_csvs_alone_suffice(small: StudyData, tmp_path: Path) -> None:
-    folder = build(small, tmp_path / "report").folder
+    folder = tmp_path / "report"
+    build(small, folder)
     before = contents(folder)
     kept = tmp_path / "kept"
     shutil.copytree(folder / "data", kept)
@@ -60,52 +61,100 @@ def test_the_csvs_alone_suffice(small: StudyData, tmp_path: Path) -> None:
     assert contents(folder) == before
 
 
-def test_nothing_is_remade_when_nothing_changed(small: StudyData, tmp_path: Path) -> None:
-    assert build(small, tmp_path).remade
-    times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    assert not build(small, tmp_path).remade
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == times
+def test_a_report_is_current_until_its_runs_or_formats_change(
+    small: StudyData, tmp_path: Path
+) -> None:
+    build(small, tmp_path, ("png", "svg"), fingerprint="what the store holds")
+    assert is_current(tmp_path, ("svg", "png"), "what the store holds")
+    assert not is_current(tmp_path, ("png", "svg"), "something else")
+    assert not is_current(tmp_path, ("png",), "what the store holds")
+    assert not is_current(tmp_path / "elsewhere", ("png", "svg"), "what the store holds")
 
 
 def test_checking_for_changes_does_not_import_matplotlib(core_report: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from harness.report import build;"
-        "from harness.analysis.frames import StudyData;"
-        "folder = Path(sys.argv[1]);"
-        "assert not build(StudyData.load(folder / 'data'), folder).remade;"
+        "import sys; from pathlib import Path; from harness.report import is_current;"
+        "assert is_current(Path(sys.argv[1]), ('png', 'svg'), '');"
         "sys.exit('matplotlib' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, core_report], check=True, timeout=60)
 
 
-def test_what_was_lost_or_changed_is_remade(small: StudyData, tmp_path: Path) -> None:
+def test_a_report_that_lost_a_file_or_was_edited_is_not_current(
+    small: StudyData, tmp_path: Path
+) -> None:
     build(small, tmp_path)
     before = contents(tmp_path)
-    expected = json.loads(before[STAMP])["inputs"]
     for name in ("index.html", "report.md", "figures/dev_loss.png", "data/runs.csv", STAMP):
-        (tmp_path / name).write_bytes(b"{}")
-        assert not is_current(tmp_path, inputs=expected)
+        for damage in (b"{}", b"[]", b'"'):
+            (tmp_path / name).write_bytes(damage)
+            assert not is_current(tmp_path, ("png", "svg"), "")
         (tmp_path / name).unlink()
-        assert not is_current(tmp_path, inputs=expected)
+        assert not is_current(tmp_path, ("png", "svg"), "")
         (tmp_path / name).write_bytes(before[name])
-        assert is_current(tmp_path, inputs=expected)
+        assert is_current(tmp_path, ("png", "svg"), "")
     (tmp_path / "index.html").unlink()
-    assert build(small, tmp_path).remade
+    build(small, tmp_path)
     assert contents(tmp_path) == before
 
 
-def test_other_numbers_or_formats_are_remade(small: StudyData, tmp_path: Path) -> None:
+def test_a_change_of_any_code_makes_reports_outdated(
+    small: StudyData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "harness"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    assert hash_code(copy) == hash_code(PACKAGE)
+    monkeypatch.setattr(stamps, "PACKAGE", copy)
+    build(small, tmp_path / "report")
+
+    def current() -> bool:
+        hash_code.cache_clear()
+        return is_current(tmp_path / "report", ("png", "svg"), "")
+
+    files = [path for path in copy.rglob("*") if path.is_file()]
+    for name in ("study/claims.py", "study/levels.py", "study/seeds.py",
+                 "subjects/char_mlp/fields.py", "report/report.html.jinja"):  # fmt: skip
+        assert copy / name in files
+    for path in files:
+        content = path.read_bytes()
+        path.write_bytes(content + b"\n")
+        assert not current(), path
+        path.write_bytes(content)
+    assert current()
+    (copy / "study" / "new.py").touch()
+    assert not current()
+
+
+def test_the_code_of_a_subject_outside_the_package_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a_package" / "inner").mkdir(parents=True)
+    for name in ("__init__.py", "inner/__init__.py", "module.py"):
+        (tmp_path / "a_package" / name).touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert subject_code("char_mlp") == PACKAGE
+    assert subject_code("a_package.module") == tmp_path / "a_package" / "module.py"
+    assert subject_code("a_package.inner") == tmp_path / "a_package" / "inner"
+    before = stamps.hash_inputs("", (), "a_package.module")
+    (tmp_path / "a_package" / "module.py").write_text("x = 1")
+    hash_code.cache_clear()
+    assert stamps.hash_inputs("", (), "a_package.module") != before
+
+
+def test_other_numbers_or_formats_replace_a_report(small: StudyData, tmp_path: Path) -> None:
     build(small, tmp_path)
+    before = contents(tmp_path)
     runs = small.runs.assign(**{"final/dev_loss": small.runs["final/dev_loss"] + 0.1})
-    assert build(replace(small, runs=runs), tmp_path).remade
-    assert build(small, tmp_path, ("png",)).remade
+    build(replace(small, runs=runs), tmp_path, ("png",))
     assert not list(tmp_path.rglob("*.svg"))
+    for name in ("index.html", "report.md", "data/means.csv", "figures/final_loss.png"):
+        assert (tmp_path / name).read_bytes() != before[name]
 
 
 def test_one_figure_is_remade_alone(small: StudyData, tmp_path: Path) -> None:
-    built = build(small, tmp_path, ("pdf",), only_figure="dev_loss")
+    drawn = build(small, tmp_path, ("pdf",), only_figure="dev_loss")
     assert list(contents(tmp_path)) == ["figures/dev_loss.pdf"]
-    assert built.page.read_bytes().startswith(b"%PDF")
+    assert drawn.read_bytes().startswith(b"%PDF")
 
 
 def test_one_figure_is_the_one_of_the_whole_report(
@@ -124,7 +173,7 @@ def test_one_figure_is_the_one_of_the_whole_report(
         ({"only_figure": "interaction"}, "needs something to show"),
     ],
 )
-def test_mistakes_are_told_and_nothing_is_written(
+def test_what_cannot_be_built_is_refused_and_nothing_is_written(
     small: StudyData, tmp_path: Path, options: dict[str, object], message: str
 ) -> None:
     with pytest.raises(UserError, match=message):
@@ -149,20 +198,16 @@ def test_no_path_of_this_machine_is_published(small: StudyData, tmp_path: Path) 
     assert not [name for name, content in contents(tmp_path).items() if b"/home/" in content]
 
 
-def test_every_figure_has_what_it_needs() -> None:
-    from harness.report.figures import figure
-    from harness.report.sections.running import BEHAVIOUR
-
-    sections = {"effects", "attribution", "interaction", *BEHAVIOUR}
-    for name in NAMES:
-        module = figure(name)
-        assert module.SECTION in sections
-        assert module.TITLE
-        assert callable(module.caption)
-        assert callable(module.alt)
-        assert callable(module.draw)
+def test_figures_have_names_of_their_own_and_words(small: StudyData) -> None:
+    found = drawings(small.study)
+    assert len({drawing.name for drawing in found}) == len(found)
+    assert all(drawing.section and drawing.title for drawing in found)
+    general = {path.stem for path in (PACKAGE / "report" / "figures").glob("[!_]*.py")}
+    assert general == {"attribution", "effects", "final_loss", "interaction"}
+    declared = {figure.name for figure in small.study.model.figures}
+    assert {drawing.name for drawing in found} == general | declared
 
 
 def test_the_stamp_names_every_file_but_itself(core_report: Path) -> None:
     stamp = json.loads((core_report / STAMP).read_text())
-    assert set(stamp["outputs"]) == set(contents(core_report)) - {STAMP}
+    assert set(stamp["files"]) == set(contents(core_report)) - {STAMP}

@@ -4,23 +4,31 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from harness.analysis.frames import StudyData
-from harness.report.canvas import log_ticks, settings
-from harness.report.facets import cast, facets
-from harness.report.figures import NAMES, figure
+from harness.report.canvas import scale_log
+from harness.report.drawing import Drawing
+from harness.report.facets import cell_label, examples, facets
+from harness.report.figures import drawings
 from harness.report.source import Source
-from harness.report.style import COLOURS
+from harness.report.style import COLOURS, settings
+from tests.support.made_up import CORE, study
 
 mpl.use("agg")
+
+NAMES = [drawing.name for drawing in drawings(study(CORE))]
+
+
+def figure(source: Source, name: str) -> Drawing:
+    return next(drawing for drawing in drawings(source.study) if drawing.name == name)
 
 
 @pytest.fixture(scope="module")
@@ -40,14 +48,15 @@ def read(core_report: Path, name: str) -> pd.DataFrame:
     return table
 
 
-def drawn(source: Source, name: str) -> Figure:
+def drawn(source: Source, name: str) -> Any:
+    """A figure; loosely typed, since matplotlib's types say little of what was drawn."""
     with settings():
-        made = figure(name).draw(source)
+        made = figure(source, name).draw(source)
     assert isinstance(made, Figure)
     return made
 
 
-def lines(ax: Axes, points: int) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
+def lines(ax: Any, points: int) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
     """Colour, dashes or not, x and y of each line of so many points."""
     for line in ax.get_lines():
         if len(line.get_xdata()) == points and line.get_linestyle() != "None":
@@ -96,14 +105,15 @@ def test_effects_are_those_of_the_csv(core_report: Path, source: Source) -> None
     effects = read(core_report, "effects")
     (ax,) = drawn(source, "effects").axes
     labels = [label.get_text() for label in ax.get_yticklabels()]
-    main = effects[effects["kind"] == "main"].set_index(["factor", "level", "versus"])
+    main = {(row["factor"], row["level"], row["versus"]): row
+            for _, row in effects[effects["kind"] == "main"].iterrows()}  # fmt: skip
     seen = 0
     for row, label in enumerate(labels):
         if label.startswith("with "):
             continue
         factor, _, pair = label.partition(": ")
         level, _, versus = pair.partition(" − ")
-        effect = main.loc[(factor, level, versus)]
+        effect = main[factor, level, versus]
         diamonds = [line for line in ax.get_lines() if line.get_marker() == "D"
                     and line.get_ydata()[0] == row]  # fmt: skip
         assert diamonds[0].get_xdata()[0] == pytest.approx(effect["estimate"], abs=1e-12)
@@ -188,16 +198,16 @@ def test_no_panel_is_empty_and_no_words_overlap(
 ) -> None:
     source = sources(reports(shape))
     with settings():
-        made = figure(name).draw(source)
+        made: Any = figure(source, name).draw(source)
         if made is None:
             assert shape != "core"
             return
-        FigureCanvasAgg(made).draw()  # type: ignore[no-untyped-call]
+        FigureCanvasAgg(made).draw()
         boxes = []
         for ax in made.axes:
             assert ax.has_data() or ax.texts
             words = [*ax.get_xticklabels(), *ax.get_yticklabels(), ax.xaxis.label, ax.yaxis.label,
-                     ax._left_title]  # type: ignore[attr-defined]  # fmt: skip
+                     ax._left_title]  # fmt: skip
             boxes += [
                 (word.get_text(), word.get_window_extent())
                 for word in words
@@ -212,7 +222,7 @@ def test_no_panel_is_empty_and_no_words_overlap(
             assert not one.padded(-1).overlaps(other.padded(-1)), (first, second)
 
 
-def in_view(ax: Axes, word: object) -> bool:
+def in_view(ax: Any, word: object) -> bool:
     """Whether a tick's label belongs to a tick within the axes' limits."""
     for axis, labels, limits in (
         (0, ax.get_xticklabels(), sorted(ax.get_xlim())),
@@ -222,7 +232,7 @@ def in_view(ax: Axes, word: object) -> bool:
             shown = ax.xaxis if axis == 0 else ax.yaxis
             tick = shown.get_major_ticks()[labels.index(word)]
             on = tick.label1.get_visible()
-            return on and limits[0] <= tick.get_loc() <= limits[1]  # type: ignore[no-any-return]
+            return bool(on and limits[0] <= tick.get_loc() <= limits[1])
     return True
 
 
@@ -248,27 +258,30 @@ def test_lines_of_reference_are_named_right_of_each_row_and_nowhere_else(
 
 @pytest.mark.parametrize("span", [(2e-3, 5e-3), (2.1e-3, 2.6e-3), (1e-4, 1.0), (1, 300)])
 def test_no_two_ticks_of_a_logarithmic_axis_say_the_same(span: tuple[float, float]) -> None:
-    ax = Figure().subplots()
+    figure = Figure()
+    ax = figure.subplots()
     ax.set_yscale("log")
     ax.set_ylim(*span)
-    log_ticks(ax.yaxis)
-    FigureCanvasAgg(ax.figure).draw()
-    told = [label.get_text() for label in ax.yaxis.get_ticklabels()]
-    values = [float(text.replace("−", "-")) for text in told]
-    assert len(set(told)) == len(told) > 1
+    scale_log(ax.yaxis)
+    FigureCanvasAgg(figure).draw()
+    texts = [label.get_text() for label in ax.yaxis.get_ticklabels()]
+    values = [float(text.replace("−", "-")) for text in texts]
+    assert len(set(texts)) == len(texts) > 1
     assert values == pytest.approx(ax.yaxis.get_ticklocs())
 
 
 def test_every_variant_drawn_is_one_of_the_study(core: StudyData) -> None:
     variants = set(core.variants())
     shape = facets(core.study)
-    labels = [Source(core).label(cell) for panel in shape.panels for cell, _ in panel.cells]
+    labels = [cell_label(core.study, cell) for panel in shape.panels for cell, _ in panel.cells]
     assert sorted(labels) == sorted(variants)
-    assert set(cast(core.study)) <= variants
+    assert set(examples(core.study)) <= variants
 
 
-def test_the_cast_is_the_baseline_each_single_change_and_the_bare_variant(core: StudyData) -> None:
-    assert list(cast(core.study).values()) == [
+def test_the_examples_are_the_baseline_each_single_change_and_the_bare_variant(
+    core: StudyData,
+) -> None:
+    assert list(examples(core.study).values()) == [
         "baseline", "baseline with norm none", "baseline with init naive",
         "baseline with output_scale 1", "bare",
     ]  # fmt: skip

@@ -6,18 +6,19 @@ from pathlib import Path
 import pytest
 
 from harness.analysis.frames import StudyData
-from harness.cli.ui import PORT
+from harness.cli.commands.ui import PORT
 from harness.report import build
 from harness.report.document import Link
 from harness.report.links import compare_link, run_link
 from harness.report.markup import html_words, markdown_text, markdown_words
-from tests.report.made_up import ONE_FACTOR, made_up
+from tests.support.made_up import ONE_FACTOR, made_up
 
 EVIL = "<script>alert(1)</script> | *a* _b_ [c](javascript:d) `e` $f$ \n# g & <img src=x>"
 ALWAYS = (
-    "bottom-line", "how-to-read", "caveats", "integrity", "claims", "effects", "accounting",
-    "curves", "saturation", "gradients", "updates", "histograms", "cells", "reproducibility",
-    "references",
+    "bottom-line", "how-to-read-this", "caveats", "integrity-of-the-runs", "claims-and-verdicts",
+    "effects", "run-accounting", "learning-curves", "saturation-by-layer", "gradient-flow",
+    "updatedata", "activations-and-gradients", "all-cells", "reproducing-this",
+    "references-and-credits",
 )  # fmt: skip
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 
@@ -99,8 +100,8 @@ def evil(tmp_path_factory: pytest.TempPathFactory) -> Path:
     name = EVIL.replace("\n", "")[:80]  # a longer one, or one of two lines, is refused
     data = made_up(ONE_FACTOR, name=name, question=EVIL, note=EVIL, claims=claims)
     runs = data.runs.assign(run_name=EVIL, versions=EVIL, device=EVIL, commit=EVIL)
-    facts = data.facts | {"corpus": EVIL, EVIL: EVIL}
-    return build(replace(data, runs=runs, facts=facts), tmp_path_factory.mktemp("evil")).folder
+    facts = data.facts | {"name": EVIL, "source": EVIL, EVIL: EVIL}
+    return build(replace(data, runs=runs, facts=facts), tmp_path_factory.mktemp("evil")).parent
 
 
 def test_names_in_html_are_text(evil: Path) -> None:
@@ -159,9 +160,9 @@ def test_runs_are_linked_to_mlflow() -> None:
 def test_refused_runs_give_a_report_without_contrasts(core: StudyData, tmp_path: Path) -> None:
     swapped = core.runs.copy()
     swapped.loc[0, "data_digest"] = "e" * 16
-    folder = build(replace(core, runs=swapped), tmp_path).folder
+    folder = build(replace(core, runs=swapped), tmp_path).parent
     headings = {attributes.get("id") for attributes in page(folder).all("h2")}
-    assert "integrity" in headings
-    assert not {"claims", "effects", "attribution", "literature"} & headings
+    assert "integrity-of-the-runs" in headings
+    assert not {"claims-and-verdicts", "effects", "attribution", "predictions"} & headings
     assert "Refused" in (folder / "report.md").read_text()
     assert not (folder / "data" / "effects.csv").exists()

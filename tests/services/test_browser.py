@@ -142,7 +142,8 @@ def test_ctrl_c_stops_the_server_and_all_its_processes(core: str) -> None:
 
 def descendants(process: Popen[str]) -> list[int]:
     """Process ids of all that a process has started, and these in turn."""
-    found, waiting = [], [process.pid]
+    found: list[int] = []
+    waiting = [process.pid]
     while waiting:
         pid = waiting.pop()
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()

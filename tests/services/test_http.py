@@ -37,9 +37,9 @@ def expected(uri: str) -> Callable[[str], dict[str, Any]]:
     """What a local store holds of an undisturbed study with made-up results."""
 
     def store(name: str) -> dict[str, Any]:
-        asked = study(name=name)
-        with tracker(uri, asked) as tracked:
-            for run in grid(asked):
+        definition = study(name=name)
+        with tracker(uri, definition) as tracked:
+            for run in grid(definition):
                 tracked.deliver(result(run))
         return picture(uri, name)
 
@@ -90,40 +90,40 @@ def lossy(draw: Random) -> Callable[[str, str], Fate]:
 def test_lost_answers_create_no_second_run(
     network: Proxy, server: str, expected: Callable[[str], dict[str, Any]]
 ) -> None:
-    asked = study(name="lost")
+    definition = study(name="lost")
     network.fate = lossy(Random(1))  # noqa: S311 - not for secrets
-    tracked: Tracker = until_answered(lambda: tracker(network.address, asked))
-    for run in grid(asked):
+    tracked: Tracker = until_answered(lambda: tracker(network.address, definition))
+    for run in grid(definition):
         write_live(tracked, result(run), share=0.3)
         until_answered(partial(tracked.deliver, result(run)))
     network.fate = always("pass")
     tracked.close("finished")
     assert sum(CREATES_A_RUN in path for _, path in network.seen) > 1
-    assert picture(server, asked.name) == expected(asked.name)
-    assert len(children(server, asked.name)) == len(grid(asked))
+    assert picture(server, definition.name) == expected(definition.name)
+    assert len(children(server, definition.name)) == len(grid(definition))
 
 
 def test_repeated_requests_create_no_second_run(
     network: Proxy, server: str, expected: Callable[[str], dict[str, Any]]
 ) -> None:
-    asked = study(name="repeated")
+    definition = study(name="repeated")
     network.fate = always("repeat", CREATES_A_RUN)
-    with tracker(network.address, asked) as tracked:
-        for run in grid(asked):
+    with tracker(network.address, definition) as tracked:
+        for run in grid(definition):
             tracked.deliver(result(run))
-    assert len(network.seen) == len(grid(asked)) + 1  # their parent, too
-    assert picture(server, asked.name) == expected(asked.name)
+    assert len(network.seen) == len(grid(definition)) + 1  # their parent, too
+    assert picture(server, definition.name) == expected(definition.name)
 
 
 @pytest.mark.parametrize("where", ["log-batch", "mlflow-artifacts"])
 def test_nothing_waits_long_for_a_server_that_hangs(network: Proxy, where: str) -> None:
-    asked = study(name=f"hanging-{where}")
+    definition = study(name=f"hanging-{where}")
     network.fate = always("pass")
-    tracked = tracker(network.address, asked)
+    tracked = tracker(network.address, definition)
     network.fate = always("hang", where)
     start = time.monotonic()
     with pytest.raises(Unreachable):
-        tracked.deliver(result(grid(asked)[0]))
+        tracked.deliver(result(grid(definition)[0]))
     assert time.monotonic() - start < LONGEST
     start = time.monotonic()
     tracked.close("interrupted")
@@ -131,10 +131,10 @@ def test_nothing_waits_long_for_a_server_that_hangs(network: Proxy, where: str) 
 
 
 def test_artifacts_pass_through_the_server(server: str) -> None:
-    asked = study(name="proxied")
-    with tracker(server, asked) as tracked:
-        tracked.deliver(result(grid(asked)[0]))
-    (stored,) = children(server, asked.name)
+    definition = study(name="proxied")
+    with tracker(server, definition) as tracked:
+        tracked.deliver(result(grid(definition)[0]))
+    (stored,) = children(server, definition.name)
     assert stored.info.artifact_uri.startswith("mlflow-artifacts:")
     files = MlflowClient(server).list_artifacts(stored.info.run_id)
     assert {file.path for file in files} == {"model", "samples.txt", "trace.parquet"}

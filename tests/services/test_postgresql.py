@@ -16,13 +16,18 @@ from tests.support.stores import children, grid, picture, result, study, tracker
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
 
-LONG = {  # factors of long names and levels
-    "gain": [1.2345678901234567, 1.0], "output_scale": [1.2345678901234567, 1.0],
-    "lr": [1.2345678901234567, 1.0], "lr_drop": [0.12345678901234567, 1.0],
-    "lr_drop_at": [0.12345678901234567, 1.0], "train_words": [123456789, 987654321],
-    "embedding": [511, 512], "width": [4095, 4096], "batch": [65535, 65536],
+LONG: dict[str, list[float]] = {  # factors of long names and levels
+    "gain": [1.2345678901234567, 1.0],
+    "output_scale": [1.2345678901234567, 1.0],
+    "lr": [1.2345678901234567, 1.0],
+    "lr_drop": [0.12345678901234567, 1.0],
+    "lr_drop_at": [0.12345678901234567, 1.0],
+    "train_words": [123456789, 987654321],
+    "embedding": [511, 512],
+    "width": [4095, 4096],
+    "batch": [65535, 65536],
     "residual": [False, True],
-}  # fmt: skip
+}
 
 
 def test_a_study_on_a_team_server_is_the_local_one_point_for_point(
@@ -40,19 +45,23 @@ def test_lengths_that_only_postgresql_enforces_are_respected(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     uri = request.getfixturevalue(through)
-    asked = study(
-        name=through[0] + 79 * "ü", question=500 * "<", note=4000 * "<", seeds=[1],
-        factors=LONG, baseline={name: levels[0] for name, levels in LONG.items()},
+    definition = study(
+        name=through[0] + 79 * "ü",
+        question=500 * "<",
+        note=4000 * "<",
+        seeds=[1],
+        factors=LONG,
+        baseline={name: levels[0] for name, levels in LONG.items()},
         fixed={"steps": 50, "depth": 2},
-    )  # fmt: skip
-    with tracker(uri, asked) as tracked:
-        for run in grid(asked)[:2]:
+    )
+    with tracker(uri, definition) as tracked:
+        for run in grid(definition)[:2]:
             tracked.deliver(result(run))
-        tracked.fail(grid(asked)[2], 20_000 * "<" + "the worker died")
-    stored = children(uri, asked.name)
+        tracked.fail(grid(definition)[2], 20_000 * "<" + "the worker died")
+    stored = children(uri, definition.name)
     assert max(len(run.info.run_name) for run in stored) <= LONGEST_NAME
     assert sum("the worker died" in run.data.tags["mlflow.note.content"] for run in stored) == 1
-    assert len(read_study(Store.existing(uri), asked.name).runs) == 3
+    assert len(read_study(Store.existing(uri), definition.name).runs) == 3
 
 
 def test_a_study_stored_directly_in_a_database_shows_no_password(
@@ -60,8 +69,8 @@ def test_a_study_stored_directly_in_a_database_shows_no_password(
 ) -> None:
     write_study(tmp_path, STEPS)
     (tmp_path / f"{NAME}.toml").rename(tmp_path / "direct.toml")
-    asked = ["run", "direct.toml", "--data", "words.txt", "--workers", "2"]
-    code, output = ablate(tmp_path, "--tracking-uri", database, *asked)
+    arguments = ["run", "direct.toml", "--data", "words.txt", "--workers", "2"]
+    code, output = ablate(tmp_path, "--tracking-uri", database, *arguments)
     assert code == 0, output
     assert "Traceback" not in output
     assert PASSWORD not in output
@@ -78,10 +87,10 @@ def test_a_study_stored_directly_in_a_database_shows_no_password(
 def test_a_study_stored_through_a_server_is_refused_without_it(
     team_server: str, database: str
 ) -> None:
-    asked = study(name="through-the-server")
-    tracker(team_server, asked).close("finished")
+    definition = study(name="through-the-server")
+    tracker(team_server, definition).close("finished")
     with pytest.raises(UserError, match="address of that server"):
-        tracker(database, asked)
+        tracker(database, definition)
 
 
 def test_a_missing_driver_is_named() -> None:

@@ -8,9 +8,9 @@ import pytest
 
 import harness.store.delivery
 from harness.store.delivery import Delivery
-from harness.training.records import Result
-from harness.study.files import load_study
 from harness.store.workspace import Workspace
+from harness.study.files import load_study
+from harness.training.records import Result
 from tests.support.stores import grid, result
 
 RUNS = grid(load_study("core"))[:5]

@@ -13,13 +13,15 @@ from mlflow import MlflowClient
 
 from harness.cli import ablate
 from harness.errors import UserError
-from harness.store.models import keep_best
-from harness.store.prune import doomed, remove
+from harness.store import prune as module
+from harness.store.prune import Prunable, plan_prune
 from harness.store.server import serving
+from harness.store.store import Store
 from harness.store.workspace import Workspace
-from tests.store.registered import DIGEST, fill
-from tests.support.stores import picture, study, tracker
+from tests.store.killed import Fragile, Killed
+from tests.store.registered import fill, keep_best
 from tests.store.test_server import free_port
+from tests.support.stores import experiment_id, picture, study, tracker
 
 LEFT_BY_MLFLOW = {"inputs", "input_tags"}  # `mlflow gc` leaves these rows behind as well
 
@@ -29,12 +31,16 @@ def place(uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory with the study "small", its model, and another study beside it."""
     monkeypatch.chdir(tmp_path)
     fill(uri)
-    keep_best(uri, study(), DIGEST)
+    keep_best(uri)
     return tmp_path
 
 
+def planned(uri: str, name: str = "small") -> Prunable:
+    return plan_prune(Store.existing(uri), name, Workspace.of(name, uri))
+
+
 def prune(uri: str, name: str = "small") -> list[str]:
-    return remove(doomed(uri, name))
+    return module.prune(planned(uri, name))
 
 
 def rows(uri: str) -> dict[str, int]:
@@ -68,22 +74,29 @@ def test_nothing_is_left_of_a_study(uri: str, place: Path) -> None:
 
 def test_other_studies_stay_untouched(uri: str, place: Path) -> None:
     fill(uri, study(name="other"))
-    keep_best(uri, study(name="other"), DIGEST)
+    keep_best(uri, study(name="other"))
     client, before = MlflowClient(uri), picture(uri, "other")
-    binned = client.create_run(client.get_experiment_by_name("other").experiment_id).info.run_id  # type: ignore[union-attr]
-    client.delete_run(binned)
+    experiment, gone = experiment_id(uri, "other"), client.create_experiment("gone")
+    run = client.create_run(experiment).info.run_id
+    model = client.create_logged_model(experiment).model_id
+    client.delete_run(run)
+    client.delete_logged_model(model)
+    client.delete_experiment(gone)
+    models = rows(uri)["logged_models"]
     prune(uri)
     assert picture(uri, "other") == before
-    assert client.get_run(binned).info.lifecycle_stage == "deleted"
+    assert client.get_run(run).info.lifecycle_stage == "deleted"
+    assert client.get_experiment(gone).lifecycle_stage == "deleted"
+    assert rows(uri)["logged_models"] == models - 1
     assert client.get_model_version_by_alias("other", "best")
     assert client.get_experiment_by_name("small") is None
     assert place.joinpath("mlartifacts").is_dir()
 
 
 @pytest.mark.usefixtures("place")
-def test_an_experiment_in_the_bin_is_removed_as_its_message_says(uri: str) -> None:
+def test_a_deleted_experiment_is_removed_as_its_message_says(uri: str) -> None:
     client = MlflowClient(uri)
-    client.delete_experiment(client.get_experiment_by_name("small").experiment_id)  # type: ignore[union-attr]
+    client.delete_experiment(experiment_id(uri))
     with pytest.raises(UserError, match="ablate prune small"):
         tracker(uri)
     prune(uri)
@@ -106,18 +119,18 @@ def test_artifacts_elsewhere_are_left_alone(uri: str, place: Path, how: str) -> 
             database.execute(
                 "UPDATE runs SET artifact_uri = ? WHERE run_uuid = ?", (lies, run.name)
             )
-    left = prune(uri)
-    assert len(left) == 1
-    assert "left alone" in left[0]
+    alone, rest = prune(uri)
+    assert "left alone" in alone
+    assert "deleted but not gone" in rest
     assert any(path.is_file() for path in outside.rglob("*"))
     assert MlflowClient(uri).get_experiment_by_name("small") is None
+    assert {path.name for path in (place / "mlartifacts").iterdir()} <= {"models", run.name}
+    fill(uri)  # the name is free again
 
 
 def test_killed_on_the_way_the_same_command_goes_on(
     uri: str, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import harness.store.prune as module
-
     calls, real = [0], module.shutil.rmtree
 
     def dying(path: Path) -> None:
@@ -132,18 +145,45 @@ def test_killed_on_the_way_the_same_command_goes_on(
     monkeypatch.undo()
     monkeypatch.chdir(place)
     assert prune(uri) == []
+    assert_gone(uri, place)
+
+
+def test_killed_at_any_call_the_same_command_continues(
+    uri: str, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = 0
+
+    def killed_by(*_: str) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "_collect_garbage", killed_by)  # it is slow, and comes last
+        while calls < 12:
+            calls += 1
+            what = planned(uri)
+            what.store.client = Fragile(what.store.client, calls, after=bool(calls % 2))  # type: ignore[assignment]
+            with pytest.raises(Killed):
+                module.prune(what)
+    assert prune(uri) == []
+    assert_gone(uri, place)
+
+
+def assert_gone(uri: str, place: Path) -> None:
     assert not [path for path in (place / "mlartifacts").rglob("*") if path.is_file()]
+    assert MlflowClient(uri).get_experiment_by_name("small") is None
+    left = rows(uri)
+    assert {left[name] for name in ("runs", "logged_models", "registered_models")} == {0}
 
 
 @pytest.mark.usefixtures("place")
 def test_what_is_not_there_or_not_ours_or_in_use_is_refused(uri: str) -> None:
     with pytest.raises(UserError, match="no experiment 'none'"):
-        doomed(uri, "none")
+        planned(uri, "none")
     with pytest.raises(UserError, match="no store"):
-        doomed(uri.replace("mlflow.db", "no.db"), "small")
+        planned(uri.replace("mlflow.db", "no.db"))
     MlflowClient(uri).create_experiment("theirs")
-    with pytest.raises(UserError, match="`ablate run` made"):
-        doomed(uri, "theirs")
+    with pytest.raises(UserError, match="`ablate run` created"):
+        planned(uri, "theirs")
     with Workspace.of("small", uri).locked(), pytest.raises(UserError, match="coordinator"):
         prune(uri)
     assert MlflowClient(uri).get_model_version_by_alias("small", "best")
@@ -152,7 +192,7 @@ def test_what_is_not_there_or_not_ours_or_in_use_is_refused(uri: str) -> None:
 @pytest.mark.usefixtures("place")
 def test_the_command_asks_first(uri: str) -> None:
     client = MlflowClient(uri)
-    run = client.create_run(client.get_experiment_by_name("small").experiment_id)  # type: ignore[union-attr]
+    run = client.create_run(experiment_id(uri))
     command = [sys.executable, "-c", "from harness.cli import main; main()",
                "--tracking-uri", uri, "prune", "small"]  # fmt: skip
     done = subprocess.run(command, input="y\n", capture_output=True, text=True, timeout=100)
@@ -175,12 +215,12 @@ def test_on_a_server_the_name_is_free_again_and_the_rest_is_said(
     monkeypatch.setenv("NO_PROXY", os.environ.get("NO_PROXY", "127.0.0.1"))
     with serving(uri, free_port()) as server:
         fill(server)
-        keep_best(server, study(), DIGEST)
+        keep_best(server)
         (says,) = prune(server)
         assert "mlflow gc" in says
         assert MlflowClient(server).search_registered_models() == []
         fill(server)
         client = MlflowClient(server)
-        client.delete_experiment(client.get_experiment_by_name("small").experiment_id)
+        client.delete_experiment(experiment_id(server))
         prune(server)
         assert client.get_experiment_by_name("small") is None

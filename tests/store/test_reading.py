@@ -1,121 +1,210 @@
-import math
+"""A study comes back from the store as it was logged."""
 
+import math
+from pathlib import Path
+
+import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
+from harness.analysis.gather import gather
 from harness.analysis.integrity import audit
-from harness.subjects.char_mlp.curves import records
 from harness.errors import UserError
-from harness.subjects.char_mlp.responses import responses
-from harness.store.ended import ended_runs, is_new
-from harness.store.reading import read_study
-from harness.store.uri import sqlite_path
-from tests.support.stores import FACTS, children, grid, result, study, tracker, write_live
+from harness.store.peek import surely_new
+from harness.store.reading import StoredStudy, fingerprint, read_all, read_study
+from harness.store.selection import ended_runs
+from harness.store.store import Store
+from harness.study.plan import Run
+from harness.subjects.trace import COLUMNS
+from tests.support.stores import (
+    FACTS,
+    children,
+    experiment_id,
+    grid,
+    records,
+    result,
+    study,
+    tracker,
+    write_live,
+)
 
 
 @pytest.fixture
-def filled(uri):
+def filled(uri: str) -> str:
     with tracker(uri) as tracked:
         for run in grid(study()):
             tracked.deliver(result(run, stop=0.5 if run == grid(study())[0] else 1.0))
     return uri
 
 
-def test_every_run_comes_back_with_its_labels_and_numbers(filled):
-    data = read_study(filled, "small")
-    assert data.study == study()
-    assert len(data.runs) == len(grid(study()))
+def read(uri: str, **selected: object) -> StoredStudy:
+    return read_study(Store.existing(uri), "small", **selected)  # type: ignore[arg-type]
+
+
+def traces(stored: StoredStudy, batch: int = 100) -> pd.DataFrame:
+    return pd.concat(stored.traces(batch))
+
+
+def responses(run: Run, stop: float = 1.0) -> dict[str, float]:
+    trace = result(run, stop).trace
+    found = {r.name: r.of(trace) for r in study().model.responses.values()}
+    return {name: value for name, value in found.items() if math.isfinite(value)}
+
+
+def test_every_run_comes_back_with_its_labels_and_numbers(filled: str) -> None:
+    stored = read(filled)
+    assert stored.study == study()
+    assert len(stored.runs) == len(grid(study()))
     for run in grid(study()):
-        row = data.runs.set_index("run_key").loc[run.key]
-        assert (row["seed"], row["norm"], row["batch"]) == (run.seed, run.fields.norm, "32")
+        row = stored.runs.set_index("run_key").loc[run.key]
+        assert (row["seed"], row["norm"], row["batch"]) == (str(run.seed), run.fields.norm, "32")
         assert row["residual"] == ("yes" if run.fields.residual else "no")
+        assert (row["subject"], row["version"]) == ("char_mlp", study().model.version)
         diverged = run == grid(study())[0]
         assert row["outcome"] == ("diverged" if diverged else "finished")
-        expected = responses(result(run, stop=0.5 if diverged else 1.0).history)
+        expected = responses(run, stop=0.5 if diverged else 1.0)
         assert {name: row[name] for name in expected} == expected
         assert math.isnan(row["final/dev_loss"]) == diverged
 
 
-def test_curves_come_back_to_the_last_bit(filled):
-    one = study(seeds=(2,))
-    data = read_study(filled, "small", seeds=(2,))
-    assert data.study.seeds == (2,)
-    run = grid(one)[0]
-    curves = data.curves[data.curves["variant"] == run.variant]
-    for record in records(run.key, result(run).history):
-        at = curves[curves["step"] == record.step].set_index("metric")["mean"]
-        assert {metric: at[metric] for metric in record.values} == pytest.approx(
-            record.values, rel=1e-4
-        )  # the tables keep five digits of curves
+@pytest.mark.parametrize("batch", [3, 100])
+def test_traces_come_back_to_the_last_bit(filled: str, batch: int) -> None:
+    found = traces(read(filled), batch)
+    assert set(found["run_key"]) == {run.key for run in grid(study())}
+    run = grid(study())[-1]
+    mine = found[found["run_key"] == run.key].reset_index(drop=True)
+    wanted = pd.DataFrame(result(run).trace.columns())
+    pd.testing.assert_frame_equal(mine[list(COLUMNS)], wanted, check_exact=True)
 
 
-def test_what_was_read_passes_the_audit(filled):
-    refused = [found for found in audit(read_study(filled, "small")) if found.severity == "refuse"]
-    assert refused == []
+def test_of_a_run_that_was_interrupted_the_live_curves_come_back(uri: str) -> None:
+    run = grid(study())[0]
+    with tracker(uri) as tracked:
+        tracked.deliver(result(grid(study())[1]))
+        write_live(tracked, result(run), share=0.5)
+    found = traces(read(uri))
+    found = found[found["run_key"] == run.key]
+    made = records(result(run))
+    wanted = {
+        (metric, record.step): value
+        for record in made[: round(0.5 * len(made))]
+        for metric, value in record.values.items()
+    }
+    assert found.set_index(["series", "step"])["value"].to_dict() == wanted
+    assert set(found["layer"]) == set(found["bin"]) == {0}
 
 
-def test_a_label_changed_in_the_store_does_not(filled):
+def test_what_was_read_passes_the_audit(filled: str) -> None:
+    assert [one for one in audit(gather(read(filled))) if one.severity == "refuse"] == []
+
+
+def test_a_label_changed_in_the_store_does_not(filled: str) -> None:
     swapped = next(run for run in children(filled) if run.data.params["norm"] == "none")
     MlflowClient(filled).set_tag(swapped.info.run_id, "variant", "batch, residual no")
-    refused = [found for found in audit(read_study(filled, "small")) if found.severity == "refuse"]
-    assert refused
+    assert [one for one in audit(gather(read(filled))) if one.severity == "refuse"]
 
 
-def test_runs_still_in_training_are_told_apart(uri):
+def test_runs_still_in_training_are_marked(uri: str) -> None:
     first, second = grid(study())[:2]
     with tracker(uri) as tracked:
         write_live(tracked, result(first), share=0.5)
         tracked.fail(second, "the worker died")
-        outcomes = read_study(uri, "small").runs.set_index("run_key")["outcome"]
+        outcomes = read(uri).runs.set_index("run_key")["outcome"]
     assert dict(outcomes) == {first.key: "running", second.key: "failed"}
 
 
-def test_the_facts_name_the_data_and_never_a_password(filled):
-    facts = read_study(filled, "small").facts
+def test_the_facts_name_the_data_and_never_a_password(filled: str) -> None:
+    facts = read(filled).facts
     assert facts["digest"] == FACTS["digest"]
     assert facts["vocabulary"] == "4"
     assert facts["claims_digest"] == study().claims_digest()
     assert facts["first_seeds"] == "1-2"
 
 
-def test_the_making_asked_for_is_read(filled):
+def test_the_runs_with_the_steps_asked_for_are_read(filled: str) -> None:
     shorter = study().override(steps=20)
     with tracker(filled, shorter, "two") as tracked:
         tracked.deliver(result(grid(shorter)[0]))
-    assert len(read_study(filled, "small", steps=50).runs) == 8
-    assert len(read_study(filled, "small", steps=20).runs) == 1
-    assert len(read_study(filled, "small").runs) == 1  # the latest
+    assert len(read(filled, steps=50).runs) == 8
+    assert len(read(filled, steps=20).runs) == 1
+    assert len(read(filled).runs) == 1  # the latest
     with pytest.raises(UserError, match="steps 30"):
-        read_study(filled, "small", steps=30)
+        read(filled, steps=30)
 
 
-def test_seeds_of_earlier_sessions_stay_part_of_the_study(filled):
+def test_only_the_seeds_asked_for_are_read(filled: str) -> None:
+    stored = read(filled, seeds=(2,))
+    assert stored.study.seeds == (2,)
+    assert set(stored.runs["seed"]) == {"2"}
+    assert set(traces(stored)["run_key"]) == {run.key for run in grid(study()) if run.seed == 2}
+
+
+def test_seeds_of_earlier_sessions_stay_part_of_the_study(filled: str) -> None:
     tracker(filled, study(seeds=[3]), "two").close("finished")
-    assert read_study(filled, "small").study.seeds == (1, 2, 3)
+    assert read(filled).study.seeds == (1, 2, 3)
 
 
-def test_where_there_is_no_study_reading_says_so_and_creates_nothing(uri, tmp_path):
-    nowhere = f"sqlite:///{tmp_path}/none.db"
-    assert ended_runs(nowhere, "small") == ended_runs(uri, "small") == {}
-    for store in (nowhere, uri):
-        with pytest.raises(UserError, match="ablate run small"):
-            read_study(store, "small")
-    path = sqlite_path(nowhere)
-    assert path is not None
-    assert not path.exists()
+def test_all_runs_of_the_experiment_are_read_and_marked(filled: str) -> None:
+    before = read(filled)
+    shorter = study().override(steps=20)
+    with tracker(filled, shorter, "two") as tracked:
+        tracked.deliver(result(grid(shorter)[0]))
+    client = MlflowClient(filled)
+    foreign = client.create_run(experiment_id(filled), tags={"run_key": grid(study())[1].key})
+    client.log_param(foreign.info.run_id, "width", "many")
+    for step in range(3):
+        client.log_metric(foreign.info.run_id, "train/loss", 1.0 - step / 10, step=step)
+    client.set_terminated(foreign.info.run_id)
+    stored = read_all(Store.existing(filled), "small")
+    assert set(stored.runs["steps"].dropna()) == {"20", "50"}
+    row = stored.runs.set_index("run_key").loc[foreign.info.run_id]
+    assert (row["ours"], row["outcome"], row["width"]) == ("no", "finished", "many")
+    assert (stored.runs["ours"] == "yes").sum() == 9
+    curve = traces(stored).set_index("run_key").loc[foreign.info.run_id]
+    assert list(curve["value"]) == [1.0, 0.9, 0.8]
+    pd.testing.assert_frame_equal(read(filled, steps=50).runs, before.runs)
 
 
-def test_ended_runs_are_told_by_key(filled):
-    ended = ended_runs(filled, "small")
-    assert ended == {run.key: "finished" for run in grid(study())} | {
-        grid(study())[0].key: "diverged"
+def test_a_fingerprint_changes_with_what_is_stored(filled: str) -> None:
+    store = Store.existing(filled)
+    before = fingerprint(store, "small")
+    assert fingerprint(Store.existing(filled), "small") == before
+    assert fingerprint(store, "small", seeds=(1,)) != before
+    MlflowClient(filled).set_tag(children(filled)[0].info.run_id, "variant", "another")
+    assert fingerprint(store, "small") != before
+
+
+@pytest.mark.parametrize("harm", ["missing", "cut"])
+def test_a_trace_that_is_not_whole_is_refused(filled: str, tmp_path: Path, harm: str) -> None:
+    path = next((tmp_path / "mlartifacts").rglob("trace.parquet"))
+    path.unlink() if harm == "missing" else path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(UserError, match="artifacts"):
+        traces(read(filled))
+
+
+def test_where_there_is_no_study_reading_says_so_and_creates_nothing(
+    uri: str, tmp_path: Path
+) -> None:
+    assert ended_runs(Store.existing(uri), "small") == {}
+    with pytest.raises(UserError, match="ablate run small"):
+        read(uri)
+    with pytest.raises(UserError, match="no store at"):
+        read(f"sqlite:///{tmp_path}/none.db")
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_ended_runs_are_known_by_key(filled: str) -> None:
+    first, *others = grid(study())
+    assert ended_runs(Store.existing(filled), "small") == {
+        first.key: "diverged",
+        **{run.key: "finished" for run in others},
     }
 
 
-def test_only_a_study_that_surely_has_no_runs_is_new(filled, tmp_path):
-    assert not is_new(filled, "small")
-    assert is_new(filled, "another")
-    assert is_new(f"sqlite:///{tmp_path}/nowhere.db", "small")
+def test_only_a_study_that_surely_has_no_runs_is_new(filled: str, tmp_path: Path) -> None:
+    assert not surely_new(filled, "small")
+    assert surely_new(filled, "another")
+    assert surely_new(f"sqlite:///{tmp_path}/nowhere.db", "small")
     (tmp_path / "damaged.db").write_text("no database")
-    assert not is_new(f"sqlite:///{tmp_path}/damaged.db", "small")
-    assert not is_new("http://localhost:9", "small")
+    assert not surely_new(f"sqlite:///{tmp_path}/damaged.db", "small")
+    assert not surely_new("http://localhost:9", "small")

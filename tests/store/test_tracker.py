@@ -8,9 +8,9 @@ import pytest
 from mlflow import MlflowClient
 
 from harness.errors import Unreachable
-from harness.training.records import Record
-from harness.subjects.char_mlp.responses import CURVES, RESPONSES
 from harness.store.uri import sqlite_path
+from harness.subjects.char_mlp.responses import CURVES, RESPONSES
+from harness.training.records import Record
 from tests.store.conftest import Stored
 from tests.support.stores import (
     children,

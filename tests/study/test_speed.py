@@ -1,26 +1,50 @@
-"""The expected time rests on what was measured last, if that was work enough to tell."""
+"""The expected time follows from the last measurement, if that was of enough work."""
 
 from pathlib import Path
 
 import pytest
 
-from harness.study.plan import cohort_cost, expand, stack
-from harness.study.speed import TYPICAL, expected_seconds, remember, tells
-from harness.study.study import load_study
+from harness.study.files import load_study
+from harness.study.plan import Costs, expand, make_stacks
+from harness.study.speed import TYPICAL, expected_seconds, remember
+from harness.subjects.char_mlp import SUBJECT
+from harness.subjects.char_mlp.corpus import Corpus
 
 
-def test_without_a_measurement_it_is_a_guess(tmp_path: Path) -> None:
-    assert not tells(expand(load_study("smoke"), "digest"))
-    assert tells(expand(load_study("core"), "digest"))
-    cohorts = stack(expand(load_study("core"), "digest"))
-    seconds, measured = expected_seconds(cohorts, 1, tmp_path)
-    assert not measured
-    assert seconds == pytest.approx(TYPICAL * sum(map(cohort_cost, cohorts)))
+@pytest.fixture
+def costs(tiny: Corpus) -> Costs:
+    return Costs(SUBJECT, tiny)
 
 
-def test_what_a_study_took_is_expected_of_it_again(tmp_path: Path) -> None:
+def test_without_a_measurement_it_is_a_guess(costs: Costs, tmp_path: Path) -> None:
     runs = expand(load_study("core"), "digest")
-    remember(300.0, runs, tmp_path)
-    assert expected_seconds(stack(runs), 1, tmp_path) == (pytest.approx(300.0), True)
-    alone, together = (expected_seconds(stack(runs, n), n, tmp_path)[0] for n in (1, 2))
+    seconds, measured = expected_seconds(make_stacks(runs, costs), costs, 1, tmp_path)
+    assert not measured
+    assert seconds == pytest.approx(TYPICAL * costs.of_runs(runs))
+
+
+def test_the_time_of_a_study_is_expected_of_it_again(costs: Costs, tmp_path: Path) -> None:
+    runs = expand(load_study("core"), "digest")
+    remember(300.0, costs.of_runs(runs), tmp_path)
+    stacks = make_stacks(runs, costs)
+    seconds, measured = expected_seconds(stacks, costs, 1, tmp_path)
+    assert measured
+    assert seconds == pytest.approx(300.0)
+    alone, together = (
+        expected_seconds(make_stacks(runs, costs, n), costs, n, tmp_path)[0] for n in (1, 2)
+    )
     assert together == pytest.approx(alone / 2, rel=0.1)
+
+
+def test_too_little_work_is_not_remembered(costs: Costs, tmp_path: Path) -> None:
+    remember(300.0, costs.of_runs(expand(load_study("smoke"), "digest")), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}", '{"seconds_per_million": "fast"}'])
+def test_a_damaged_measurement_is_no_measurement(costs: Costs, tmp_path: Path, text: str) -> None:
+    remember(300.0, 1e9, tmp_path)
+    (file,) = (path for path in tmp_path.rglob("*") if path.is_file())
+    file.write_text(text)
+    stacks = make_stacks(expand(load_study("smoke"), "digest"), costs)
+    assert not expected_seconds(stacks, costs, 1, tmp_path)[1]

@@ -13,7 +13,6 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from harness.engines import Engine, Task, TaskEvent
 from harness.flow import Tally, run_study
@@ -25,6 +24,7 @@ from harness.study.plan import expand
 from harness.study.request import Plan
 from harness.study.study import Study
 from harness.subjects.char_mlp.corpus import Corpus
+from harness.subjects.subject import Data, Subject
 from harness.training.records import Checkpoint, Record
 
 STEPS = 20_000  # some seconds of training
@@ -138,26 +138,28 @@ def study(steps: int = STEPS) -> Study:
     )
 
 
-def run(folder: Path, corpus: Corpus, engine: Engine, watch: EventLog, asked: Study) -> Tally:
+def run(folder: Path, corpus: Corpus, engine: Engine, watch: EventLog, definition: Study) -> Tally:
     """Train a study into a new store in a new folder."""
     folder.mkdir()
-    plan = Plan(asked, corpus, expand(asked, corpus.digest))
+    plan = Plan(definition, corpus, expand(definition, corpus.digest))
     uri, facts = sqlite_uri(folder / "mlflow.db"), corpus.facts(plan.runs[0].fields)
-    with Tracker.open(Store.open(uri), asked, facts, plan.runs, session="test") as tracker:
-        workspace = Workspace.of(asked.name, uri, folder)
+    with Tracker.open(Store.open(uri), definition, facts, plan.runs, session="test") as tracker:
+        workspace = Workspace.of(definition.name, uri, folder)
         return run_study(plan, tracker, workspace, engine, watch, lambda: False)
 
 
 class WithWorkers:
-    """An engine for which stacks are made as for so many workers."""
+    """An engine that asks for the stacks of so many workers, whatever its own number."""
 
     def __init__(self, engine: Engine, workers: int) -> None:
         self._engine, self.workers = engine, workers
         self.prepare, self.introduction = engine.prepare, engine.introduction
 
-    def __call__(self, *arguments: Any) -> Iterator[TaskEvent]:
+    def __call__(
+        self, tasks: Sequence[Task], subject: Subject, data: Data, stopping: Callable[[], bool]
+    ) -> Iterator[TaskEvent]:
         """As `Engine` says."""
-        return self._engine(*arguments)
+        return self._engine(tasks, subject, data, stopping)
 
 
 def stored(folder: Path) -> dict[str, object]:

@@ -5,16 +5,17 @@ rest is ablate's. The whole program runs, in its own processes.
 """
 
 import sys
+from unittest.mock import patch
 
 from harness.cli import main
 from harness.cli.signals import exit_at_once
 
 if __name__ == "__main__":
-    with exit_at_once():
-        import harness.engines.local
-        import harness.store.delivery
-
-        harness.engines.local.CHECKPOINT_SECONDS = float(sys.argv[1])
-        harness.store.delivery.GIVE_UP = float(sys.argv[2])
-        sys.argv = ["ablate", *sys.argv[3:]]
+    checkpoint, give_up, *arguments = sys.argv[1:]
+    with (
+        exit_at_once(),
+        patch("harness.engines.local.CHECKPOINT_SECONDS", float(checkpoint)),
+        patch("harness.store.delivery.GIVE_UP", float(give_up)),
+        patch("sys.argv", ["ablate", *arguments]),
+    ):
         main()

@@ -7,12 +7,23 @@ the harness's own networks.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from harness.subjects.subject import (
-    Cost, Curve, Facts, Outcome, Response, RunFields, Series, State, Step, Subject, stackable,
+    Cost,
+    Curve,
+    Facts,
+    Outcome,
+    Response,
+    RunFields,
+    Series,
+    State,
+    Step,
+    Subject,
+    stackable,
 )  # fmt: skip
 
 
@@ -89,18 +100,17 @@ class Linear(Subject):
     version = "1"
     Fields = Fields
     primary = "final/error"
-    responses = {
-        r.name: r
-        for r in (
-            Response("final/error", "squared error", "over all points",
-                     lambda run: float(run.last("final_error"))),
-            Response("init/loss", "initial loss", "of the first minibatch",
-                     lambda run: float(run.at("train/loss", 0))),
-        )
-    }  # fmt: skip
+    responses: Mapping[str, Response] = MappingProxyType({
+        "final/error": Response("final/error", "squared error", "over all points",
+                                lambda run: float(run.last("final_error"))),
+        "init/loss": Response("init/loss", "initial loss", "of the first minibatch",
+                              lambda run: float(run.at("train/loss", 0))),
+    })  # fmt: skip
     headline = ("final/error",)
-    curves = {"train/loss": Curve("loss", charted=True), "eval/error": Curve("squared error"),
-              "diag/slope": Curve("slope")}  # fmt: skip
+    curves: Mapping[str, Curve] = MappingProxyType({
+        "train/loss": Curve("loss", charted=True), "eval/error": Curve("squared error"),
+        "diag/slope": Curve("slope"),
+    })  # fmt: skip
     layers = ("weight",)
 
     def load(self, source: str | None, folder: Path) -> Line:  # noqa: ARG002

@@ -1,7 +1,7 @@
 """Made-up studies of every odd shape, with numbers like those of real networks."""
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,10 @@ from harness.subjects.trace import Trace
 from harness.training.schedule import schedule
 
 DIGEST = "d" * 16
-STEPS = 2000
+OF_NAMES = {
+    "name": "names.txt", "source": "written in the tests", "vocabulary": "27", "context": "3",
+    "entropy/unigram": "2.823", "entropy/context": "1.869",
+}  # fmt: skip
 
 CORE = """
 question = "Which of BatchNorm, Kaiming init and a quiet last layer does a deep tanh MLP need?"
@@ -228,31 +231,36 @@ class InMemory:
             )  # fmt: skip
 
 
-def in_memory(text: str = CORE, diverging: float = 0.0, lost: int = 0, **changes: Any) -> InMemory:
+def in_memory(
+    text: str = CORE,
+    diverging: float = 0.0,
+    lost: int = 0,
+    measure: Callable[[Run, float], Trace] = made_up_trace,
+    facts: Mapping[str, str] = OF_NAMES,
+    **changes: Any,
+) -> InMemory:
     """A whole made-up study.
 
     Args:
         text: the study.
         diverging: share of the runs that diverge halfway.
         lost: how many runs are missing.
+        measure: makes up the trace of a run that stops after some share of its steps.
+        facts: about the data.
         changes: entries of the study replaced.
     """
     asked = study(text, **changes)
     planned = expand(asked, DIGEST)
     planned = planned[: len(planned) - lost]
     stops = [0.5 if i < diverging * len(planned) else 1.0 for i in range(len(planned))]
-    traces = [made_up_trace(run, stop) for run, stop in zip(planned, stops, strict=True)]
+    traces = [measure(run, stop) for run, stop in zip(planned, stops, strict=True)]
     rows = [row(asked, *each) for each in zip(planned, traces, stops, strict=True)]
-    facts = {
-        "name": "names.txt", "digest": DIGEST, "source": "written in the tests",
-        "vocabulary": "27", "context": "3", "entropy/unigram": "2.823",
-        "entropy/context": "1.869", "claims_digest": asked.claims_digest(),
-        "experiment_id": "1", "tracking_uri": "http://127.0.0.1:5001",
-    }  # fmt: skip
+    place = {"experiment_id": "1", "tracking_uri": "http://127.0.0.1:5001"}
+    whole = {**facts, "digest": DIGEST, "claims_digest": asked.claims_digest(), **place}
     made = {run.key: trace for run, trace in zip(planned, traces, strict=True)}
-    return InMemory(asked, facts, pd.DataFrame(rows), made)
+    return InMemory(asked, whole, pd.DataFrame(rows), made)
 
 
-def made_up(text: str = CORE, diverging: float = 0.0, lost: int = 0, **changes: Any) -> StudyData:
+def made_up(text: str = CORE, diverging: float = 0.0, lost: int = 0, **options: Any) -> StudyData:
     """The tidy tables of a whole made-up study; arguments as `in_memory`'s."""
-    return gather(in_memory(text, diverging, lost, **changes))
+    return gather(in_memory(text, diverging, lost, **options))

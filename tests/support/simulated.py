@@ -86,14 +86,12 @@ class InMemory:
             yield self.trace[self.trace["run_key"].isin(keys[first : first + batch])]
 
 
-def stored(
-    asked: Study, truth: Truth, response: str = "final/dev_loss", **frames: Any
-) -> InMemory:
+def stored(asked: Study, truth: Truth, response: str = "final/dev_loss", **frames: Any) -> InMemory:
     """A whole study: `runs`, `trace`, `facts` may be given, else they follow from the truth."""
     return InMemory(
         study=asked,
         facts=frames.get("facts", FACTS | {"claims_digest": asked.claims_digest()}),
-        runs=frames.get("runs", runs_of(asked, truth, response)),
+        runs=frames["runs"] if "runs" in frames else runs_of(asked, truth, response),
         trace=frames.get("trace", pd.DataFrame(columns=list(TRACE))),
     )
 

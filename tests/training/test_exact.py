@@ -1,5 +1,7 @@
 """A result is the same to the last bit whatever it is stacked with, and however interrupted."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,7 @@ from harness.training.trainer import CHECK_EVERY, Training, train
 from tests.support.results import assert_equal
 from tests.support.runs import checkpoint, events, grid, results, samples, weights
 
-ODD_SHAPES = [
+ODD_SHAPES: list[dict[str, Any]] = [
     {},
     {"width": 33, "batch": 7, "embedding": 7},
     {"width": 37, "batch": 5, "norm": "layer", "residual": True, "depth": 3},
@@ -27,7 +29,7 @@ ODD_SHAPES = [
 
 
 @pytest.mark.parametrize("fixed", ODD_SHAPES, ids=str)
-def test_a_result_does_not_depend_on_the_stack(tiny: Corpus, fixed: dict[str, object]) -> None:
+def test_a_result_does_not_depend_on_the_stack(tiny: Corpus, fixed: dict[str, Any]) -> None:
     runs = grid(tiny, **fixed)
     together = results(runs, tiny)
     for part in (runs[:1], runs[7:8], runs[3:8], runs[10:12]):
@@ -83,8 +85,8 @@ def test_every_measurement_is_taken(tiny: Corpus) -> None:
     plan = schedule(120)
     for result in results(grid(tiny)[:2], tiny).values():
         found = result.trace.columns()
-        places = set(zip(found["series"], found["step"].tolist(), found["layer"].tolist(),
-                         strict=True))  # fmt: skip
+        columns = (found["series"], found["step"].tolist(), found["layer"].tolist())
+        places = set(zip(*columns, strict=True))
         assert np.isfinite(found["value"]).all()
         for name in ("mean", "std", "saturation", "dead", "gradient_std"):
             assert {(name, step, layer) for step in plan.probes for layer in (1, 2)} <= places
@@ -105,12 +107,15 @@ def test_every_measurement_is_taken(tiny: Corpus) -> None:
 
 def test_records_are_the_curves_of_the_trace(tiny: Corpus) -> None:
     found = events(grid(tiny, (0.1, 1e6), norm="none", activation="relu"), tiny)
-    told = [(event.key, name, event.step, value) for event in found if isinstance(event, Record)
-            for name, value in event.values.items()]  # fmt: skip
-    kept = [(event.key, *point) for event in found if isinstance(event, Result)
-            for point in event.trace.curves()]  # fmt: skip
-    assert len(told) == len(set(told))
-    assert set(told) == set(kept)
+    recorded: list[tuple[str, str, int, float]] = []
+    traced: set[tuple[str, str, int, float]] = set()
+    for event in found:
+        if isinstance(event, Record):
+            recorded += [(event.key, name, event.step, v) for name, v in event.values.items()]
+        elif isinstance(event, Result):
+            traced |= {(event.key, *point) for point in event.trace.curves()}
+    assert len(recorded) == len(set(recorded))
+    assert set(recorded) == traced
 
 
 def test_train_loss_is_the_mean_since_the_probe_before(tiny: Corpus) -> None:

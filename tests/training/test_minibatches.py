@@ -14,7 +14,7 @@ def test_equal_seeds_see_equal_minibatches_and_others_do_not() -> None:
     assert minibatches.digest(0, 1) == minibatches.digest(2, 1) != minibatches.digest(1, 1)
 
 
-def test_a_seed_does_not_depend_on_its_company_or_on_where_one_begins() -> None:
+def test_the_order_of_a_seed_does_not_depend_on_other_seeds_or_on_the_first_step() -> None:
     alone, together = Minibatches([7], 1000, 8), Minibatches([3, 7], 1000, 8)
     step = 2 * CHUNK + 3
     for earlier in range(step):

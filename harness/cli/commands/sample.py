@@ -21,13 +21,7 @@ from harness.cli.options import study_name
 @click.option("--draw", type=int, default=1, help="Seed of the draws; default 1.")
 @click.pass_obj
 def command(
-    uri: str | None,
-    /,
-    study: str,
-    variant: str,
-    seed: int | None,
-    draw: int,
-    **request: Any,
+    uri: str | None, /, study: str, variant: str, seed: int | None, draw: int, **request: Any
 ) -> None:
     """Write samples with a trained run of STUDY: the baseline's, or another variant's."""
     from harness.errors import UserError

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.report.canvas import NAMES, RIGHT, scale_steps
+from harness.report.canvas import NAMES, RIGHT, scale_as, scale_steps
 from harness.report.drawing import Drawing
 from harness.report.facets import cell_label, facets
-from harness.report.lines import by_variant, draw_line, multiples
+from harness.report.lines import by_variant, multiples
 from harness.report.source import Source
 
 if TYPE_CHECKING:
@@ -49,26 +49,29 @@ def curve_drawing(declared: CurveFigure) -> Drawing:
         )
 
     def draw(source: Source) -> Figure | None:
-        curves = source.data.curves
+        curves, runs = source.data.curves, source.data.runs
         table = curves[curves["metric"] == declared.metric]
         if table.empty:
             return None
+        after = int(declared.log_steps)  # step 0 has no logarithm
+        table = table.assign(step=table["step"] + after)
         leads_to = response(source)
         references = source.references(leads_to) if leads_to else []
-        groups, after = by_variant(table), int(declared.log_steps)  # step 0 has no logarithm
-        shape, sheet = multiples(source, right=NAMES if references else RIGHT)
+        right = NAMES if references else RIGHT
+        shape, sheet = multiples(source, table, "step", 6, right=right)
         low, high = limits(source, table["mean"], leads_to, up_to_cap=declared.log_steps)
+        diverged = by_variant(runs[runs["outcome"] == "diverged"])
         for ax, panel in zip(sheet.axes, shape.panels, strict=True):
             for cell, style in panel.cells:
                 name = cell_label(source.study, cell)
-                if name in groups:
-                    draw_line(ax, groups[name]["step"].to_numpy() + after, groups[name], style, 6)
-                for step in source.diverged(name)["diverged_step"]:
+                for step in diverged[name]["diverged_step"] if name in diverged else ():
                     ax.plot([step + after], [high], "x", color=style.colour, clip_on=False,
                             markersize=5, markeredgewidth=1.5)  # fmt: skip
         sheet.axes[0].set_ylim(low, high)
         sheet.draw_references(references)
         scale_steps(sheet.axes[0], log=declared.log_steps)
+        if leads_to:
+            scale_as(sheet.axes[0].yaxis, leads_to)
         label = source.study.model.curves[declared.metric].label
         sheet.label_outer("step + 1" if declared.log_steps else "step", label)
         return sheet.figure
@@ -88,8 +91,9 @@ def limits(
         up_to_cap: whether to go up to the cap even if no value does.
     """
     known = [one.value for one in source.references(response)] if response else []
-    lowest, highest = min([np.nanmin(values), *known]), float(np.nanmax(values))
     cap = source.cap(response) if response else None
+    lowest = min([float(np.nanmin(values)), *known, *([] if cap is None else [cap])])
+    highest = float(np.nanmax(values))
     reach = (highest if cap is None else cap) - lowest or 1.0
     top = highest + 0.035 * reach
     if cap is not None:

@@ -54,8 +54,10 @@ def histogram_drawing(declared: HistogramFigure) -> Drawing:
         table = table[table["kind"] == declared.kind]
         styles = [LineStyle(*style) for style in zip(ramp(3), ("",) * 3, LINES, strict=True)]
         names = ("first layer", "middle layer", "last layer")
-        sheet = Layout(2 * len(variants), 2, height=1.15, bottom=0.4, gap=0.5, share_x=False,
-                       share_y=False, key=tuple(zip(names, styles, strict=True))).sheet()  # fmt: skip
+        sheet = Layout(
+            2 * len(variants), 2, height=1.15, bottom=0.4, gap=0.5, share_x=False, share_y=False,
+            key=tuple(zip(names, styles, strict=True)),
+        ).sheet()  # fmt: skip
         plots = iter(sheet.axes)
         for name, what in variants.items():
             for when, words in MOMENTS.items():

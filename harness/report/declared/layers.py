@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from harness.report.canvas import NAMES, RIGHT, scale_log
 from harness.report.drawing import Drawing
-from harness.report.facets import cell_label, facets
-from harness.report.lines import by_variant, draw_line, multiples
+from harness.report.facets import facets
+from harness.report.lines import multiples
 from harness.report.source import Source
 
 if TYPE_CHECKING:
@@ -47,16 +47,10 @@ def layer_drawing(declared: LayerFigure) -> Drawing:
         table = rows(source)
         if table.empty:
             return None
-        groups = by_variant(table)
         depths = table.groupby("variant")["layer"].max()
-        shape, sheet = multiples(
-            source, share_x=depths.nunique() == 1, right=NAMES if reference else RIGHT
-        )
-        for ax, panel in zip(sheet.axes, shape.panels, strict=True):
-            for cell, style in panel.cells:
-                drawn = groups.get(cell_label(source.study, cell))
-                if drawn is not None:
-                    draw_line(ax, drawn["layer"].to_numpy(), drawn, style, 10)
+        _, sheet = multiples(source, table, "layer", 10, share_x=depths.nunique() == 1,
+                             right=NAMES if reference else RIGHT)  # fmt: skip
+        for ax in sheet.axes:
             ax.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
         first = sheet.axes[0]
         if declared.log:

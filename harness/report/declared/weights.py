@@ -32,8 +32,8 @@ def weight_drawing(declared: WeightFigure) -> Drawing:
 
     def alt(source: Source) -> str:
         last = rows(source).groupby("variant")["mean"].last()
-        ends = "; ".join(f"{what} {last[name]:.1f}"
-                         for name, what in examples(source.study).items() if name in last)  # fmt: skip
+        known = {name: what for name, what in examples(source.study).items() if name in last}
+        ends = "; ".join(f"{what} {last[name]:.1f}" for name, what in known.items())
         return f"{declared.title} over the steps. Last weight at the end: {ends}."
 
     def draw(source: Source) -> Figure | None:

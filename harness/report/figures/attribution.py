@@ -17,8 +17,7 @@ METHODS = ("add-one-in", "shapley", "leave-one-out")
 MOST_STRATA = 12
 
 
-def caption(source: Source) -> str:
-    """What is drawn."""
+def _caption(source: Source) -> str:
     left_out = source.attribution["stratum"].nunique() > MOST_STRATA
     parts = (
         f"Change in {source.primary.axis} that each part brings on the way from the bare variant "
@@ -32,8 +31,7 @@ def caption(source: Source) -> str:
     return " ".join(filter(None, parts))
 
 
-def alt(source: Source) -> str:
-    """What it shows, in words."""
+def _alt(source: Source) -> str:
     table = source.attribution
     table = table[table["method"] == "shapley"]
     parts = [
@@ -44,7 +42,7 @@ def alt(source: Source) -> str:
     return f"Shapley shares of the change in {source.primary.axis}: {'; '.join(parts)}."
 
 
-def draw(source: Source) -> Figure | None:
+def _draw(source: Source) -> Figure | None:
     """One plot a stratum, one row a part, and in it the three ways of counting."""
     table = source.attribution[source.attribution["method"].isin(METHODS)]
     strata = list(dict.fromkeys(table["stratum"]))[:MOST_STRATA]
@@ -78,4 +76,6 @@ def draw(source: Source) -> Figure | None:
     return sheet.figure
 
 
-FIGURE = Drawing("attribution", "Attribution", "Change that each part brings", caption, alt, draw)
+FIGURE = Drawing(
+    "attribution", "Attribution", "Change that each part brings", _caption, _alt, _draw
+)

@@ -21,14 +21,13 @@ LEFT = 2.55  # inches, for the labels
 MOST_ROWS = 48
 
 
-def caption(source: Source) -> str:
-    """What is drawn."""
+def _caption(source: Source) -> str:
     primary = source.primary
     margin = f"{100 * primary.margin:g} pp" if is_share(primary) else (
         f"{primary.margin:g} {primary.unit}".strip()
     )  # fmt: skip
     drawn = source.effects["kind"].isin(source.kinds_drawn).sum()
-    left_out = int(drawn) - len(rows_drawn(source))
+    left_out = int(drawn) - len(_rows_drawn(source))
     parts = (
         f"Difference in {primary.axis}: the level named first minus the baseline's, averaged over "
         "all other factors (diamonds), and within one level of another factor (discs). Small dots "
@@ -42,8 +41,7 @@ def caption(source: Source) -> str:
     return " ".join(filter(None, parts))
 
 
-def alt(source: Source) -> str:
-    """What it shows, in words."""
+def _alt(source: Source) -> str:
     main = source.effects[source.effects["kind"] == "main"]
     parts = [
         f"{row['factor']} {row['level']} against {row['versus']}: "
@@ -54,7 +52,7 @@ def alt(source: Source) -> str:
     return f"Forest plot. Main effects on {source.primary.axis}: {'; '.join(parts)}."
 
 
-def rows_drawn(source: Source) -> pd.DataFrame:
+def _rows_drawn(source: Source) -> pd.DataFrame:
     """The effects drawn, in order: each main effect, then the same within other factors' levels."""
     table = source.effects[source.effects["kind"].isin(source.kinds_drawn)]
     stratum = ordered_factor(source.study)
@@ -66,9 +64,9 @@ def rows_drawn(source: Source) -> pd.DataFrame:
     return table.head(MOST_ROWS).reset_index(drop=True)
 
 
-def draw(source: Source) -> Figure | None:
+def _draw(source: Source) -> Figure | None:
     """One row an effect, the first at the top: seeds, interval and estimate."""
-    table, primary = rows_drawn(source), source.primary
+    table, primary = _rows_drawn(source), source.primary
     if table.empty:
         return None
     sheet = Layout(1, 1, height=ROW * (len(table) + 1), left=LEFT, titled=False).sheet()
@@ -94,7 +92,7 @@ def draw(source: Source) -> Figure | None:
             marker="D" if main else "o", markersize=5.5 if main else 3.6,
             linewidth=1.6 if main else 1.0, zorder=3,
         )  # fmt: skip
-    ax.set_yticks(range(len(table)), [name(row) for _, row in table.iterrows()])
+    ax.set_yticks(range(len(table)), [_name(row) for _, row in table.iterrows()])
     for text, kind in zip(ax.get_yticklabels(), table["kind"], strict=True):
         text.set_fontweight("bold" if kind == "main" else "normal")
     ax.set_ylim(len(table) - 0.4, -0.6)
@@ -106,11 +104,11 @@ def draw(source: Source) -> Figure | None:
     return sheet.figure
 
 
-def name(row: pd.Series) -> str:
+def _name(row: pd.Series) -> str:
     """Main effects in full, the others by where they are."""
     if row["kind"] == "main":
         return f"{row['factor']}: {row['level']} − {row['versus']}"
     return f"with {row['where']}"
 
 
-FIGURE = Drawing("effects", "Effects", "Effects on the primary response", caption, alt, draw)
+FIGURE = Drawing("effects", "Effects", "Effects on the primary response", _caption, _alt, _draw)

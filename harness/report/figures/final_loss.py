@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def caption(source: Source) -> str:
-    """What is drawn."""
-    hue = hue_factor(source)
+def _caption(source: Source) -> str:
+    hue = _hue_factor(source)
     parts = (
         f"{capital(source.primary.axis)} of every run{f', coloured by {hue}' if hue else ''}; the "
         "bar beside them is the mean over all cells with that level, with its interval.",
@@ -33,51 +32,46 @@ def caption(source: Source) -> str:
     return " ".join(filter(None, parts))
 
 
-def alt(source: Source) -> str:
-    """What it shows, in words."""
+def _alt(source: Source) -> str:
     parts = [
         f"{factor} {row['level']}: {number(row['mean'])}"
         for factor in varying(source.study)
-        for _, row in by_level(source, factor).iterrows()
+        for _, row in _by_level(source, factor).iterrows()
     ]
     return f"Mean {source.primary.axis} by level: {'; '.join(parts)}."
 
 
-def hue_factor(source: Source) -> str | None:
+def _hue_factor(source: Source) -> str | None:
     """The factor that colours the runs: the ordered one, where it is not all there is."""
     return ordered_factor(source.study) if len(varying(source.study)) > 1 else None
 
 
-def with_levels(source: Source) -> pd.DataFrame:
-    """The values with each factor's level as text."""
-    texts = {
-        name: {factor: format_level(level) for factor, level in cell.items()}
-        for name, cell in source.cells.items()
-    }
-    return source.values.join(pd.DataFrame.from_dict(texts, orient="index"), on="variant")
+def _level_of(source: Source, factor: str) -> pd.Series:
+    """A factor's level of each value, as text."""
+    levels = {name: format_level(cell[factor]) for name, cell in source.cells.items()}
+    return source.values["variant"].map(levels)
 
 
-def by_level(source: Source, factor: str) -> pd.DataFrame:
+def _by_level(source: Source, factor: str) -> pd.DataFrame:
     """Mean over cells with a level within each seed; then mean over seeds and its interval.
 
     Of the seeds that have all these cells: else the means would be of different cells.
     """
     levels = [format_level(level) for level in source.study.factors[factor]]
-    table = with_levels(source).rename(columns={factor: "level"})
+    table = source.values.assign(level=_level_of(source, factor))
     blocks = table.groupby(["level", "seed"])["value"].agg(["mean", "size"]).reset_index()
-    cells = len(source.cells) // len(levels)
-    blocks = blocks[blocks["size"] == cells].rename(columns={"mean": "value"})
-    rows = mean_intervals(blocks, ["level"])
+    blocks = blocks[blocks["size"] == len(source.cells) // len(levels)]
+    rows = mean_intervals(blocks.rename(columns={"mean": "value"}), ["level"])
     return rows.sort_values("level", key=lambda column: column.map(levels.index), ignore_index=True)
 
 
-def draw(source: Source) -> Figure | None:
+def _draw(source: Source) -> Figure | None:
     """One plot a factor: the runs of a level as dots, a column a colour, beside them their mean."""
     if source.values.empty:
         return None
     import seaborn as sns
 
-    factors, hue, table = varying(source.study), hue_factor(source), with_levels(source)
+    factors, hue = varying(source.study), _hue_factor(source)
     levels = {factor: [format_level(level) for level in source.study.factors[factor]]
               for factor in factors}  # fmt: skip
     hues = levels[hue] if hue else []
@@ -89,15 +83,15 @@ def draw(source: Source) -> Figure | None:
     sheet = Layout(len(factors), min(4, len(factors)), height=2.2, titled=False, share_x=False,
                    key=tuple(key), right=NAMES if references else RIGHT).sheet()  # fmt: skip
     for i, (ax, factor) in enumerate(zip(sheet.axes, factors, strict=True)):
-        at = table[factor].map(levels[factor].index).astype(float)
+        at = _level_of(source, factor).map(levels[factor].index).astype(float)
         if hue and hue != factor:
-            at += table[hue].map(columns)
+            at += _level_of(source, hue).map(columns)
         sns.scatterplot(
-            table.assign(at=at), x="at", y="value", hue=hue, hue_order=hues or None,
-            palette=colours or None, color=None if hue else FAINT, s=9, alpha=0.6, linewidth=0,
-            ax=ax, legend=False,
+            x=at, y=source.values["value"], hue=_level_of(source, hue) if hue else None,
+            hue_order=hues or None, palette=colours or None, color=None if hue else FAINT, s=9,
+            alpha=0.6, linewidth=0, ax=ax, legend=False,
         )  # fmt: skip
-        means = by_level(source, factor)
+        means = _by_level(source, factor)
         mean = means["mean"].to_numpy()
         ends = [mean - means["low"].to_numpy(), means["high"].to_numpy() - mean]
         ax.errorbar(
@@ -117,5 +111,5 @@ def draw(source: Source) -> Figure | None:
 
 
 FIGURE = Drawing(
-    "final_loss", "Effects", "Every run, by the level of each factor", caption, alt, draw
+    "final_loss", "Effects", "Every run, by the level of each factor", _caption, _alt, _draw
 )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DODGE = 0.08  # of the distance between levels, so that intervals do not hide each other
 
 
-def along(source: Source) -> str | None:
+def _along(source: Source) -> str | None:
     """The factor along the axis; None where there is only one, which has its own figure."""
     names = varying(source.study)
     if len(names) < 2:
@@ -27,9 +27,8 @@ def along(source: Source) -> str | None:
     return ordered_factor(source.study) or names[-1]
 
 
-def caption(source: Source) -> str:
-    """What is drawn."""
-    over = along(source)
+def _caption(source: Source) -> str:
+    over = _along(source)
     parts = (
         f"{capital(source.primary.axis)} of every cell, by {over}: mean over seeds with its "
         "interval; small dots are the runs. Parallel lines mean that parts add up; lines that "
@@ -42,8 +41,7 @@ def caption(source: Source) -> str:
     return " ".join(filter(None, parts))
 
 
-def alt(source: Source) -> str:
-    """What it shows, in words."""
+def _alt(source: Source) -> str:
     means = source.means["mean"].dropna().sort_values(kind="stable")
     if means.empty:
         return "No cell has the primary response."
@@ -54,9 +52,9 @@ def alt(source: Source) -> str:
     )
 
 
-def draw(source: Source) -> Figure | None:
+def _draw(source: Source) -> Figure | None:
     """One line a combination of colour and line style."""
-    over = along(source)
+    over = _along(source)
     if over is None or source.values.empty:
         return None
     shape, levels = facets(source.study, over), source.study.factors[over]
@@ -89,5 +87,5 @@ def draw(source: Source) -> Figure | None:
 
 
 FIGURE = Drawing(
-    "interaction", "Interactions", "Every cell: what depends on what", caption, alt, draw
+    "interaction", "Interactions", "Every cell: what depends on what", _caption, _alt, _draw
 )

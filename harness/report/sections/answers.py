@@ -29,13 +29,13 @@ def sections(source: Source) -> Iterator[Section]:
     """All that needs contrasts; nothing where the audit refuses them."""
     if source.refused:
         return
-    yield Section("Claims and verdicts", list(claims(source)))
-    yield Section("Effects", list(effects(source)))
-    yield Section("Attribution", list(attribution(source)))
-    yield Section("Interactions", list(interactions(source)))
+    yield Section("Claims and verdicts", list(_claims(source)))
+    yield Section("Effects", list(_effects(source)))
+    yield Section("Attribution", list(_attribution(source)))
+    yield Section("Interactions", list(_interactions(source)))
 
 
-def claims(source: Source) -> Iterator[Block]:
+def _claims(source: Source) -> Iterator[Block]:
     """Each claim with its verdict, and the numbers it rests on."""
     if source.claims.empty:
         yield Paragraph("This study declares no claims: everything below is exploratory.")
@@ -48,19 +48,19 @@ def claims(source: Source) -> Iterator[Block]:
     )
     head = ("claim", "verdict", "response", "estimate", "interval (level)", "claimed", "p (Holm)",
             "seeds", "least favourable cell, remarks")  # fmt: skip
-    rows = tuple(claim_row(source, row) for _, row in source.claims.iterrows())
+    rows = tuple(_claim_row(source, row) for _, row in source.claims.iterrows())
     yield compact(Table("Claims and verdicts", head, rows, frozenset({3, 6, 7})))
     if not source.claim_cells.empty:
-        rows = tuple(
+        cells = tuple(
             (row["id"], row["cell"], number(row["estimate"], 4), number(row["se"], 4),
              str(row["n"]), p_value(row["p_for"]), p_value(row["p_against"]))
             for _, row in source.claim_cells.iterrows()
         )  # fmt: skip
-        head = ("claim", "cell", "estimate", "standard error", "seeds", "p for", "p against")
-        yield Table("Claims cell by cell", head, rows, frozenset({2, 3, 4, 5, 6}), folded=True)
+        heads = ("claim", "cell", "estimate", "standard error", "seeds", "p for", "p against")
+        yield Table("Claims cell by cell", heads, cells, frozenset({2, 3, 4, 5, 6}), folded=True)
 
 
-def claim_row(source: Source, row: pd.Series) -> tuple[Words, ...]:
+def _claim_row(source: Source, row: pd.Series) -> tuple[Words, ...]:
     """One claim."""
     response, absolute = source.study.response(row["response"]), row["kind"] == "threshold"
     show, between = (measured, interval) if absolute else (difference, difference_interval)
@@ -68,7 +68,7 @@ def claim_row(source: Source, row: pd.Series) -> tuple[Words, ...]:
     bound = show(response, row["bound"]).removeprefix("+")
     ends = f"{between(row['low'], row['high'], response)} ({100 * row['interval']:.1f} %)"
     needed = f"{row['n']} (needs {row['seeds_needed']})" if row["seeds_needed"] else str(row["n"])
-    remarks = "; ".join(filter(None, (row["cell"], row["reason"], ranks(row), row["stamps"])))
+    remarks = "; ".join(filter(None, (row["cell"], row["reason"], _ranks(row), row["stamps"])))
     return (
         f"{row['says']} [{row['id']}]", Strong(row["verdict"]), row["response"],
         show(response, row["estimate"]), ends if pd.notna(row["low"]) else "–",
@@ -76,13 +76,13 @@ def claim_row(source: Source, row: pd.Series) -> tuple[Words, ...]:
     )  # fmt: skip
 
 
-def ranks(row: pd.Series) -> str:
+def _ranks(row: pd.Series) -> str:
     """A remark where the analysis of ranks points the other way."""
     against = row["estimate"] * row["rank_estimate"] < 0
     return "ranks point the other way" if against and row["kind"] != "equivalence" else ""
 
 
-def effects(source: Source) -> Iterator[Block]:
+def _effects(source: Source) -> Iterator[Block]:
     """Main effects in view, the rest folded."""
     head = ("effect", "where", "difference", "95 % interval", "effect size d", "seeds",
             "sign-flip p", "in ranks", "remarks")  # fmt: skip
@@ -91,10 +91,10 @@ def effects(source: Source) -> Iterator[Block]:
             (
                 f"{row['factor']}: {row['level']}{' − ' if row['versus'] else ''}{row['versus']}",
                 "" if kind == "main" else row["where"],
-                *change(source, row),
+                *_change(source, row),
                 number(row["effect_size"], 1), str(row["n"]), p_value(row["p_flip"]),
                 difference(None, row["rank_estimate"]),
-                "; ".join(filter(None, (row["conditional"], ranks(row), row["note"]))),
+                "; ".join(filter(None, (row["conditional"], _ranks(row), row["note"]))),
             )
             for _, row in source.effects[source.effects["kind"] == kind].iterrows()
         )  # fmt: skip
@@ -103,17 +103,17 @@ def effects(source: Source) -> Iterator[Block]:
             yield compact(Table(title, head, rows, numeric, folded=kind != "main"))
 
 
-def change(source: Source, row: pd.Series) -> tuple[str, str]:
+def _change(source: Source, row: pd.Series) -> tuple[str, str]:
     """A difference in the primary response, and its interval."""
     return (difference(source.primary, row["estimate"]),
             difference_interval(row["low"], row["high"], source.primary))  # fmt: skip
 
 
-def attribution(source: Source) -> Iterator[Block]:
+def _attribution(source: Source) -> Iterator[Block]:
     """How much of the change from bare to baseline each part brings."""
     rows = tuple(
         (row["stratum"] or "–", row["factor"] or "baseline − bare", row["method"],
-         *change(source, row), str(row["n"]), row["note"])
+         *_change(source, row), str(row["n"]), row["note"])
         for _, row in source.attribution.iterrows()
     )  # fmt: skip
     head = ("stratum", "part", "counted as", "change", "95 % interval", "seeds", "remarks")
@@ -122,12 +122,12 @@ def attribution(source: Source) -> Iterator[Block]:
         yield compact(Table(title, head, rows, frozenset({3, 5}), folded=True))
 
 
-def interactions(source: Source) -> Iterator[Block]:
+def _interactions(source: Source) -> Iterator[Block]:
     """Differences of differences."""
     rows = tuple(
         (f"{row['factor']}: {row['level']} − {row['versus']}",
          f"{row['by']}: {row['by_level']} − {row['by_versus']}",
-         *change(source, row), str(row["n"]), row["note"])
+         *_change(source, row), str(row["n"]), row["note"])
         for _, row in source.effects[source.effects["kind"] == "interaction"].iterrows()
     )  # fmt: skip
     head = ("difference in", "changes with", "by", "95 % interval", "seeds", "remarks")

@@ -16,7 +16,7 @@ COLUMNS = {"commit": "code", "versions": "versions", "device": "device", "subjec
 
 def sections(source: Source) -> Iterator[Section]:
     """All but the predictions."""
-    yield reproducibility(source)
+    yield _reproducibility(source)
     works = tuple((Link(text, address),) for text, address in source.study.model.citations)
     yield Section("References and credits", [Bullets(works)] if works else [])
 
@@ -43,7 +43,7 @@ def predictions(source: Source) -> Section:
     return Section("Predictions", [Paragraph(words), table])
 
 
-def reproducibility(source: Source) -> Section:
+def _reproducibility(source: Source) -> Section:
     """All that is needed to get these numbers again."""
     runs, study, facts = source.data.runs, source.study, source.data.facts
     rows = [

@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 
-from harness.analysis.bottom_line import caveats
-from harness.report.document import Block, Bullets, Callout, Paragraph, Section, Strong, Table
+from harness.analysis.bottom_line import bottom_line, caveats
 from harness.analysis.grid import place_label
+from harness.report.document import Block, Bullets, Callout, Paragraph, Section, Strong, Table
 from harness.report.source import Source
 
 
 def sections(source: Source) -> Iterator[Section]:
     """All of it."""
-    yield Section("Bottom line", [Paragraph(sentence) for sentence in source.sentences])
-    yield how_to_read(source)
+    yield Section("Bottom line", [Paragraph(sentence) for sentence in bottom_line(source.data)])
+    yield _how_to_read(source)
     items, facts = list(caveats(source.data)), source.data.facts
     if facts.get("name") and facts.get("source"):
         items.insert(0, f"Trained on {facts['name']} ({facts['source']}): numbers of other data do "
@@ -19,14 +19,14 @@ def sections(source: Source) -> Iterator[Section]:
     if source.study.note:
         items.append(source.study.note)
     yield Section("Caveats", [Bullets(tuple(items))])
-    yield integrity(source)
+    yield _integrity(source)
 
 
-def how_to_read(source: Source) -> Section:
+def _how_to_read(source: Source) -> Section:
     """What words and marks mean; the subject explains its own."""
     terms = (
-        ("Variant and seed.", "A variant is one combination of levels. Each seed runs through every "
-         "variant with the same minibatches, so that differences are paired."),
+        ("Variant and seed.", "A variant is one combination of levels. Each seed runs through "
+         "every variant with the same minibatches, so that differences are paired."),
         ("Baseline.", f"{place_label(source.study.baseline)}. Effects are differences from it: a "
          "level minus the baseline's."),
         ("Intervals.", f"{source.about_seeds()} Those of claims are at the level that the "
@@ -48,7 +48,7 @@ def how_to_read(source: Source) -> Section:
     return Section("How to read this", [Bullets(items)])
 
 
-def integrity(source: Source) -> Section:
+def _integrity(source: Source) -> Section:
     """What the audit of the runs found, before any number."""
     found = source.integrity
     blocks: list[Block] = []

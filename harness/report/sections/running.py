@@ -3,7 +3,7 @@
 import pandas as pd
 
 from harness.analysis.intervals import mean_intervals
-from harness.report.document import Block, Link, Paragraph, Section, Table, Words
+from harness.report.document import Block, Paragraph, Section, Table, Words
 from harness.report.links import compare_link, run_link
 from harness.report.source import Source
 from harness.report.words import elapsed, measured, with_interval
@@ -43,13 +43,13 @@ def cells(source: Source) -> Section:
         "Variants and runs link to MLflow, where all their curves, artifacts and weights are; for "
         f"a local store, first start its UI with: ablate ui {source.study.name}"
     )
-    return Section("All cells", [Paragraph(words), cells_table(source), runs_table(source)])
+    return Section("All cells", [Paragraph(words), _cells_table(source), _runs_table(source)])
 
 
-def cells_table(source: Source) -> Table:
+def _cells_table(source: Source) -> Table:
     """Mean over seeds ± half its t interval of the main responses; diverged runs are not in it."""
     data, runs = source.data, source.data.runs
-    responses = headline(source, source.primary.name)
+    responses = _headline(source)
     finished = runs[runs["outcome"] == "finished"]
     means = {}
     for response in responses:
@@ -63,18 +63,17 @@ def cells_table(source: Source) -> Table:
             else "–"
             for response in responses
         ]
-        link = compare_link(
-            data.facts, variant, list(runs.loc[runs["variant"] == variant, "run_id"])
-        )
+        members = list(runs.loc[runs["variant"] == variant, "run_id"])
+        link = compare_link(data.facts, variant, members)
         rows.append((link, str((finished["variant"] == variant).sum()), *texts))
-    head = ("variant (opens its runs)", "runs finished", *map(column, responses))
+    head = ("variant (opens its runs)", "runs finished", *map(_column, responses))
     title = "All cells: mean over the finished runs ± half the 95 % t interval"
     return Table(title, head, tuple(rows), frozenset(range(1, len(head))))
 
 
-def runs_table(source: Source) -> Table:
+def _runs_table(source: Source) -> Table:
     """Every run."""
-    responses = headline(source)
+    responses = _headline(source)
 
     def row_of(run: pd.Series) -> tuple[Words, ...]:
         link = run_link(source.data.facts, run["run_name"] or run["variant"], run["run_id"])
@@ -83,17 +82,17 @@ def runs_table(source: Source) -> Table:
         return (link, str(run["seed"]), run["outcome"], *values, time, run["run_key"])
 
     rows = tuple(row_of(run) for _, run in source.data.runs.iterrows())
-    head = ("run", "seed", "outcome", *map(column, responses), "time", "run_key")
+    head = ("run", "seed", "outcome", *map(_column, responses), "time", "run_key")
     numeric = frozenset({1, *range(3, 4 + len(responses))})
     return Table("All runs", head, rows, numeric, folded=True)
 
 
-def headline(source: Source, *more: str) -> list[Response]:
-    """The responses that tables show: the subject's choice, and more."""
-    names = dict.fromkeys((*source.study.model.headline, *more))
+def _headline(source: Source) -> list[Response]:
+    """The responses that tables show: the subject's choice, and the primary one."""
+    names = dict.fromkeys((*source.study.model.headline, source.primary.name))
     return [source.study.response(name) for name in names]
 
 
-def column(response: Response) -> str:
+def _column(response: Response) -> str:
     """A response at the head of a table, its mode with it."""
     return f"{response.axis} ({response.name})"

@@ -53,7 +53,8 @@ def from_layer(values: Array, layer: int) -> Array:
 def _loss(split: str, *, selects: bool = True) -> Response:
     return Response(
         f"final/{split}_loss", f"{split} loss", f"over the {split} split",
-        lambda run: float(run.last(f"final_{split}_loss")), "nats", cap=uniform_loss, selects=selects,
+        lambda run: float(run.last(f"final_{split}_loss")), "nats",
+        cap=uniform_loss, selects=selects,
     )  # fmt: skip
 
 

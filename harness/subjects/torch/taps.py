@@ -21,6 +21,7 @@ SLOPED: dict[type[nn.Module], tuple[float, float]] = {
 }
 ACTIVATIONS = (*SLOPED, nn.GELU, nn.SiLU, nn.ELU, nn.Mish, nn.Softplus, nn.LeakyReLU)
 NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.RMSNorm, nn.GroupNorm)
+TAPPED: tuple[type[nn.Module], ...] = (*ACTIVATIONS, *NORMS)
 
 
 class GradientTap(torch.autograd.Function):
@@ -58,7 +59,7 @@ class Taps:
         tapped = [
             (name, module)
             for name, module in self._model.named_modules()
-            if isinstance(module, (*ACTIVATIONS, *NORMS))
+            if isinstance(module, TAPPED)
         ]
         handles = [
             module.register_forward_hook(

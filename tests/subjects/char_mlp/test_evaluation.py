@@ -2,14 +2,14 @@
 
 import pytest
 import torch
-from harness.subjects.char_mlp.stack import Stack
 from torch.nn.functional import cross_entropy
 
 from harness.subjects.char_mlp.corpus import Corpus
-from harness.subjects.char_mlp.evaluation import Contexts, Look, split_loss
+from harness.subjects.char_mlp.evaluation import ActivationStats, Contexts, split_loss
 from harness.subjects.char_mlp.fields import Fields
 from harness.subjects.char_mlp.layers import NORMS
 from harness.subjects.char_mlp.network import MLP
+from harness.subjects.char_mlp.stacked import StackedMLP
 
 
 @pytest.mark.parametrize("residual", [False, True])
@@ -20,22 +20,21 @@ def test_losses_and_layers_over_a_split(embedded: Corpus, norm: str, residual: b
     splits = embedded.splits()
     split = splits.dev
     with torch.no_grad():
-        stack = Stack(networks, fields)
-        look = Look(stack, split=1)
-        losses = split_loss(stack, Contexts.of(splits.test, split), look)
-        tables = look.table()
+        stack = StackedMLP(networks, fields)
+        stats = ActivationStats(stack, split=1)
+        losses = split_loss(stack, Contexts.of(splits.test, split), stats)
+        tables = stats.table()
         for k, network in enumerate(networks):
             network.train(False)
-            for place, one in enumerate([splits.test, split]):  # its layers keep the last outputs
-                expected = cross_entropy(network(one.X), one.Y).item()
-                assert losses[k, place] == pytest.approx(expected, abs=2e-6)
+            for place, one in enumerate([splits.test, split]):  # layers keep their last outputs
+                loss = cross_entropy(network(one.X), one.Y).item()
+                assert losses[k, place] == pytest.approx(loss, abs=2e-6)
             for number, block in enumerate(network.hidden):
                 out = block.layers["activation"].out
                 beyond = out.abs() > 0.97
-                assert tables[k, number] == pytest.approx(
-                    [out.mean().item(), out.std().item(), beyond.float().mean().item(),
-                     beyond.all(0).float().mean().item()], abs=2e-5,
-                )  # fmt: skip
+                saturation, dead = beyond.float().mean().item(), beyond.all(0).float().mean().item()
+                expected = [out.mean().item(), out.std().item(), saturation, dead]
+                assert tables[k, number] == pytest.approx(expected, abs=2e-5)
 
 
 def test_a_loss_does_not_depend_on_how_contexts_fill_blocks(embedded: Corpus) -> None:

@@ -1,6 +1,7 @@
-"""The lecture's printed numbers come out again, and a wrong one is noticed."""
+"""The lecture's printed numbers are reproduced, and a wrong digit is noticed."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -23,7 +24,7 @@ def test_the_command_matches_every_published_digit(names: Corpus) -> None:
 
 
 def test_other_data_are_refused(tiny: Corpus) -> None:
-    with pytest.raises(UserError, match=r"the lecture.s numbers are of names\.txt"):
+    with pytest.raises(UserError, match=r"the lecture.s numbers are for names\.txt"):
         reproduce(tiny)
 
 
@@ -38,7 +39,8 @@ def test_other_data_are_refused(tiny: Corpus) -> None:
         ("gradient_std", "2.640702e-04", False),
     ],
 )
-def test_a_digit_that_is_off_is_seen(field: str, value: str, same: bool) -> None:
+def test_a_wrong_digit_is_noticed(field: str, value: str, same: bool) -> None:
     published = published_rows()[0]
     assert published.matches(published)
-    assert replace(published, **{field: value}).matches(published) is same
+    changes: dict[str, Any] = {field: value}
+    assert replace(published, **changes).matches(published) is same

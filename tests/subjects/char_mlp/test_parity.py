@@ -1,15 +1,16 @@
-"""The stack computes what the textbook layers do, where rounding can neither hide nor fake it."""
+"""The stack computes the same as the textbook layers, in float64, where rounding hides nothing."""
 
 import numpy as np
 import pytest
 import torch
-from harness.subjects.char_mlp.stack import Stack
 
-from harness.study.plan import parameters
+from harness.subjects.char_mlp.corpus import Corpus
+from harness.subjects.char_mlp.cost import parameters
 from harness.subjects.char_mlp.fields import Fields
 from harness.subjects.char_mlp.layers import ACTIVATIONS, NORMS
 from harness.subjects.char_mlp.network import MLP
-from harness.training.verify import textbook_step
+from harness.subjects.char_mlp.stacked import StackedMLP
+from harness.subjects.char_mlp.textbook import TOLERANCE, against_textbook, textbook_step
 
 STEPS, V = 200, 27
 
@@ -35,10 +36,10 @@ def test_200_steps_in_float64(shape: dict[str, object]) -> None:
     lr = np.array([f.lr for f in members])
     losses = []
     with torch.no_grad():
-        stack = Stack(initial, members[0])
+        stack = StackedMLP(initial, members[0])
         for step in range(STEPS):
             stack.gradient(x[step], y[step], lr)
-            assert stack.sound().all()
+            assert stack.all_finite().all()
             stack.update()
             losses.append(stack.loss.copy())
     for k, fields in enumerate(members):
@@ -52,20 +53,40 @@ def test_200_steps_in_float64(shape: dict[str, object]) -> None:
             assert apart < 1e-9, name
 
 
+def test_verify_compares_a_stack_with_the_textbook_layers(tiny: Corpus) -> None:
+    fields = [Fields(depth=2, width=20, init=init) for init in ("naive", "kaiming")]
+    found = {one.quantity: one for one in against_textbook(fields, [1, 2], tiny)}
+    assert found.keys() == {"loss", "weights"}
+    assert all(one.passed and one.allowed == TOLERANCE for one in found.values())
+
+
+def test_verify_notices_a_wrong_step(tiny: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    update = StackedMLP.update
+
+    def wrong_update(stack: StackedMLP) -> None:
+        update(stack)
+        stack.embedding.weight += 1e-6
+
+    monkeypatch.setattr(StackedMLP, "update", wrong_update)
+    found = {one.quantity: one for one in against_textbook([Fields(depth=1)], [1], tiny)}
+    assert not found["weights"].passed
+    assert found["weights"].deviation == pytest.approx(1e-6, rel=1e-3)
+
+
 def test_the_seed_network_has_47024_parameters() -> None:
     network = MLP.initial(Fields(), 1, V)
     assert sum(p.nelement() for p in network.parameters()) == 47_024 == parameters(Fields(), V)
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_parameters_are_counted_as_they_are_made(norm: str) -> None:
+def test_the_cost_counts_the_parameters_of_the_network(norm: str) -> None:
     fields = Fields(norm=norm, depth=3, width=17)
     network = MLP.initial(fields, 1, V)
     assert sum(p.nelement() for p in network.parameters()) == parameters(fields, V)
 
 
 def test_under_batch_norm_naive_init_is_kaiming_with_another_learning_rate() -> None:
-    """Weights × α with lr × α² take the same path; so a fixed lr confounds init with lr."""
+    """Weights × α with lr × α² follow the same path, so a fixed lr confounds init with lr."""
     alpha, steps, width = 10.0, 50, 100
     fields = Fields(depth=2, width=width, embedding=10, context=10)  # fan-in 100 everywhere
     kaiming = MLP.initial(fields, 1, V).to(torch.float64)
@@ -74,11 +95,10 @@ def test_under_batch_norm_naive_init_is_kaiming_with_another_learning_rate() -> 
         (*kaiming.hidden, kaiming.output), (*naive.hidden, naive.output), strict=True
     ):
         drawn, weight = one.layers["linear"].weight, other.layers["linear"].weight
-        assert torch.allclose(weight, drawn * alpha, rtol=1e-6)  # apart by float32's rounding
+        assert torch.allclose(weight, drawn * alpha, rtol=1e-6)  # they were rounded to float32
         weight.copy_(drawn * alpha)
-    for layer in (*(block.layers["norm"] for block in (*kaiming.hidden, *naive.hidden)),
-                  kaiming.output.layers["norm"], naive.output.layers["norm"]):  # fmt: skip
-        layer.eps = 0.0  # with it the scale does not drop out exactly
+    for block in (*kaiming.hidden, kaiming.output, *naive.hidden, naive.output):
+        block.layers["norm"].eps = 0.0  # otherwise the scale does not cancel exactly
     numbers = torch.Generator().manual_seed(0)
     for _ in range(steps):
         x = torch.randint(0, V, (32, 10), generator=numbers)
@@ -88,13 +108,11 @@ def test_under_batch_norm_naive_init_is_kaiming_with_another_learning_rate() -> 
 
 
 def _step(network: MLP, x: torch.Tensor, y: torch.Tensor, alpha: float) -> float:
-    """A step of SGD at 0.1, at 0.1 α² for the weights of Linear."""
-    before = {id(b.layers["linear"].weight): b.layers["linear"].weight.detach().clone()
-              for b in (*network.hidden, network.output)}  # fmt: skip
+    """A step of SGD with a learning rate of 0.1, and of 0.1 α² for the weights of Linear."""
+    weights = [block.layers["linear"].weight for block in (*network.hidden, network.output)]
+    before = [weight.detach().clone() for weight in weights]
     loss = textbook_step(network, x, y, 0.1)
-    for block in (*network.hidden, network.output):
-        weight = block.layers["linear"].weight
-        old = before[id(weight)]
-        with torch.no_grad():
+    with torch.no_grad():
+        for weight, old in zip(weights, before, strict=True):
             weight.copy_(old + (weight - old) * alpha**2)
     return loss

@@ -7,13 +7,12 @@ from pathlib import Path
 from harness.errors import UserError
 from harness.files import write_atomically
 from harness.subjects.char_mlp.corpus.corpus import NAMES_DIGEST, Corpus
-from harness.subjects.char_mlp.corpus.fetch import NAMES_URL, TIMEOUT, FetchError, fetch_names
-from harness.subjects.char_mlp.corpus.given_names import embedded_corpus
+from harness.subjects.char_mlp.corpus.fetch import NAMES_URL, FetchError, fetch_names
+from harness.subjects.char_mlp.corpus.given_names import EMBEDDED, embedded_corpus
 from harness.subjects.char_mlp.corpus.reading import read_corpus
 
 FOLDER = Path("data")
 NAMES = "names.txt"
-EMBEDDED = "embedded"
 CHOICE = "corpus.json"  # in the folder: which corpus is used, and its digest
 REMEDY = "Restore it, or choose again: `ablate data --use names.txt`, `embedded` or a file's path."
 
@@ -23,7 +22,6 @@ def load_corpus(
     relative_to: Path = Path(),
     folder: Path = FOLDER,
     url: str = NAMES_URL,
-    timeout: float = TIMEOUT,
 ) -> Corpus:
     """The named corpus, else the remembered one, else names.txt, else the embedded one.
 
@@ -32,19 +30,26 @@ def load_corpus(
         relative_to: the folder that a file's path is relative to.
         folder: where names.txt and the choice are stored.
         url: of names.txt, in case it has to be fetched.
-        timeout: seconds to wait for the server.
 
     Raises:
         UserError: the named or remembered file is missing, changed or unreadable.
     """
     if source is not None:
         named = source in (NAMES, EMBEDDED) and not (relative_to / source).exists()
-        return _open(source if named else str(relative_to / source), folder, url, timeout)
+        return _open(source if named else str(relative_to / source), folder, url)
     choice = _read_choice(folder / CHOICE)
     if choice is not None:
-        return _open_remembered(*choice, folder, url, timeout)
+        use, digest = choice
+        corpus = _open(use, folder, url)
+        if corpus.digest != digest:
+            raise UserError(
+                f"the corpus chosen before, {use}, must not change",
+                f"digest {corpus.digest[:16]}… instead of {digest[:16]}…",
+                REMEDY,
+            )
+        return corpus
     try:
-        return use_corpus(NAMES, folder, url, timeout)
+        return use_corpus(NAMES, folder, url)
     except FetchError as error:
         note = (
             f"names.txt could not be fetched ({error.received}). The embedded corpus is used from "
@@ -54,16 +59,13 @@ def load_corpus(
         return replace(corpus, notes=(*corpus.notes, note))
 
 
-def use_corpus(
-    use: str, folder: Path = FOLDER, url: str = NAMES_URL, timeout: float = TIMEOUT
-) -> Corpus:
+def use_corpus(use: str, folder: Path = FOLDER, url: str = NAMES_URL) -> Corpus:
     """Choose a corpus: it is returned, and remembered for later commands.
 
     Args:
         use: "names.txt", "embedded", or the path of a text file.
         folder: where names.txt and the choice are stored.
         url: of names.txt, in case it has to be fetched.
-        timeout: seconds to wait for the server.
 
     Raises:
         FetchError: names.txt is missing and could not be fetched.
@@ -71,7 +73,7 @@ def use_corpus(
     """
     if use not in (NAMES, EMBEDDED):
         use = str(Path(use).absolute())
-    corpus = _open(use, folder, url, timeout)
+    corpus = _open(use, folder, url)
     choice = {"use": use, "digest": corpus.digest}
     try:
         write_atomically(folder / CHOICE, json.dumps(choice).encode())
@@ -80,7 +82,7 @@ def use_corpus(
     return corpus
 
 
-def _open(use: str, folder: Path, url: str, timeout: float) -> Corpus:
+def _open(use: str, folder: Path, url: str) -> Corpus:
     """A corpus by its name or path; names.txt is fetched if it is not in the folder."""
     if use == EMBEDDED:
         return embedded_corpus()
@@ -89,7 +91,7 @@ def _open(use: str, folder: Path, url: str, timeout: float) -> Corpus:
     names = folder / NAMES
     try:
         if not names.exists():
-            fetch_names(url, names, timeout)
+            fetch_names(url, names)
     except OSError as error:
         raise _unwritable(folder, error) from None
     corpus = read_corpus(names)
@@ -98,18 +100,6 @@ def _open(use: str, folder: Path, url: str, timeout: float) -> Corpus:
             f"{names} must have the digest {NAMES_DIGEST[:16]}…",
             f"{corpus.digest[:16]}…",
             "Delete it to fetch it again, or name it with --data to train on it as it is.",
-        )
-    return corpus
-
-
-def _open_remembered(use: str, digest: str, folder: Path, url: str, timeout: float) -> Corpus:
-    """The remembered corpus; a UserError if it has changed since."""
-    corpus = _open(use, folder, url, timeout)
-    if corpus.digest != digest:
-        raise UserError(
-            f"the corpus chosen before, {use}, must not change",
-            f"digest {corpus.digest[:16]}… instead of {digest[:16]}…",
-            REMEDY,
         )
     return corpus
 

@@ -1,4 +1,4 @@
-"""BatchNorm's running statistics: what they follow, their shape, and batches of one."""
+"""BatchNorm's running statistics: their values and shapes, and batches of one row."""
 
 import pytest
 import torch
@@ -24,14 +24,14 @@ def test_the_running_variance_is_biased_and_torchs_is_not(rows: int) -> None:
         theirs(x)
     assert isinstance(theirs.running_mean, torch.Tensor)
     assert isinstance(theirs.running_var, torch.Tensor)
-    start = 0.9**20  # what is left of the initial 1, which no factor applies to
+    start = 0.9**20  # the remaining part of the initial 1, to which the factor does not apply
     torch.testing.assert_close(mine.running_mean, theirs.running_mean)
     torch.testing.assert_close(
         mine.running_var - start, factor * (theirs.running_var - start), atol=1e-6, rtol=1e-5
     )
 
 
-def test_unbiased_as_in_the_lecture_normalises_and_follows_with_that_variance() -> None:
+def test_unbiased_uses_that_variance_for_normalising_and_running_statistics() -> None:
     layer = BatchNorm1d(5, unbiased=True)
     x = batches(7)[0]
     torch.testing.assert_close(layer(x), (x - x.mean(0)) / torch.sqrt(x.var(0) + 1e-5))

@@ -1,4 +1,4 @@
-"""The tiled matrix products: right, and each entry the same to the bit whatever surrounds it."""
+"""The tiled matrix products: right, and the bits of an entry independent of those around it."""
 
 import numpy as np
 import pytest
@@ -12,11 +12,11 @@ SHAPES = [(1, 1, 1, 1), (2, 3, 5, 7), (3, 8, 16, 16), (2, 32, 100, 27), (1, 33, 
 DTYPES = [torch.float32, torch.float64]
 
 
-def draw(*shape: int, dtype: torch.dtype, seed: int) -> Signal:
-    """Numbers for some matrices; what fills their memory up is not a number."""
+def draw(members: int, rows: int, columns: int, *, dtype: torch.dtype, seed: int) -> Signal:
+    """Random matrices, with NaN as their padding."""
     generator = torch.Generator().manual_seed(seed)
-    numbers = torch.randn(shape, generator=generator, dtype=dtype)
-    signal = Signal(*shape, dtype=dtype)
+    numbers = torch.randn((members, rows, columns), generator=generator, dtype=dtype)
+    signal = Signal(members, rows, columns, dtype)
     signal.array[:] = np.nan
     signal.tensor.copy_(numbers)
     return signal
@@ -30,8 +30,8 @@ def forward(x: Signal, w: Signal) -> Tensor:
 
 def backward(d_out: Signal, w: Signal) -> Tensor:
     d_x = Signal(len(w.array), d_out.rows, w.rows, w.tensor.dtype)
-    turned = Signal(1, w.columns, w.rows, w.tensor.dtype).array[0]
-    product_back(d_out.array, w.array, d_x.array, d_out.rows, w.rows, w.columns, turned)
+    transposed = Signal(1, w.columns, w.rows, w.tensor.dtype).array[0]
+    product_back(d_out.array, w.array, d_x.array, d_out.rows, w.rows, w.columns, transposed)
     return d_x.tensor
 
 
@@ -42,7 +42,7 @@ def update(x: Signal, d_out: Signal, w: Signal) -> Tensor:
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_right_and_nothing_beside_a_matrix_is_read(
+def test_products_are_right_and_do_not_read_padding(
     shape: tuple[int, int, int, int], dtype: torch.dtype
 ) -> None:
     count, rows, fan_in, fan_out = shape

@@ -1,6 +1,7 @@
-"""Every stacked layer: equal to its textbook form, and to itself in any other stack to the bit."""
+"""Every stacked layer: equal to its textbook form, and bit-identical in every stack."""
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from harness.subjects.char_mlp import layers
 from harness.subjects.char_mlp.layers.functions import fast_exp
-from harness.subjects.char_mlp.layers.kernels import (
-    Array,
-    Compile,
-    Signal,
-    energies,
-    kernel,
-    row_kernel,
-)
+from harness.subjects.char_mlp.layers.kernels import Array, Signal, energies, kernel, row_kernel
 from harness.subjects.char_mlp.layers.loss import cross_entropy_counts, cross_entropy_step
 from harness.subjects.char_mlp.layers.memberwise import Memberwise
 from harness.subjects.char_mlp.layers.norms.batch import BatchNorm1d, StackedBatchNorm
@@ -27,7 +21,7 @@ from harness.subjects.char_mlp.layers.state import numpy_dtype
 LEVELS = [("norm", name) for name in layers.NORMS[1:]] + [
     ("activation", name) for name in layers.ACTIVATIONS
 ]
-SHAPES = [(1, 2, 2), (3, 7, 5), (2, 32, 100), (5, 33, 27)]  # K, B, H; odd ones for the tails
+SHAPES = [(1, 2, 2), (3, 7, 5), (2, 32, 100), (5, 33, 27)]  # K, B, H; odd ones need padding
 
 
 def module(kind: str, name: str) -> Any:
@@ -35,7 +29,7 @@ def module(kind: str, name: str) -> Any:
 
 
 def make_members(kind: str, name: str, count: int, width: int, dtype: torch.dtype) -> list[Any]:
-    """Textbook layers in states of their own."""
+    """Textbook layers, each with random state."""
     textbook = module(kind, name).Textbook
     generator = torch.Generator().manual_seed(3)
     members = [textbook(width) if kind == "norm" else textbook() for _ in range(count)]
@@ -47,7 +41,7 @@ def make_members(kind: str, name: str, count: int, width: int, dtype: torch.dtyp
 
 
 def make_stacked(kind: str, name: str, members: list[Any], rows: int, dtype: torch.dtype) -> Any:
-    """Their stacked form, which leaves them alone."""
+    """The stacked form of copies of the members."""
     stacked = getattr(module(kind, name), "Stacked", Memberwise)
     return stacked(copy.deepcopy(members), rows, dtype)
 
@@ -121,7 +115,7 @@ def step(layer: Any, x: Tensor, d_out: Tensor) -> list[Tensor]:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_the_losses_step_is_the_gradient_times_the_learning_rate(dtype: torch.dtype) -> None:
+def test_the_loss_gives_the_gradient_times_the_learning_rate(dtype: torch.dtype) -> None:
     logits = 5 * draw(3, 7, 27, dtype=dtype)
     targets = torch.randint(27, (3, 7), generator=torch.Generator().manual_seed(6))
     lr = np.array([0.1, 1.0, 3.0], numpy_dtype(dtype))
@@ -139,7 +133,7 @@ def test_the_losses_step_is_the_gradient_times_the_learning_rate(dtype: torch.dt
 def test_the_loss_over_counted_contexts_is_that_over_their_examples(
     dtype: torch.dtype, rounding: float
 ) -> None:
-    logits = 50 * draw(3, 4, 5, dtype=dtype) - 300  # no exponential of such exists by itself
+    logits = 50 * draw(3, 4, 5, dtype=dtype) - 300  # their exponentials underflow
     counts = torch.randint(4, (4, 2, 5), generator=torch.Generator().manual_seed(6)).double()
     totals = np.zeros((3, 2))
     cross_entropy_counts(logits.numpy(), counts.numpy(), totals)
@@ -150,11 +144,11 @@ def test_the_loss_over_counted_contexts_is_that_over_their_examples(
             assert totals[k, split] == pytest.approx(expected.item(), rel=rounding)
 
 
-def test_a_context_that_a_split_lacks_cannot_spoil_its_loss() -> None:
+def test_a_context_outside_a_split_does_not_change_its_loss() -> None:
     logits = draw(1, 2, 5, dtype=torch.float64)
     logits[:, 0] = float("nan")
     counts = np.ones((2, 2, 5))
-    counts[0, 1] = 0  # the first context is of the first split only
+    counts[0, 1] = 0  # the first context is in the first split only
     totals = np.zeros((1, 2))
     cross_entropy_counts(logits.numpy(), counts, totals)
     expected = cross_entropy(logits[0, 1].expand(5, -1), torch.arange(5), reduction="sum").item()
@@ -180,7 +174,7 @@ def test_the_fast_tanh_is_within_five_units_in_the_last_place() -> None:
     assert (np.abs(got) <= 1).all()
 
 
-def test_the_fast_tanh_does_not_hide_what_is_no_number() -> None:
+def test_the_fast_tanh_of_nan_is_nan() -> None:
     assert torch.isnan(tanh(torch.tensor([torch.nan] * 9))).all()
 
 
@@ -197,22 +191,22 @@ def reordered_exponentials(values: Array, out: Array) -> None:
 
 
 @pytest.mark.parametrize("compiled", [exponentials, reordered_exponentials])
-def test_the_fast_exp_is_within_two_units_in_the_last_place(compiled: Compile) -> None:
+def test_the_fast_exp_is_within_two_units_in_the_last_place(compiled: Callable[..., None]) -> None:
     spread, small = np.linspace(-90, 0, 200_001), -np.logspace(-30, 0, 20_001)
     values = np.concatenate([spread, small, [-np.inf, -0.0]], dtype=np.float32)
     got = np.empty_like(values)
     compiled(values, got)
-    exact = np.exp(np.maximum(values.astype(float), -87))  # less is not told apart
+    exact = np.exp(np.maximum(values.astype(float), -87))  # below -87 the result is constant
     assert (np.abs(got - exact) <= 2 * np.spacing(exact.astype(np.float32))).all()
 
 
-def test_the_fast_exp_does_not_hide_what_is_no_number() -> None:
+def test_the_fast_exp_of_nan_is_nan() -> None:
     got = np.zeros(9, np.float32)
     exponentials(np.full(9, np.nan, np.float32), got)
     assert np.isnan(got).all()
 
 
-def test_energies_are_sums_of_squares_and_show_what_is_not_finite() -> None:
+def test_energies_are_sums_of_squares_and_not_finite_if_an_entry_is_not() -> None:
     signals = draw(4, 7, 5, dtype=torch.float32)
     signals[1, 3, 2] = torch.nan
     signals[2, 6, 4] = torch.inf
@@ -224,7 +218,7 @@ def test_energies_are_sums_of_squares_and_show_what_is_not_finite() -> None:
     assert np.isinf(energy[2])
 
 
-def test_what_fills_up_cache_lines_is_never_read() -> None:
+def test_padding_does_not_change_results() -> None:
     layer = StackedBatchNorm([BatchNorm1d(5)], 7, torch.float32)
     x = draw(1, 7, 5, dtype=torch.float32)
     clean, dirty = Signal.of(list(x)), Signal.of(list(x))

@@ -16,7 +16,7 @@ from harness.subjects.char_mlp.layers.norms.layer import LayerNorm
 from harness.subjects.char_mlp.layers.state import Layer
 from harness.subjects.char_mlp.network import MLP
 
-ROWS, WIDTH = 7, 5  # odd, so that no vector register is filled evenly
+ROWS, WIDTH = 7, 5  # odd, so that vector registers are not filled evenly
 
 
 @pytest.fixture
@@ -83,15 +83,16 @@ def test_batch_norm(training: bool, generator: torch.Generator) -> None:
     layer.training = training
     layer.running_mean.normal_(generator=generator)
     layer.running_var.uniform_(0.1, 2, generator=generator)
-    reference.running_mean, reference.running_var = (
-        layer.running_mean.clone(), layer.running_var.clone(),
-    )  # fmt: skip
+    reference.running_mean = layer.running_mean.clone()
+    reference.running_var = layer.running_var.clone()
     check(layer, reference, reference.parameters(), torch.randn(ROWS, WIDTH, generator=generator))
 
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "tanh": torch.tanh, "relu": functional.relu, "gelu": functional.gelu,
-}  # fmt: skip
+    "tanh": torch.tanh,
+    "relu": functional.relu,
+    "gelu": functional.gelu,
+}
 
 
 @pytest.mark.parametrize("name", layers.ACTIVATIONS)
@@ -101,15 +102,16 @@ def test_activations(name: str, generator: torch.Generator) -> None:
 
 
 def test_the_seed_network_has_47024_parameters(generator: torch.Generator) -> None:
-    network = MLP(Fields.model_validate({}), 27, generator)
+    network = MLP(Fields(), 27, generator)
     assert sum(parameter.numel() for parameter in network.parameters()) == 47_024
 
 
 def randomise(
-    layer: LayerNorm | BatchNorm1d, reference: nn.LayerNorm | nn.BatchNorm1d,
+    layer: LayerNorm | BatchNorm1d,
+    reference: nn.LayerNorm | nn.BatchNorm1d,
     generator: torch.Generator,
-) -> None:  # fmt: skip
-    """Give both the same γ and β, other than ones and zeros."""
+) -> None:
+    """Give both the same random γ and β."""
     layer.gamma.normal_(generator=generator)
     layer.beta.normal_(generator=generator)
     reference.weight.data = layer.gamma.clone()

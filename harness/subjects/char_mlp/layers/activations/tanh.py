@@ -3,19 +3,14 @@
 import torch
 from torch import Tensor
 
+from harness.subjects.char_mlp.layers.activations import Activation, StackedActivation
 from harness.subjects.char_mlp.layers.functions import fast_tanh
 from harness.subjects.char_mlp.layers.kernels import Array, Signal, kernel
 from harness.subjects.char_mlp.measured import SATURATED
 
 
-class Tanh:
-    """tanh(x).
-
-    Attributes:
-        out: the last output.
-        sloped: range of outputs with a slope that matters, as in the lectures.
-        saturates: whether outputs outside that range count as saturated.
-    """
+class Tanh(Activation):
+    """tanh(x)."""
 
     sloped = (-SATURATED, SATURATED)
     saturates = True
@@ -25,22 +20,9 @@ class Tanh:
         self.out = torch.tanh(x)
         return self.out
 
-    def parameters(self) -> list[Tensor]:
-        """Nothing is trained."""
-        return []
 
-    def state(self) -> dict[str, Tensor]:
-        """No tensor defines the layer."""
-        return {}
-
-
-class StackedTanh:
+class StackedTanh(StackedActivation):
     """tanh of all members, in place."""
-
-    out: Signal
-
-    def __init__(self, *_: object) -> None:
-        self.state: dict[str, Tensor] = {}
 
     def forward(self, x: Signal) -> Signal:
         """Replace x by its activations, in training and eval mode alike."""
@@ -54,13 +36,6 @@ class StackedTanh:
         """Replace the outputs' gradient by the inputs'."""
         tanh_backward(self.out.array, gradient.array, gradient.rows)
         return gradient
-
-    def gradients(self) -> dict[str, Array]:
-        """Nothing is trained."""
-        return {}
-
-    def update(self) -> None:
-        """Nothing is trained."""
 
 
 @kernel

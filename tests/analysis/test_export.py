@@ -1,0 +1,120 @@
+"""A study's runs as tidy files; those of others are among them, marked."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.analysis.export import export, export_tables
+from harness.analysis.gather import RUN_TABLES
+from harness.errors import UserError
+from harness.study.plan import expand
+from harness.subjects.trace import Trace
+from tests.support import simulated
+
+ASKED = simulated.study(seeds=2)
+
+
+def trace_of(key: str) -> Trace:
+    trace = Trace(50)
+    generator = np.random.default_rng([*key.encode()])
+    for step in (0, 49):
+        trace.add("train/loss", step, float(generator.standard_normal()))
+        trace.add("saturation", step, generator.uniform(size=2))
+        trace.add("update_data", step, generator.standard_normal(4), first_layer=0)
+        trace.add("activation_histogram", step, np.ones((2, 80)))
+        trace.add("activation_range", step, np.ones(2))
+    return trace
+
+
+@pytest.fixture
+def stored() -> simulated.InMemory:
+    """All runs of a study with params as they are logged, and one that somebody else logged."""
+    planned = expand(ASKED, simulated.DIGEST)
+    runs = simulated.runs_of(ASKED, simulated.noise())
+    logged = pd.DataFrame([
+        {name: str(int(value) if isinstance(value, bool) else value)
+         for name, value in run.fields.model_dump().items()}
+        for run in planned
+    ])  # fmt: skip
+    runs = runs.assign(**logged, ours="yes")
+    other = runs.iloc[:1].assign(run_key="foreign", ours="no", depth="many", minibatches=None)
+    traces = [pd.DataFrame(trace_of(run.key).columns()).assign(run_key=run.key) for run in planned]
+    loss = {"series": "train/loss", "step": [2, 1], "layer": 0, "bin": 0, "value": [0.9, 1.0]}
+    return simulated.stored(
+        ASKED, simulated.noise(), runs=pd.concat([other, runs], ignore_index=True),
+        trace=pd.concat([*traces, pd.DataFrame(loss).assign(run_key="foreign")]),
+    )  # fmt: skip
+
+
+def test_every_run_is_a_row_with_typed_fields(stored: simulated.InMemory) -> None:
+    found = export_tables(stored)["runs"]
+    assert list(found["ours"]) == ["yes"] * 48 + ["no"]
+    runs = found.set_index("run_key")
+    for run in expand(ASKED, simulated.DIGEST):
+        row = runs.loc[run.key]
+        assert {name: row[name] for name in type(run.fields).model_fields} == {
+            name: str(value) if name == "train_words" else value
+            for name, value in run.fields.model_dump().items()
+        }
+        assert (row["seed"], row["outcome"], row["version"]) == (run.seed, "finished", "4")
+    given = stored.runs.set_index("run_key")["final/dev_loss"]
+    assert (runs["final/dev_loss"] == given.reindex(runs.index)).all()
+    assert runs["width"].dtype == "Int64"
+    assert runs["residual"].dtype == "boolean"
+    assert bool(runs["final/gap"].isna().all())
+
+
+def test_what_cannot_be_read_as_its_type_is_missing(stored: simulated.InMemory) -> None:
+    runs = export_tables(stored)["runs"]
+    (other,) = runs[runs["run_key"] == "foreign"].to_dict("records")
+    assert pd.isna(other["depth"])  # "many" is no number
+    assert pd.isna(other["minibatches"])
+    assert other["lr"] == 0.1
+
+
+def test_measured_values_are_there_run_by_run_to_the_last_bit(stored: simulated.InMemory) -> None:
+    found = export_tables(stored)
+    key = expand(ASKED, simulated.DIGEST)[-1].key
+    trace = trace_of(key)
+    curve = found["curves"][found["curves"]["run_key"] == key]
+    assert list(curve["value"]) == [trace.at("train/loss", step) for step in (0, 49)]
+    layers = found["layers"][found["layers"]["run_key"] == key]
+    for when, step in (("init", 0), ("last", 49)):
+        values = layers[layers["when"] == when]["value"]
+        assert list(values) == list(trace.at("saturation", step))
+    weights = found["weights"][found["weights"]["run_key"] == key]
+    assert list(weights["value"]) == [*trace.at("update_data", 0), *trace.at("update_data", 49)]
+    assert len(found["histograms"]) == 48 * 2 * 2 * 80  # of every run, with every bin
+    others = found["curves"][found["curves"]["run_key"] == "foreign"]
+    assert list(others["value"]) == [1.0, 0.9]
+
+
+def test_files_read_back_as_the_tables(stored: simulated.InMemory, tmp_path: Path) -> None:
+    counts, found = export(stored, tmp_path / "out"), export_tables(stored)
+    assert list(counts) == ["runs", *RUN_TABLES]
+    for name, table in found.items():
+        assert counts[name] == len(table) > 0
+        back = pd.read_parquet(tmp_path / "out" / f"{name}.parquet")
+        pd.testing.assert_frame_equal(back, table, check_exact=True)
+        text = pd.read_csv(tmp_path / "out" / f"{name}.csv")
+        assert list(text.columns) == list(table.columns)
+        assert len(text) == len(table)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    export(stored, tmp_path / "out")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+def test_a_study_without_any_run_has_empty_files(tmp_path: Path) -> None:
+    runs = simulated.runs_of(ASKED, simulated.noise())[:0]
+    nothing = simulated.stored(ASKED, simulated.noise(), runs=runs)
+    assert set(export(nothing, tmp_path).values()) == {0}
+
+
+def test_a_folder_that_cannot_be_created_is_refused(
+    stored: simulated.InMemory, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="--to"):
+        export(stored, tmp_path / "file" / "folder")
