@@ -150,7 +150,7 @@ class Source:
         """What the reference lines in figures of a response mean, as a sentence."""
         known = "; ".join(f"{one.name} = {one.value:.3f} ({one.meaning})"
                           for one in self.references(response))  # fmt: skip
-        unit = f", in {response.unit}" if response.unit else ""
+        unit = "" if response.unit in ("", "share") else f", in {response.unit}"
         return f"Dotted lines{unit}: {known}." if known else ""
 
     def about_capping(self) -> str:

@@ -228,7 +228,7 @@ def test_an_interrupt_saves_all_in_time_and_another_engine_continues(
         output = first.stdout.read()
         assert first.wait() == 130, output
         assert time.monotonic() - began < 5
-    assert output == f"{CONTINUE}\n"
+    assert [line for line in output.splitlines() if " runs ended; " not in line] == [CONTINUE]
     assert any((tmp_path / ".ablate").rglob("checkpoints/*.safetensors"))
     second = subprocess.run(
         [*ABLATE, *options], cwd=tmp_path, capture_output=True, text=True, check=False

@@ -1,6 +1,7 @@
 """Removing a study for good, and nothing else."""
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -131,7 +132,7 @@ def test_artifacts_elsewhere_are_left_alone(uri: str, place: Path, how: str) -> 
 def test_killed_on_the_way_the_same_command_goes_on(
     uri: str, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls, real = [0], module.shutil.rmtree
+    calls, real = [0], shutil.rmtree
 
     def dying(path: Path) -> None:
         calls[0] += 1
@@ -139,7 +140,7 @@ def test_killed_on_the_way_the_same_command_goes_on(
             raise KeyboardInterrupt
         real(path)
 
-    monkeypatch.setattr(module.shutil, "rmtree", dying)
+    monkeypatch.setattr(shutil, "rmtree", dying)
     with pytest.raises(KeyboardInterrupt):
         prune(uri)
     monkeypatch.undo()

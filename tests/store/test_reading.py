@@ -64,7 +64,7 @@ def test_every_run_comes_back_with_its_labels_and_numbers(filled: str) -> None:
         assert row["outcome"] == ("diverged" if diverged else "finished")
         expected = responses(run, stop=0.5 if diverged else 1.0)
         assert {name: row[name] for name in expected} == expected
-        assert math.isnan(row["final/dev_loss"]) == diverged
+        assert bool(pd.isna(row["final/dev_loss"])) == diverged
 
 
 @pytest.mark.parametrize("batch", [3, 100])

@@ -35,7 +35,7 @@ def test_killed_at_any_call_a_study_ends_like_one_undisturbed(
     for calls in range(1, 15):
         killed = tracker(uri, session=f"killed {calls}")
         client = Fragile(killed._store.client, calls, after)
-        killed._store.client = client
+        killed._store.client = client  # type: ignore[assignment]
         with suppress(Killed):
             for run in runs:
                 killed._throttle.next = 0.0

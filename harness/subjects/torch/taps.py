@@ -33,7 +33,7 @@ class GradientTap(torch.autograd.Function):
         return x.clone()
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]  # noqa: ARG004
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ARG004
         """The gradient by x unchanged, and its std by the slot."""
         return gradient, gradient.double().std()
 
