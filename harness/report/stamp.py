@@ -50,6 +50,8 @@ def hash_inputs(fingerprint: str, formats: Iterable[str], subject: str) -> str:
 
 def subject_code(name: str) -> Path:
     """The file of a subject, or its folder; all of this package where it is a part of it."""
+    if name.endswith(".py"):
+        return Path(name)
     spec = find_spec(name) if "." in name else None
     if spec is None or spec.origin is None:
         return PACKAGE

@@ -40,9 +40,7 @@ def select(store: Store, request: Request) -> tuple[Selection, list[str]]:
     digest = None
     if study is not None and (request.data or study.data):
         digest = request.load_data(study).digest
-    selection = Selection(
-        name=name, steps=request.steps, seeds=request.seeds, data_digest=digest
-    )
+    selection = Selection(name=name, steps=request.steps, seeds=request.seeds, data_digest=digest)
     if digest is None:
         return selection, []
     runs = stored_runs(store, name)

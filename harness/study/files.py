@@ -35,7 +35,7 @@ def load_study(name_or_path: str) -> Study:
         return parse_study(text, path.stem)
     try:
         if path.suffix == ".toml":
-            return parse_study(path.read_bytes(), path.stem)
+            return parse_study(path.read_bytes(), path.stem, path.parent)
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
         reason = f"{name_or_path!r} ({getattr(error, 'strerror', None) or error})"
     else:
@@ -47,12 +47,13 @@ def load_study(name_or_path: str) -> Study:
     )
 
 
-def parse_study(text: bytes, name: str) -> Study:
+def parse_study(text: bytes, name: str, folder: Path | None = None) -> Study:
     """A study from the bytes of its TOML file.
 
     Args:
         text: the file's bytes.
         name: the file's name without its ending.
+        folder: the file's; a subject that is a file is relative to it.
 
     Raises:
         UserError: the bytes are no TOML, or do not validate.
@@ -70,6 +71,9 @@ def parse_study(text: bytes, name: str) -> Study:
             repr(data["name"])[:80],
             "A study is named by its file; leave it out.",
         )
+    subject = data.get("subject")
+    if folder is not None and isinstance(subject, str) and subject.endswith(".py"):
+        data["subject"] = str(folder / subject)
     study = validated(Study, {**data, "name": name}, where)
     variants: dict[RunFields, Levels] = {}
     for cell in islice(study.cells(), LARGEST_GRID):
