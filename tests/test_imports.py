@@ -3,7 +3,7 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,9 @@ DOOR = ("", "notebook")
 # The two commands that belong to one subject.
 COMMANDS_OF_A_SUBJECT = ("cli/commands/data.py", "cli/commands/lecture.py")
 
+# What subjects are written with, and how they are found.
+SHARED = {"subject", "figures", "trace", "streams", "find_subject", "subject_names", "DEFAULT"}
+
 FILES = sorted(path.relative_to(HARNESS).as_posix() for path in HARNESS.rglob("*.py"))
 
 
@@ -27,53 +30,49 @@ def part(module: str) -> str:
     return [*module.split("."), ""][1]
 
 
-def imports(file: str) -> Iterator[str]:
+@cache
+def imports(file: str) -> frozenset[str]:
     """Every module that a file imports, wherever in it."""
+    found: set[str] = set()
     for node in ast.walk(ast.parse((HARNESS / file).read_text("utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
-            yield node.module or ""
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return frozenset(found)
 
 
 def within(file: str) -> str:
+    """The package or top module that a file belongs to."""
     return file.split("/")[0].removesuffix(".py").removesuffix("__init__")
 
 
-@pytest.mark.parametrize("file", FILES)
-def test_a_file_imports_only_from_below(file: str) -> None:
-    here = within(file)
-    if here in DOOR:
-        return
-    allowed = {*ORDER[: ORDER.index(here) + 1], *([""] if here == "cli" else [])}
-    for module in imports(file):
-        if module == "harness" or module.startswith("harness."):
-            assert part(module) in allowed | ({""} if module == "harness" else set()), module
+@pytest.mark.parametrize("here", ORDER)
+def test_a_package_imports_only_from_below(here: str) -> None:
+    allowed = {*ORDER[: ORDER.index(here) + 1], ""}
+    files = [file for file in FILES if within(file) == here]
+    assert files
+    found = {(file, module) for file in files for module in imports(file)
+             if module.startswith("harness.") and part(module) not in allowed}  # fmt: skip
+    assert found == set()
 
 
-@pytest.mark.parametrize("file", FILES)
-def test_above_the_seam_no_file_imports_a_subject(file: str) -> None:
-    if within(file) == "subjects" or file in COMMANDS_OF_A_SUBJECT:
-        return
-    shared = {"subject", "figures", "trace", "streams"}
-    for module in imports(file):
-        name = module.removeprefix("harness.subjects.").split(".")[0]
-        if module.startswith("harness.subjects.") and name.islower():
-            assert name in shared or name in ("find_subject", "subject_names"), module
+def test_every_file_has_a_place_in_the_order() -> None:
+    assert {within(file) for file in FILES} == {*ORDER, *DOOR}
 
 
-@pytest.mark.parametrize("file", FILES)
-def test_one_subject_does_not_know_another(file: str) -> None:
-    if not file.startswith("subjects/") or file.count("/") < 2:
-        return
-    own = file.split("/")[1]
-    for module in imports(file):
-        if module.startswith("harness.subjects."):
-            name = module.split(".")[2]
-            shared = ("subject", "figures", "trace", "streams", "find_subject", own)
-            assert name in shared, module
+@pytest.mark.parametrize("here", [name for name in ORDER if name not in ("errors", "files")])
+def test_no_file_imports_another_subject_than_its_own(here: str) -> None:
+    """Above the seam that means: none at all."""
+    for file in FILES:
+        if within(file) != here or file in COMMANDS_OF_A_SUBJECT:
+            continue
+        own = {file.split("/")[1]} if here == "subjects" and file.count("/") > 1 else set()
+        for module in imports(file):
+            if module.startswith("harness.subjects."):
+                name = module.split(".")[2]
+                assert name in SHARED | own or file == "subjects/__init__.py", (file, module)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """The seam holds: a second subject of thirty lines goes through everything, unchanged above it."""
 
-import json
 import os
 import signal
 import subprocess
@@ -10,6 +9,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+import harness.cli.session
+from harness.errors import UserError
+from harness.study.files import parse_study
+from harness.study.plan import run_key
+from harness.subjects import find_subject
+from tests.support import inprocess
+from tests.support.inprocess import InlineEngine
 
 ROOT = Path(__file__).parents[1]
 STUDY = """
@@ -68,32 +75,40 @@ def exported(folder: Path) -> str:
     return "\n".join(sorted(rows))
 
 
-def test_plan_run_report_verify_compare_show_and_sample(tmp_path: Path) -> None:
-    folder = study(tmp_path)
-    assert "6 variants × 3 seeds = 18 runs, 0 of them ended" in ablate(folder, "plan", "lines.toml")
-    assert "all 18 runs have ended, 18 of them now." in ablate(folder, "run", "lines.toml")
-    assert "18 of them ended" in ablate(folder, "plan", "lines.toml")
-    assert "nothing to train" in ablate(folder, "run", "lines.toml")
-    verified = ablate(folder, "verify", "lines.toml")
+def test_everything_but_training_in_processes_works_in_this_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Plan, run, report, verify, compare, show, sample: each command, in this process."""
+    monkeypatch.chdir(study(tmp_path))
+    monkeypatch.delenv("ABLATE_DATA", raising=False)
+    monkeypatch.setattr(harness.cli.session, "LocalEngine", lambda _: InlineEngine())
+
+    def call(*arguments: str) -> str:
+        code, output, errors = inprocess.ablate(capsys, *arguments)
+        assert code == 0, errors
+        return output
+
+    assert "6 variants × 3 seeds = 18 runs, 0 of them ended" in call("plan", "lines.toml")
+    assert "all 18 runs have ended, 18 of them now." in call("run", "lines.toml")
+    assert "18 of them ended" in call("plan", "lines.toml")
+    assert "nothing to train" in call("run", "lines.toml")
+    verified = call("verify", "lines.toml")
     assert "bit-equal alone, restacked and in the store where it has them" in verified
-    ablate(folder, "report", "lines.toml")
-    page = (folder / "reports" / "lines" / "report.md").read_text()
+    call("report", "lines.toml")
+    page = (tmp_path / "reports" / "lines" / "report.md").read_text()
     assert "An intercept lowers the error" in page
     assert "SUPPORTED" in page
     assert "6 of them diverged" in page
     for word in ("tanh", "saturation", "BatchNorm", "dev loss", "names.txt", "nats"):
         assert word not in page, word
     assert "squared error" in page
-    compared = ablate(folder, "compare", "lines.toml", "intercept=no", "intercept=yes")
-    assert "final/error" in compared
-    shown = ablate(folder, "show", "intercept yes, lr 0.1 · seed 1")
-    assert "data line" in shown
-    refused = start(folder, "sample", "lines.toml")
-    message, _ = refused.communicate()
-    assert refused.returncode == 2
-    assert message == (
+    assert "final/error" in call("compare", "lines.toml", "intercept=no", "intercept=yes")
+    assert "data line" in call("show", "intercept yes, lr 0.1 · seed 1")
+    assert inprocess.ablate(capsys, "sample", "lines.toml") == (
+        2,
+        "",
         "error: samples need a subject that writes some; received 'tests.support.linear', the "
-        "subject of lines. See `ablate show RUN` for what its runs hold.\n"
+        "subject of lines. See `ablate show RUN` for what its runs hold.\n",
     )
 
 
@@ -131,25 +146,17 @@ def test_on_ray_the_numbers_are_the_same(tmp_path: Path, monkeypatch: pytest.Mon
     assert exported(tmp_path / "ray") == exported(tmp_path / "local")
 
 
-def test_an_unknown_subject_is_refused_with_a_suggestion(tmp_path: Path) -> None:
-    (tmp_path / "s.toml").write_text('question = "?"\nsubject = "char_mpl"\nseeds = 1\n'
-                                     "[factors]\nlr = [0.1]\n[baseline]\nlr = 0.1\n")  # fmt: skip
-    process = start(tmp_path, "plan", "s.toml")
-    message, _ = process.communicate()
-    assert process.returncode == 2
-    assert message == (
-        "error: a subject must be one of the harness's, a .py file, or a module that binds "
-        "SUBJECT; received 'char_mpl'. Did you mean 'char_mlp'?\n"
+def test_an_unknown_subject_is_refused_with_a_suggestion() -> None:
+    with pytest.raises(UserError) as error:
+        parse_study(STUDY.format(steps=1).replace("tests.support.linear", "char_mpl").encode(), "s")
+    assert str(error.value) == (
+        "a subject must be one of the harness's, a .py file, or a module that binds SUBJECT; "
+        "received 'char_mpl'. Did you mean 'char_mlp'?"
     )
 
 
 def test_the_subject_is_part_of_a_runs_identity() -> None:
-    from harness.study.plan import run_key
-    from harness.subjects import find_subject
-
     subject = find_subject("tests.support.linear")
-    fields = subject.Fields()
-    key = run_key(subject, fields, 1, "data")
+    fields = subject.Fields.model_validate({})
     other = type("Other", (type(subject),), {"version": "2"})()
-    assert key != run_key(other, fields, 1, "data")
-    assert json.dumps(key)
+    assert run_key(subject, fields, 1, "data") != run_key(other, fields, 1, "data")
