@@ -38,7 +38,7 @@ def expected_seconds(
     try:
         rate = float(json.loads(_file(root or Path.cwd()).read_text())["seconds_per_million"])
         measured = True
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         rate, measured = TYPICAL, False
     loads = [0.0] * workers
     for stack in stacks:
