@@ -112,6 +112,8 @@ def train_missing(
 
     study = plan.study
     facts = plan.data.facts(plan.runs[0].fields)
+    if stopping():  # while MLflow was loading: nothing is stored yet
+        return None
     try:
         store = Store.open(uri)
         tracker = Tracker.open(store, study, facts, plan.runs, session=uuid.uuid4().hex[:8])

@@ -41,10 +41,11 @@ def create(folder: Path, template: Path) -> Path:
     return folder
 
 
-def wait_for_workers(process: subprocess.Popen[str]) -> None:
+def wait_for_session(process: subprocess.Popen[str], folder: Path) -> None:
+    """Wait until the process has opened the store and its study there: training starts then."""
     end = time.monotonic() + 120
-    while not workers(process.pid) and process.poll() is None and time.monotonic() < end:
-        time.sleep(0.05)
+    while "RUNNING" not in statuses(folder) and process.poll() is None and time.monotonic() < end:
+        time.sleep(0.02)
 
 
 def wait_for_signal_handler(pid: int) -> None:
@@ -86,7 +87,7 @@ def test_an_interrupted_study_says_how_to_continue_and_does(
     interrupts = 0
     for _ in range(3):
         process = start(folder, checkpoint_seconds=30.0)
-        wait_for_workers(process)
+        wait_for_session(process, folder)
         time.sleep(draw.random() * 6)
         if process.poll() is not None:
             process.communicate()
@@ -109,7 +110,9 @@ def statuses(folder: Path) -> set[str]:
         return {status for (status,) in database.execute("SELECT status FROM runs")}
 
 
-def test_interrupted_while_it_is_loading_it_exits_at_once(template: Path, tmp_path: Path) -> None:
+def test_interrupted_while_it_is_loading_it_exits_at_once_and_continues(
+    template: Path, tmp_path: Path, expected: dict[str, Any]
+) -> None:
     folder = create(tmp_path, template)
     for delay in (0.0, 1.0, 3.0):
         process = start(folder)
@@ -117,6 +120,9 @@ def test_interrupted_while_it_is_loading_it_exits_at_once(template: Path, tmp_pa
         time.sleep(delay)
         interrupt(process, signal.SIGINT, group=True)
     assert not (folder / "mlartifacts").exists() or statuses(folder) <= {"KILLED"}
+    code, output = run(folder)
+    assert code == 0, output
+    assert picture(store(folder), NAME) == expected
 
 
 def test_a_server_that_hangs_does_not_delay_an_interrupted_study(tmp_path: Path) -> None:
@@ -134,7 +140,7 @@ def test_a_server_that_hangs_does_not_delay_an_interrupted_study(tmp_path: Path)
 def test_the_parent_run_of_an_interrupted_study_is_killed(template: Path, tmp_path: Path) -> None:
     folder = create(tmp_path, template)
     process = start(folder)
-    wait_for_workers(process)
+    wait_for_session(process, folder)
     interrupt(process, signal.SIGTERM, group=False)
     client = MlflowClient(store(folder))
     (experiment,) = client.search_experiments(filter_string=f"name = '{NAME}'")

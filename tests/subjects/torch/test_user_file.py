@@ -1,0 +1,239 @@
+"""A user's file is trained by ordinary torch, alone, exactly, and refused where it is wrong."""
+
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load
+from torch.nn.functional import mse_loss
+
+from harness.errors import UserError
+from harness.study.files import load_study, parse_study
+from harness.study.plan import Run, Stack
+from harness.study.request import Plan, Request
+from harness.subjects import find_subject
+from harness.subjects.streams import stream
+from harness.subjects.torch.contract import load_user_file
+from harness.subjects.torch.members import WEIGHTS, seeded
+from harness.training.minibatches import Minibatches
+from harness.training.records import Checkpoint, Result
+from harness.training.trainer import train
+from harness.training.verify import bit_differences, restacked, retrain
+
+MODEL = '''
+"""A small net on a noisy surface."""
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Fields:
+    width: int = 8
+    activation: Literal["tanh", "relu"] = "tanh"
+    norm: bool = True
+    dropout: float = 0.2
+
+
+def data(fields):
+    g = torch.Generator().manual_seed(1)
+    x = torch.rand(300, 3, generator=g)
+    y = (x[:, :1] * x[:, 1:2] - x[:, 2:]).sin()
+    return {"train": (x[:200], y[:200]), "dev": (x[200:250], y[200:250]),
+            "test": (x[250:], y[250:])}
+
+
+def build(fields):
+    activation = {"tanh": nn.Tanh, "relu": nn.ReLU}[fields.activation]()
+    norm = [nn.BatchNorm1d(fields.width)] if fields.norm else []
+    return nn.Sequential(nn.Linear(3, fields.width), *norm, activation,
+                         nn.Dropout(fields.dropout), nn.LazyLinear(1))
+
+
+def loss(model, batch):
+    x, y = batch
+    return (model(x) - y) ** 2
+
+
+def metrics(model, batch):
+    x, y = batch
+    return {"near": ((model(x) - y).abs() < 0.1).float()}
+'''
+STUDY = """
+question = "Does it fit?"
+subject = "net.py"
+seeds = 2
+[fixed]
+steps = 120
+batch = 16
+lr = {lr}
+optimizer = "{optimizer}"
+[factors]
+activation = ["tanh", "relu"]
+[baseline]
+activation = "tanh"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "net.py").write_text(MODEL)
+    return tmp_path
+
+
+def plan(folder: Path, optimizer: str = "adamw", lr: float = 0.01) -> Plan:
+    (folder / "s.toml").write_text(STUDY.format(optimizer=optimizer, lr=lr))
+    return Request(str(folder / "s.toml")).resolve()
+
+
+def events(asked: Plan, runs: Sequence[Run], **options: Any) -> list[Any]:
+    return list(train(Stack(tuple(runs)), asked.subject, asked.data, **options))
+
+
+def test_a_study_finds_its_file_and_has_its_metrics_as_responses(folder: Path) -> None:
+    asked = plan(folder)
+    assert asked.subject.name == "net"
+    assert asked.study.primary == "final/dev_loss"
+    assert {"final/dev_near", "final/test_near", "init/loss"} <= asked.subject.responses.keys()
+    assert asked.subject.responses["final/dev_near"].direction == "higher"
+    assert asked.data.size == "200 train, 50 dev, 50 test examples"
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+def test_bits_depend_neither_on_company_nor_on_an_interruption(
+    folder: Path, optimizer: str
+) -> None:
+    asked = plan(folder, optimizer)
+    run = asked.runs[0]
+    alone = retrain(run, [], asked.subject, asked.data)
+    for comparison in restacked(run, alone, asked.runs, asked.subject, asked.data):
+        assert comparison.deviation == 0, comparison
+    stopping = events(asked, [run], checkpoint_wanted=lambda: True)
+    kept = next(event for event in stopping if isinstance(event, Checkpoint))
+    assert kept.step == 50
+    (resumed,) = [e for e in events(asked, [run], resume=kept) if isinstance(e, Result)]
+    trace = resumed.trace.columns()
+    for comparison in bit_differences("resumed", alone, resumed.files, trace):
+        assert comparison.deviation == 0, comparison
+    assert resumed.facts["minibatches"] == alone.facts["minibatches"]
+
+
+def test_training_is_that_of_a_plain_loop_probes_or_not(folder: Path) -> None:
+    """The same draws, minibatches and noise in a loop of the user's own give the same weights."""
+    asked = plan(folder, "sgd")
+    run = asked.runs[0]
+    result = retrain(run, [], asked.subject, asked.data)
+    module = load_user_file(folder / "net.py").module
+    splits, fields = module.data(module.Fields()), run.fields
+    with seeded(stream(run.seed, "weights")):
+        model = module.build(module.Fields()).eval()
+        model(splits["train"][0][:2])
+    model.train()
+    optimizer = torch.optim.SGD(model.parameters(), fields.lr, foreach=False)
+    torch.set_rng_state(stream(run.seed, "noise").get_state())
+    minibatches = Minibatches([run.seed], 200, 16)
+    for step in range(120):
+        rows = torch.from_numpy(minibatches.at(step)[0])
+        x, y = splits["train"][0][rows], splits["train"][1][rows]
+        optimizer.param_groups[0]["lr"] = fields.lr * (0.1 if step >= 90 else 1.0)
+        optimizer.zero_grad()
+        mse_loss(model(x), y).backward()
+        optimizer.step()
+    for name, tensor in load(result.files[WEIGHTS]).items():
+        assert torch.allclose(tensor, model.state_dict()[name], atol=1e-6), name
+
+
+def test_a_run_that_diverges_keeps_its_last_finite_state(folder: Path) -> None:
+    asked = plan(folder, "sgd", 1e6)
+    (result,) = [e for e in events(asked, asked.runs[2:3]) if isinstance(e, Result)]
+    assert result.outcome == "diverged"
+    assert all(t.isfinite().all() for t in load(result.files[WEIGHTS]).values())
+
+
+def test_layers_and_updates_are_measured(folder: Path) -> None:
+    asked = plan(folder)
+    result = retrain(asked.runs[0], [], asked.subject, asked.data)
+    assert result.trace.last("std").shape == (2,)  # the norm, then the activation
+    assert np.isfinite(result.trace.last("gradient_std")).all()
+    assert result.trace.last("update_data").shape == (2,)  # two weight matrices
+
+
+def test_a_comment_trains_nothing_anew_and_a_changed_layer_does(folder: Path) -> None:
+    def version(text: str) -> str:
+        (folder / "net.py").write_text(text)
+        return load_user_file(folder / "net.py").version
+
+    first = version(MODEL)
+    assert version(MODEL.replace('"""A small net', '"""A tiny net') + "# a note\n") == first
+    assert version(MODEL.replace("nn.Linear(3, fields.width)", "nn.Linear(3, 4)")) != first
+    assert version(MODEL + "\nVERSION = 'mine'\n") == "mine"
+
+
+def test_runs_and_subjects_travel_to_other_processes(folder: Path) -> None:
+    asked = plan(folder)
+    payload = pickle.dumps((asked.runs[0], asked.subject, asked.data))
+    run, subject, data = pickle.loads(payload)  # noqa: S301 - written in the line above
+    assert run == asked.runs[0]
+    assert subject is asked.subject
+    assert data == asked.data
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("def build(fields):", "def make(fields):"),
+         "net.py must define Fields, data, build; received no build. "),
+        (("width: int = 8", "width: int"),
+         "net.py: Fields must have defaults; received 'width'. Give it one."),
+        (("width: int = 8", "lr: float = 8.0"),
+         "net.py: Fields must not use a name of the harness's fields; received 'lr'. Rename it"),
+        (("width: int = 8", "width: list = None"),
+         "net.py: Fields must be int, float, bool, str or Literal; received 'width': <class "),
+        (("@dataclass(frozen=True)", ""), "net.py: Fields must be a dataclass; received "),
+        (("import torch\n", "import torch\nraise OSError('no disk')\n"),
+         "net.py must run when it is imported; received net.py:7 in <module>: raise OSError"),
+        (("def loss(model, batch):", "def loss(model, batch:"),
+         "net.py must run when it is imported; received line "),
+        (('"dev": (x[200:250], y[200:250]), ', ""),
+         "net.py: data(fields) must give tuples of tensors for train, dev and test; received "
+         "['test', 'train']."),
+        (("y[:200])", "y[:100])"),
+         "net.py: the tensors of a split must hold equally many examples; received train: 200, "),
+        (("x = torch.rand(300, 3, generator=g)", "x = torch.full((300, 3), float('nan'))"),
+         "net.py: data must be finite; received NaN or infinity in "),
+        (("    g = torch", "    missing()\n    g = torch"),
+         "net.py: data(fields) must run; received net.py:19 in data: missing(); NameError"),
+        (('return {"near"', 'return {"near": no_such_thing, "n"'),
+         "net.py: metrics(model, batch) must run; received net.py:"),
+    ],
+)  # fmt: skip
+def test_a_broken_file_is_refused_in_one_message(
+    folder: Path, change: tuple[str, str], message: str
+) -> None:
+    assert change[0] in MODEL
+    (folder / "net.py").write_text(MODEL.replace(*change, 1))
+    with pytest.raises(UserError) as error:
+        plan(folder)
+    assert str(error.value).startswith(message)
+
+
+def test_a_file_that_is_not_there_and_other_data_are_refused(folder: Path) -> None:
+    with pytest.raises(UserError, match=r"a subject that is a file must be readable; received"):
+        parse_study(STUDY.replace("net.py", "no.py").format(lr=1, optimizer="sgd").encode(), "s")
+    plan(folder)
+    with pytest.raises(UserError, match=r"the data of net\.py are what its data\(fields\) gives"):
+        Request(str(folder / "s.toml"), data="names.txt").resolve()
+
+
+def test_unknown_fields_of_a_file_are_refused_with_a_suggestion(folder: Path) -> None:
+    text = STUDY.format(optimizer="sgd", lr=1).replace("activation =", "activatoin =")
+    (folder / "s.toml").write_text(text)
+    with pytest.raises(UserError, match="Did you mean 'activation'"):
+        load_study(str(folder / "s.toml"))
+    assert find_subject(str(folder / "net.py")).Fields.model_fields.keys() >= {"width", "lr"}
