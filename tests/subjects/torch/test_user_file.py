@@ -200,7 +200,7 @@ def test_runs_and_subjects_travel_to_other_processes(folder: Path) -> None:
          "net.py must run when it is imported; received net.py:7 in <module>: raise OSError"),
         (("def loss(model, batch):", "def loss(model, batch:"),
          "net.py must run when it is imported; received line "),
-        (('"dev": (x[200:250], y[200:250]), ', ""),
+        (('"dev": (x[200:250], y[200:250]),', ""),
          "net.py: data(fields) must give tuples of tensors for train, dev and test; received "
          "['test', 'train']."),
         (("y[:200])", "y[:100])"),
