@@ -41,7 +41,7 @@ ui: .venv/ready ## open STUDY's runs in the MLflow UI
 	@$(ABLATE) ui $(STUDY)
 
 test: .venv/ready ## quick tests, with their coverage
-	@$(BIN)/pytest --numprocesses 2 --cov
+	@$(BIN)/pytest --numprocesses 2 --dist loadgroup --cov
 
 test-services: .venv/services ## slow tests: kills, servers, browser, PostgreSQL, Ray
 	@$(BIN)/pytest -m service

@@ -1,9 +1,9 @@
-"""The whole flow, to be read first: runs become stacks, are trained, and are stored one by one.
+"""The main flow; read this first. Runs are grouped into stacks, trained, and stored one by one.
 
-A study (`study/`) is expanded to runs and grouped into stacks; an engine (`engines/`) has the
-trainer (`training/`) train them, whatever their subject (`subjects/`); what the trainer yields goes
-to the store (`store/`), by way of the disk where it must not be lost. A report (`report/`) is made
-from the store alone, by way of tidy frames (`analysis/`).
+A study (`study/`) is expanded to runs, which are grouped into stacks. An engine (`engines/`) runs
+the trainer (`training/`) on each stack, whatever its subject (`subjects/`). The trainer's events go
+to the store (`store/`); checkpoints and results are saved to disk first. A report (`report/`) is
+made from the store alone, by way of tidy frames (`analysis/`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,10 +30,10 @@ class Tracker(ResultSink, Protocol):
         """Log a record soon, if that is possible."""
 
     def tick(self) -> None:
-        """Log what waits, if it is time."""
+        """Log pending records if the rate limit allows it."""
 
 
-class Watch(Protocol):
+class Progress(Protocol):
     """Shows people how training goes."""
 
     def plan(self, tasks: Sequence[Task]) -> None:
@@ -44,16 +44,16 @@ class Watch(Protocol):
 
 
 @dataclass(frozen=True)
-class Tally:
+class SessionSummary:
     """How a session ended.
 
     Attributes:
         trained: runs that ended in this session, diverged ones among them.
-        diverged: whether there are such.
+        diverged: whether any run diverged.
         failed: runs that could not be trained, each with the reason.
         undelivered: runs that have ended but are not in the store yet: their results wait on disk.
         interrupted: whether it was stopped.
-        seconds: of worker time that the trained runs took.
+        seconds: worker time spent on the trained runs.
     """
 
     trained: tuple[Run, ...]
@@ -69,14 +69,14 @@ def run_study(
     tracker: Tracker,
     workspace: Workspace,
     engine: Engine,
-    watch: Watch,
+    watch: Progress,
     stopping: Callable[[], bool],
-) -> Tally:
+) -> SessionSummary:
     """Train what is missing of a study, and store it.
 
     Args:
         plan: the study with its data and its whole grid.
-        tracker: the study's side of the store.
+        tracker: writes the study's runs to the store.
         workspace: where checkpoints and results wait.
         engine: trains stacks.
         watch: shows how it goes.
@@ -85,7 +85,7 @@ def run_study(
     delivery = Delivery(tracker, workspace, plan.runs, stopping)
 
     def poll() -> bool:
-        tracker.tick()  # however seldom training yields events
+        tracker.tick()  # also when training yields no events
         delivery.poll()
         return stopping()
 
@@ -121,13 +121,14 @@ def run_study(
     delivery.flush()
     trained = tuple(run for run in missing if run.key in outcomes)
     diverged = "diverged" in outcomes.values()
-    return Tally(trained, diverged, failed, len(delivery.waiting), stopping(), seconds)
+    return SessionSummary(trained, diverged, failed, len(delivery.waiting), stopping(), seconds)
 
 
 def resumable_tasks(missing: Sequence[Run], workspace: Workspace, delivery: Delivery) -> list[Task]:
     """Tasks for missing runs that an earlier session left a checkpoint of, the furthest first.
 
-    A checkpoint whose runs have all ended, because its session was killed right then, is dropped.
+    A checkpoint whose runs have all ended, because the session was killed before it dropped the
+    checkpoint, is dropped now.
     """
     tasks = []
     wanted = {run.key: run for run in missing}

@@ -1,7 +1,8 @@
 """From tidy frames to answers: `gather` averages a stored study's traces into tables (`frames`).
 
-Contrasts over its grid (`grid`, `contrasts`, `attribution`) give effects, verdicts on claims,
-checked predictions and the bottom line; `integrity` audits the runs first; `export` writes them.
-Every function maps frames to frames; names, labels and units come from the study's subject.
+`grid`, `contrasts` and `attribution` define contrasts over the grid; `halves` turns each kind of
+claim into one-sided tests, `verdicts` judges them. `bottom_line` writes the sentences at the top of
+the report; `integrity` audits the runs first; `export` writes them for other programs.
+Names, labels and units come from the study's subject.
 May import: `errors`, `files`, `subjects`, `study`; neither torch, numba nor MLflow.
 """

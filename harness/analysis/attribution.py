@@ -29,14 +29,14 @@ class Share:
     weights: Weights
 
 
-def players(study: Study) -> tuple[str, ...]:
+def attributed_factors(study: Study) -> tuple[str, ...]:
     """The factors to attribute to: those whose bare level is not their baseline level."""
     return tuple(f for f in study.factors if f in study.bare and study.bare[f] != study.baseline[f])
 
 
 def attribution(study: Study) -> Iterator[Share]:
     """All shares of all parts in every stratum."""
-    parts = players(study)
+    parts = attributed_factors(study)
     for stratum in combinations_of(study, (f for f in study.factors if f not in parts)):
 
         def cell(on: tuple[str, ...], stratum: Levels = stratum) -> Weights:

@@ -12,7 +12,7 @@ from harness.analysis.attribution import attribution
 from harness.analysis.contrasts import Effect, effects, simple_effects
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import Contrast, Grid, Weights, contrast, grid
-from harness.analysis.intervals import LEVEL, NOTHING, Estimate, estimate
+from harness.analysis.intervals import LEVEL, NO_ESTIMATE, Estimate, estimate
 from harness.study.study import Study
 
 NUMBERS = ("estimate", "se", "low", "high", "n", "effect_size", "p_flip")
@@ -84,7 +84,7 @@ def usable(used: Contrast, level: float = LEVEL) -> Estimate:
 
     Leaving out the seeds that diverged would bias the estimate towards the stable ones.
     """
-    return NOTHING if used.diverged else estimate(used.values, level)
+    return NO_ESTIMATE if used.diverged else estimate(used.values, level)
 
 
 def note(used: Contrast, result: Estimate) -> str:
@@ -103,7 +103,7 @@ def note(used: Contrast, result: Estimate) -> str:
 
 def ranks(measured: Grid, weights: Weights | None) -> dict[str, float]:
     """The contrast of ranks within each seed; NaN without weights, or for a response without."""
-    found = NOTHING
+    found = NO_ESTIMATE
     if weights is not None and measured.ranks is not None:
         found = estimate(contrast(measured, weights, ranked=True).values)
     return dict(zip(RANKS, (found.estimate, found.low, found.high), strict=True))

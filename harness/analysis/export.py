@@ -14,7 +14,7 @@ from harness.study.study import Study
 
 LABELS = ("ours", "run_key", "run_id", "run_name", "outcome", "variant")
 TYPES: dict[Any, str] = {int: "Int64", float: "float64", bool: "boolean"}  # others are text
-TRUTH = {"0": False, "1": True, "false": False, "true": True, "no": False, "yes": True}
+BOOLEANS = {"0": False, "1": True, "false": False, "true": True, "no": False, "yes": True}
 
 
 def export(stored: Stored, folder: Path) -> dict[str, int]:
@@ -88,7 +88,7 @@ def parsed(value: Any, kind: Any) -> Any:
     (0.1, True, None, 'all')
     """
     if kind is bool:
-        return TRUTH.get(str(value).lower())
+        return BOOLEANS.get(str(value).lower())
     try:
         if pd.isna(value) or value == "":
             return None

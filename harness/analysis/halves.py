@@ -12,10 +12,11 @@ by δ, not lower by δ). With `over = "mean"` there is one cell, the mean of all
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import assert_never
 
 from harness.analysis.contrasts import difference, interaction
 from harness.analysis.grid import Weights, cells_in, combinations_of, combine, mean_of, place_label
-from harness.study.claims import Claim, Equivalence, Interaction, Threshold
+from harness.study.claims import Claim, Difference, Equivalence, Interaction, Threshold
 from harness.study.levels import Levels
 from harness.study.study import Study
 
@@ -39,11 +40,15 @@ class Half:
 
 def boundary(claim: Claim) -> tuple[int, float]:
     """Sign s and bound b such that the claim says s × value < b."""
-    if isinstance(claim, Threshold):
-        return (1, claim.below) if claim.below is not None else (-1, -(claim.above or 0.0))
-    if isinstance(claim, Equivalence):
-        return 1, claim.delta
-    return (1 if claim.direction == "lower" else -1), -claim.delta
+    match claim:
+        case Threshold():
+            return (1, claim.below) if claim.below is not None else (-1, -(claim.above or 0.0))
+        case Equivalence():
+            return 1, claim.delta
+        case Difference() | Interaction():
+            return (1 if claim.direction == "lower" else -1), -claim.delta
+        case _:
+            assert_never(claim)
 
 
 def halves(study: Study, claim: Claim) -> list[Half]:
@@ -70,9 +75,13 @@ def _cells(study: Study, claim: Claim) -> Iterator[tuple[str, Weights]]:
 
 def _weights(study: Study, claim: Claim, place: Levels) -> Weights:
     """What the claim is about in one place."""
-    if isinstance(claim, Threshold):
-        return mean_of(study, place)
-    pair = (claim.level, claim.versus)
-    if isinstance(claim, Interaction):
-        return interaction(study, claim.factor, pair, claim.by, claim.at, place)
-    return difference(study, claim.factor, *pair, place)
+    match claim:
+        case Threshold():
+            return mean_of(study, place)
+        case Difference() | Equivalence():
+            return difference(study, claim.factor, claim.level, claim.versus, place)
+        case Interaction():
+            pair = (claim.level, claim.versus)
+            return interaction(study, claim.factor, pair, claim.by, claim.at, place)
+        case _:
+            assert_never(claim)

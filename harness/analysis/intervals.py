@@ -38,7 +38,7 @@ class Estimate:
 
 
 NAN = float("nan")
-NOTHING = Estimate(NAN, NAN, NAN, NAN, 0, NAN, NAN)
+NO_ESTIMATE = Estimate(NAN, NAN, NAN, NAN, 0, NAN, NAN)
 
 
 def estimate(values: Array, level: float = LEVEL) -> Estimate:
@@ -50,7 +50,7 @@ def estimate(values: Array, level: float = LEVEL) -> Estimate:
     """
     n = len(values)
     if n == 0:
-        return NOTHING
+        return NO_ESTIMATE
     mean = float(np.mean(values))
     sd = spread(values)
     se = sd / n**0.5

@@ -13,7 +13,7 @@ from harness.analysis.effects import usable
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import combine, contrast, grid, mean_over
 from harness.analysis.halves import Half
-from harness.analysis.intervals import NOTHING
+from harness.analysis.intervals import NO_ESTIMATE
 from harness.analysis.verdicts import ALPHA, seedwise, worst_interval
 from harness.study.plan import variant_label
 from harness.subjects.subject import Prediction
@@ -57,7 +57,7 @@ def _observed(
     found = usable(contrast(measured, weights))
     if prediction.at_least:
         lowest = measured.values.loc[about].min().dropna()
-        found = replace(NOTHING, estimate=float(lowest.min()), n=len(lowest))
+        found = replace(NO_ESTIMATE, estimate=float(lowest.min()), n=len(lowest))
     if found.n == 0:
         outcome = "not measured"
     elif prediction.at_least:

@@ -30,7 +30,7 @@ SUPPORTED, REFUTED, INCONCLUSIVE, NOT_TESTABLE = VERDICTS
 
 
 @dataclass(frozen=True)
-class Tested:
+class ClaimTest:
     """A claim's tests before correction.
 
     Attributes:
@@ -71,7 +71,7 @@ class Verdict:
         seeds_needed: a guess at the seeds a verdict would take; "" unless inconclusive.
     """
 
-    tested: Tested
+    tested: ClaimTest
     verdict: str
     bound: float
     alpha: float
@@ -86,7 +86,7 @@ class Verdict:
 def verdicts(data: StudyData) -> list[Verdict]:
     """The verdict on every claim of the study, in the order of the file."""
     grids = {claim.response: grid(data, claim.response) for claim in data.study.claims}
-    tested = [put_to_test(data.study, c, grids[c.response]) for c in data.study.claims]
+    tested = [evaluate_claim(data.study, c, grids[c.response]) for c in data.study.claims]
     adjusted, alphas = holm(np.array([one.p for one in tested]))
     return [
         judge(one, float(p), float(alpha))
@@ -94,7 +94,7 @@ def verdicts(data: StudyData) -> list[Verdict]:
     ]
 
 
-def put_to_test(study: Study, claim: Claim, measured: Grid) -> Tested:
+def evaluate_claim(study: Study, claim: Claim, measured: Grid) -> ClaimTest:
     """Test a claim and its negation."""
     parts = halves(study, claim)
     used = {variant: 1.0 for half in parts for variant, w in half.weights.items() if w}
@@ -104,9 +104,9 @@ def put_to_test(study: Study, claim: Claim, measured: Grid) -> Tested:
     else:
         reason = needed.reason or ("one seed" if len(needed.seeds) < 2 else "")
     if reason:
-        return Tested(claim, parts, np.empty((0, len(parts))), reason=reason)
+        return ClaimTest(claim, parts, np.empty((0, len(parts))), reason=reason)
     d = seedwise(parts, measured)
-    return Tested(claim, parts, d, *p_values(d))
+    return ClaimTest(claim, parts, d, *p_values(d))
 
 
 def seedwise(parts: list[Half], measured: Grid) -> Array:
@@ -148,7 +148,7 @@ def holm(p: Array) -> tuple[Array, Array]:
     return adjusted, alphas
 
 
-def judge(tested: Tested, p_adjusted: float, alpha: float) -> Verdict:
+def judge(tested: ClaimTest, p_adjusted: float, alpha: float) -> Verdict:
     """The verdict at the level Holm leaves for this claim, and the interval that goes with it."""
     sign, bound = boundary(tested.claim)
     if tested.reason:

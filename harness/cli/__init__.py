@@ -1,8 +1,8 @@
-"""The command line: `commands/` has one module a command; each parses, calls, and echoes.
+"""The command line: `commands/` has one module per command; each parses, calls, and echoes.
 
-`options.py` is what commands share, `session.py` one session of `ablate run`, `progress.py` shows
-how it goes, `signals.py` stops it in time. Commands import what they use when they are called, so
-that `--help` is quick. May import: everything.
+`options.py` holds the options that commands share, `session.py` is one session of `ablate run`,
+`progress.py` displays progress, `signals.py` handles Ctrl-C and SIGTERM. Commands import what they
+use when they are called, so that `--help` is quick. May import: everything.
 """
 
 import os

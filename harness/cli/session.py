@@ -17,12 +17,12 @@ from harness.cli.signals import CONTINUE, INTERRUPTED, stop_signals
 from harness.engines import Engine
 from harness.engines.local import LocalEngine
 from harness.errors import Unreachable, UserError
-from harness.flow import Tally, run_study
+from harness.flow import SessionSummary, run_study
 from harness.store.peek import surely_new
 from harness.store.uri import redacted, tracking_uri
 from harness.store.workspace import Workspace
 from harness.study.request import Plan, Request
-from harness.study.speed import remember
+from harness.study.speed import record_speed
 
 DONE, FAILED = 0, 1  # exit codes; `signals` has another
 CREDENTIALS = r"(?<=://)[^/]*@|(?<=password=)[^&]*"  # in a URI
@@ -88,8 +88,8 @@ def run_session(
         say(console, CONTINUE)
         return INTERRUPTED
     if options.kind == "local" and not tally.diverged:
-        remember(tally.seconds, plan.costs.of_runs(tally.trained))
-    return conclude(tally, len(plan.runs), console)
+        record_speed(tally.seconds, plan.costs.of_runs(tally.trained))
+    return report_outcome(tally, len(plan.runs), console)
 
 
 def train_missing(
@@ -99,7 +99,7 @@ def train_missing(
     engine: Engine,
     console: Console,
     stopping: Callable[[], bool],
-) -> Tally | None:
+) -> SessionSummary | None:
     """Open the store, and train what it lacks of a study; None if it was stopped before that.
 
     Raises:
@@ -147,7 +147,7 @@ def say(console: Console, text: str) -> None:
     console.print(text, markup=False, soft_wrap=True)
 
 
-def conclude(tally: Tally, runs: int, console: Console) -> int:
+def report_outcome(tally: SessionSummary, runs: int, console: Console) -> int:
     """Say how a session ended; returns the exit code."""
     for why in sorted(set(tally.failed.values())):
         count = list(tally.failed.values()).count(why)
@@ -159,7 +159,7 @@ def conclude(tally: Tally, runs: int, console: Console) -> int:
         say(
             console,
             f"{tally.undelivered} results wait on disk for the store; when it answers again, "
-            f"this delivers them: {again(sys.argv[1:])}",
+            f"this delivers them: {rerun_command(sys.argv[1:])}",
         )
     if tally.failed or tally.undelivered:
         return FAILED
@@ -169,6 +169,6 @@ def conclude(tally: Tally, runs: int, console: Console) -> int:
     return DONE
 
 
-def again(arguments: Sequence[str]) -> str:
+def rerun_command(arguments: Sequence[str]) -> str:
     """The command that continues where this one stopped, without credentials."""
     return shlex.join(["ablate", *(re.sub(CREDENTIALS, "", argument) for argument in arguments)])

@@ -1,9 +1,9 @@
 """Where stacks are trained: an engine takes tasks and yields what their trainers yield.
 
 `local.py` trains in processes of this machine, `ray.py` on a Ray cluster; `worker.py` is what both
-run. An engine knows nothing of stores, and a trainer nothing of engines. Workers hold no state that
-matters: all they produce flows back as events.
-May import: `training`, `study`, `subjects`. Only `ray.py` imports Ray.
+run. `cli/session.py` opens the engine that `ablate run --engine` names. Engines know no store, and
+the trainer knows no engine. Workers hold no state that matters: all they produce flows back as
+events. May import: `errors`, `files`, `subjects`, `study`, `training`. Only `ray.py` imports Ray.
 """
 
 from collections.abc import Callable, Iterator, Sequence

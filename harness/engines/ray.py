@@ -24,15 +24,17 @@ from typing import Any
 
 from harness.engines import CHECKPOINT_SECONDS, TRIES, Task, TaskDone, TaskEvent
 from harness.engines.local import POLL, STOP_TIMEOUT
-from harness.engines.ray_worker import StopSignal, Terms, load, pack_data, work
+from harness.engines.ray_worker import StopSignal, WorkerConfig, load, pack_data, work
 from harness.engines.versions import versions
 from harness.engines.worker import WorkerEvent
 from harness.errors import UserError
 from harness.subjects.subject import Data, Subject
 from harness.training.records import Checkpoint
 
-AHEAD = 2  # tasks in Ray's hands for each CPU: work for nodes that join, demand for an autoscaler
-FEWEST = 16  # tasks in Ray's hands, however few CPUs there are yet
+TASKS_PER_CPU = (
+    2  # tasks in Ray's hands for each CPU: work for nodes that join, demand for an autoscaler
+)
+FEWEST_TASKS = 16  # tasks in Ray's hands, however few CPUs there are yet
 CONNECT_TIMEOUT = 5.0  # seconds in which a cluster must answer
 WAITERS = 1_000_000  # tasks that may wait for the stop signal at a time
 
@@ -127,7 +129,7 @@ class RayEngine:
             StopSignal
         ).remote()
         payload, digest = pack_data(data)
-        common = (ray.put(payload), Terms(subject, digest, versions(), self._pause), stop)
+        common = (ray.put(payload), WorkerConfig(subject, digest, versions(), self._pause), stop)
         self._waiting = deque(RemoteTask(task, task) for task in tasks)
         try:
             while (self._waiting or self._sent) and not stopping():
@@ -142,7 +144,7 @@ class RayEngine:
             self._background.submit(ray.shutdown)  # a second, while results are still delivered
 
     def _send(self, common: tuple[Any, ...]) -> None:
-        room = (self._limit or max(FEWEST, AHEAD * self.cpus)) if self._waiting else 0
+        room = (self._limit or max(FEWEST_TASKS, TASKS_PER_CPU * self.cpus)) if self._waiting else 0
         while self._waiting and len(self._sent) < room:
             sent = self._waiting.popleft()
             self._sent[self._work.remote(sent.left, *common)] = sent

@@ -17,7 +17,7 @@ from harness.subjects.subject import Data, Subject
 
 
 @dataclass(frozen=True)
-class Terms:
+class WorkerConfig:
     """What the coordinator demands of every worker.
 
     Attributes:
@@ -60,7 +60,7 @@ def load(subject: Subject) -> None:
     preload(subject)
 
 
-def work(task: Task, payload: bytes, terms: Terms, stop: Any) -> Iterator[list[WorkerEvent]]:
+def work(task: Task, payload: bytes, terms: WorkerConfig, stop: Any) -> Iterator[list[WorkerEvent]]:
     """A worker's part, run by Ray: train a task, and yield its events in batches."""
     load(terms.subject)
     try:

@@ -1,7 +1,8 @@
 """The report: figures, tables and text, made from a study's tidy tables and from nothing else.
 
-`build` writes one; `stamp` says whether it is still current. `source` holds what follows from the
-tables, `sections/` says it in words, `document` and `markup` write these as HTML and Markdown.
+`build` writes one; `stamp` says whether it is still current. `source` computes the results from the
+tables; `sections/` writes the text, except the bottom line, whose sentences are those of
+`analysis.bottom_line`; `document` and `markup` write both as HTML and Markdown.
 `figures/` has the figures of every study, `declared/` draws those that a subject declares.
 May import: `analysis` and what lies below it; neither torch, numba nor MLflow.
 """

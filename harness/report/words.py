@@ -4,13 +4,13 @@ from math import isfinite
 
 from harness.subjects.subject import Response
 
-NOTHING = "–"
+MISSING = "–"
 
 
 def number(value: float, digits: int = 3) -> str:
     """A number to so many decimals; a single digit of one that would vanish then."""
     if not isfinite(value):
-        return NOTHING
+        return MISSING
     vanishes = value != 0 and abs(value) < 0.5 * 10**-digits
     return (f"{value:.1g}" if vanishes else f"{value:,.{digits}f}").replace("-", "−")
 
@@ -30,7 +30,7 @@ def measured(response: Response | None, value: float) -> str:
 def difference(response: Response | None, value: float) -> str:
     """A difference in a response, with its sign; of shares in percentage points."""
     if not isfinite(value):
-        return NOTHING
+        return MISSING
     text = f"{number(100 * value, 2)} pp" if is_share(response) else number(value)
     return f"+{text}" if value > 0 else text
 
@@ -38,7 +38,7 @@ def difference(response: Response | None, value: float) -> str:
 def interval(low: float, high: float, response: Response | None = None) -> str:
     """The ends of an interval."""
     if not (isfinite(low) and isfinite(high)):
-        return NOTHING
+        return MISSING
     return unbroken(f"{measured(response, low)} to {measured(response, high)}")
 
 
@@ -67,14 +67,14 @@ def with_interval(response: Response, mean: float, low: float, high: float) -> s
 def p_value(p: float) -> str:
     """A p to three decimals."""
     if not isfinite(p):
-        return NOTHING
+        return MISSING
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def elapsed(seconds: float) -> str:
     """A time in the two units that matter."""
     if not isfinite(seconds):
-        return NOTHING
+        return MISSING
     if seconds < 120:
         return f"{seconds:.1f} s"
     minutes = round(seconds / 60)

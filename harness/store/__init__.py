@@ -1,9 +1,10 @@
-"""MLflow, which only this package imports: a study's runs on their way there, there, and read back.
+"""Writes a study's runs to MLflow and reads them back; only this package imports MLflow.
 
-`store.py` is the store of a command, `tracker.py` the one writer of a study's runs, `delivery.py`
-and `workspace.py` keep results on disk until the store has them, `reading.py` and `stored.py` read
-back. May import: errors, files, subjects, study, training, engines. Modules imported before
-training starts (`peek`, `uri`, `workspace`, `delivery`) load no MLflow.
+`store.py` is the store of a command, `tracker.py` the one writer of a study's runs: `schema.py`
+maps a run to tags, params and metrics, `artifacts.py` to files, `presentation.py` to names and
+notes. `delivery.py` and `workspace.py` keep results on disk until the store has them, `reading.py`
+and `stored.py` read back. May import: errors, files, subjects, study, training, engines. Modules
+imported before training starts (`peek`, `uri`, `workspace`, `delivery`) load no MLflow.
 
 The data model, exactly:
 

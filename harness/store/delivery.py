@@ -52,13 +52,13 @@ class Delivery:
         stopping: Callable[[], bool],
     ) -> None:
         self._sink, self._workspace, self._stopping = sink, workspace, stopping
-        held = {run.key for run in runs} & set(workspace.held())
+        held = {run.key for run in runs} & set(workspace.pending_results())
         self.waiting = {key for key in held if workspace.load_result(key)}  # none that is damaged
         self._retries = Throttle(RETRY_SHARE, RETRY_PAUSE)
 
     def accept(self, result: Result) -> None:
         """Take a result over; from now on it cannot be lost."""
-        self._workspace.hold(result)
+        self._workspace.save_result(result)
         self.waiting.add(result.key)
 
     def has(self, key: str) -> bool:
@@ -73,7 +73,7 @@ class Delivery:
             try:
                 if result := self._workspace.load_result(key):
                     self._sink.deliver(result)
-                    self._workspace.release(key)
+                    self._workspace.delete_result(key)
                 self.waiting.discard(key)
             except Unreachable:
                 self._retries.spent_since(start)

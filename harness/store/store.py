@@ -36,7 +36,7 @@ DELETED = "deleted"  # lifecycle stage of what MLflow can still restore
 Found = TypeVar("Found")
 
 
-class Gone(Unreachable):
+class TargetDeleted(Unreachable):
     """Raised when what was to be written to has been deleted from the store meanwhile."""
 
 
@@ -222,7 +222,7 @@ class Store:
                 "Put them back (mlartifacts/ belongs beside mlflow.db), or train the run again.",
             ) from None
         if error.error_code == "RESOURCE_DOES_NOT_EXIST" or "must be in the 'active' state" in text:
-            raise Gone(f"{redacted(self.uri)}: {text}") from None
+            raise TargetDeleted(f"{redacted(self.uri)}: {text}") from None
         status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]
         if status >= 429:  # too many requests, or a failure on their side
             raise Unreachable(f"{redacted(self.uri)}: {text}") from None

@@ -15,7 +15,7 @@ from harness.store.artifacts import write_artifacts
 from harness.store.parent import ParentRun, Status
 from harness.store.runs import OpenRun, StudyRuns
 from harness.store.session import Session
-from harness.store.store import Gone, Store
+from harness.store.store import Store, TargetDeleted
 from harness.store.throttle import Throttle
 from harness.study.plan import Run
 from harness.study.study import Study
@@ -25,7 +25,9 @@ from harness.training.records import Record, Result
 LIVE_SHARE = 0.03  # of the wall time may go into live logging
 LIVE_PAUSE = 0.5  # seconds between two rounds of it, at least
 SLICE = 0.1  # seconds of live logging at a time
-YOUNG = 10.0  # seconds of training before a run is logged live; shorter runs are logged as a whole
+LIVE_LOGGING_DELAY = (
+    10.0  # seconds of training before a run is logged live; shorter runs are logged as a whole
+)
 LAST_FLUSH = 2.0  # seconds of live logging when the tracker closes
 DIGEST_LENGTH = 36  # characters of a data set's digest; MLflow enforces it
 
@@ -91,7 +93,7 @@ class Tracker:
         """
         if record.key not in self.ended:
             self._waiting.setdefault(record.key, {}).update(schema.record_points(record))
-            self._live.setdefault(record.key, time.monotonic() + YOUNG)
+            self._live.setdefault(record.key, time.monotonic() + LIVE_LOGGING_DELAY)
         self.tick()
 
     def tick(self) -> None:
@@ -113,7 +115,7 @@ class Tracker:
             return
         try:
             self._deliver(result)
-        except Gone:  # the run was deleted meanwhile: create it again
+        except TargetDeleted:  # the run was deleted meanwhile: create it again
             self._drop(result.key)
             self._deliver(result)
         self._open.pop(result.key, None)
@@ -229,7 +231,7 @@ class Tracker:
                     schema.metrics(fresh, opened.start),
                     self._description(key, opened),
                 )
-        except Gone:
+        except TargetDeleted:
             self._drop(key)
             return
         opened.logged.update(fresh)

@@ -115,11 +115,11 @@ class Workspace:
             if checkpoint := self._load("checkpoints", name, read):
                 yield name, checkpoint
 
-    def hold(self, result: Result) -> None:
+    def save_result(self, result: Result) -> None:
         """Keep a result until the store has it."""
         self._write(self._path("results", result.key), result.to_bytes())
 
-    def held(self) -> list[str]:
+    def pending_results(self) -> list[str]:
         """Keys of the results that wait for the store."""
         return self._names("results")
 
@@ -134,7 +134,7 @@ class Workspace:
 
         return self._load("results", key, read)
 
-    def release(self, key: str) -> None:
+    def delete_result(self, key: str) -> None:
         """Remove a result that the store has."""
         self._path("results", key).unlink(missing_ok=True)
 

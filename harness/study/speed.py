@@ -7,15 +7,15 @@ from pathlib import Path
 from harness.files import write_atomically
 from harness.study.plan import Costs, Stack
 
-TYPICAL = 3.5e-5  # worker-seconds per million multiplications, where nothing is measured yet
-LEAST = 1e6  # millions of multiplications; less is loading and compiling rather than training
+DEFAULT_RATE = 3.5e-5  # worker-seconds per million multiplications, where nothing is measured yet
+LEAST_WORK = 1e6  # millions of multiplications; less is loading and compiling rather than training
 
 
 def _file(root: Path) -> Path:
     return root / ".ablate" / "speed.json"
 
 
-def remember(seconds: float, work: float, root: Path | None = None) -> None:
+def record_speed(seconds: float, work: float, root: Path | None = None) -> None:
     """Keep what some work took, for the next estimate; too little work is not kept.
 
     Args:
@@ -23,7 +23,7 @@ def remember(seconds: float, work: float, root: Path | None = None) -> None:
         work: in millions of multiplications.
         root: the working directory, if it is another.
     """
-    if work >= LEAST:
+    if work >= LEAST_WORK:
         payload = json.dumps({"seconds_per_million": seconds / work})
         write_atomically(_file(root or Path.cwd()), payload.encode())
 
@@ -39,7 +39,7 @@ def expected_seconds(
         rate = float(json.loads(_file(root or Path.cwd()).read_text())["seconds_per_million"])
         measured = True
     except (OSError, ValueError, KeyError, TypeError):
-        rate, measured = TYPICAL, False
+        rate, measured = DEFAULT_RATE, False
     loads = [0.0] * workers
     for stack in stacks:
         loads[loads.index(min(loads))] += costs.of_runs(stack.runs)

@@ -1,8 +1,9 @@
 """What is trained: each subject is a model family with its data.
 
-`subject.py` is the seam: all that the rest of the harness knows of a subject. `figures.py`,
-`trace.py` and `streams.py` are what subjects are written with. Every package here is one subject.
-May import: `errors`, `files`. Importing a subject loads no torch; starting one does.
+`subject.py` is the seam, the interface between a subject and the rest of the harness; `figures.py`,
+`trace.py` and `streams.py` are shared helpers for writing subjects. `char_mlp/` is one subject;
+`torch/` makes one of a user's .py file. May import: `errors`, `files`. Importing a subject that
+comes with the harness loads no torch; starting one does.
 """
 
 from functools import cache

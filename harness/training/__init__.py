@@ -1,6 +1,6 @@
-"""The trainer: a stack of runs in, records and results out, whatever runs it and wherever.
+"""The trainer: trains one stack and yields records and results, independent of the engine.
 
-`trainer.py` takes the steps; `schedule.py` says when it measures, `minibatches.py` what each step
-sees; `records.py` is what it yields; `verify.py` trains runs again and compares.
-May import: `study`, `subjects`. Nothing here knows a network, an engine or a store.
+`trainer.py` runs the training loop; `schedule.py` says at which steps it measures, `minibatches.py`
+which examples each step uses; `records.py` is what it yields; `verify.py` trains runs again and
+compares. May import: `errors`, `files`, `subjects`, `study`. It knows no network and no store.
 """

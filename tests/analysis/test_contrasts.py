@@ -5,7 +5,7 @@ import pytest
 import statsmodels.formula.api as smf
 from scipy import stats
 
-from harness.analysis.attribution import attribution, players
+from harness.analysis.attribution import attributed_factors, attribution
 from harness.analysis.contrasts import effects, scores
 from harness.analysis.effects import attribution_table, effects_table, seeds_table
 from harness.analysis.grid import contrast, grid
@@ -111,7 +111,9 @@ def test_shapley_of_two_parts_is_the_mean_of_both_orders() -> None:
 
 
 def test_a_part_whose_bare_level_is_its_baseline_level_has_no_share() -> None:
-    assert players(simulated.study(TWO, bare={"norm": "batch", "depth": 4})) == ("depth",)
+    assert attributed_factors(simulated.study(TWO, bare={"norm": "batch", "depth": 4})) == (
+        "depth",
+    )
     without = simulated.data(simulated.study(TWO, bare={}), messy)
     assert attribution_table(without, "final/dev_loss").empty
 

@@ -5,9 +5,9 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from harness.cli.session import again, conclude
+from harness.cli.session import report_outcome, rerun_command
 from harness.cli.signals import CONTINUE, INTERRUPTED
-from harness.flow import Tally
+from harness.flow import SessionSummary
 
 
 @pytest.mark.parametrize(
@@ -29,12 +29,14 @@ from harness.flow import Tally
     ],
 )
 def test_the_command_that_continues_holds_no_password(arguments: list[str], command: str) -> None:
-    assert again(arguments) == command
+    assert rerun_command(arguments) == command
 
 
 def test_an_interrupted_session_prints_only_how_to_continue() -> None:
     console = Console(file=StringIO(), width=100)
-    tally = Tally((), diverged=False, failed={}, undelivered=2, interrupted=True, seconds=0.0)
-    assert conclude(tally, 8, console) == INTERRUPTED
+    tally = SessionSummary(
+        (), diverged=False, failed={}, undelivered=2, interrupted=True, seconds=0.0
+    )
+    assert report_outcome(tally, 8, console) == INTERRUPTED
     assert isinstance(console.file, StringIO)
     assert console.file.getvalue() == f"{CONTINUE}\n"

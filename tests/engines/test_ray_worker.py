@@ -8,7 +8,7 @@ import pytest
 
 from harness.engines import Task, TaskDone
 from harness.engines.local import THREADS
-from harness.engines.ray_worker import Terms, pack_data, work
+from harness.engines.ray_worker import WorkerConfig, pack_data, work
 from harness.engines.versions import versions
 from harness.errors import UserError
 from harness.study.plan import Stack
@@ -30,14 +30,14 @@ def _load() -> None:
 
 
 @pytest.fixture
-def terms(tiny: Corpus, monkeypatch: pytest.MonkeyPatch) -> Terms:
+def terms(tiny: Corpus, monkeypatch: pytest.MonkeyPatch) -> WorkerConfig:
     for name in THREADS:  # the worker sets them
         monkeypatch.setenv(name, "1")
     _, digest = pack_data(tiny)
-    return Terms(SUBJECT, digest, versions(), pause=30.0)
+    return WorkerConfig(SUBJECT, digest, versions(), pause=30.0)
 
 
-def test_damaged_data_fail_the_task_and_are_never_unpickled(terms: Terms) -> None:
+def test_damaged_data_fail_the_task_and_are_never_unpickled(terms: WorkerConfig) -> None:
     payload = pickle.dumps(Malicious())
     with pytest.raises(LoadedError):
         pickle.loads(payload)  # noqa: S301 - it does what it is meant to do
@@ -45,7 +45,7 @@ def test_damaged_data_fail_the_task_and_are_never_unpickled(terms: Terms) -> Non
     assert events == [[TaskDone("the data were damaged on their way to the worker")]]
 
 
-def test_other_versions_are_refused_before_the_data_are_read(terms: Terms) -> None:
+def test_other_versions_are_refused_before_the_data_are_read(terms: WorkerConfig) -> None:
     other = replace(terms, versions={**versions(), "torch": "9.9"})
     (((error,)),) = list(work(Task("any", Stack(())), b"", other, None))
     assert isinstance(error, UserError)

@@ -41,7 +41,7 @@ def accepting(tracker: Any, workspace: Workspace) -> Delivery:
 
 def test_a_result_is_kept_before_the_store_is_asked_for_anything(workspace: Workspace) -> None:
     delivery = accepting(None, workspace)
-    assert set(workspace.held()) == delivery.waiting == {run.key for run in RUNS}
+    assert set(workspace.pending_results()) == delivery.waiting == {run.key for run in RUNS}
 
 
 def test_a_poll_takes_a_moment_and_the_rest_waits(
@@ -52,7 +52,7 @@ def test_a_poll_takes_a_moment_and_the_rest_waits(
     delivery = accepting(tracker, workspace)
     delivery.poll()
     assert len(tracker.ended) == 2
-    assert len(delivery.waiting) == len(workspace.held()) == 3
+    assert len(delivery.waiting) == len(workspace.pending_results()) == 3
     assert all(delivery.has(run.key) for run in RUNS)
 
 
@@ -65,4 +65,4 @@ def test_at_the_end_a_slow_store_is_given_the_time_that_it_takes(
     delivery.flush()
     assert tracker.ended.keys() == {run.key for run in RUNS}
     assert not delivery.waiting
-    assert not workspace.held()
+    assert not workspace.pending_results()

@@ -6,7 +6,7 @@ import pytest
 
 from harness.study.files import load_study
 from harness.study.plan import Costs, expand, make_stacks
-from harness.study.speed import TYPICAL, expected_seconds, remember
+from harness.study.speed import DEFAULT_RATE, expected_seconds, record_speed
 from harness.subjects.char_mlp import SUBJECT
 from harness.subjects.char_mlp.corpus import Corpus
 
@@ -20,12 +20,12 @@ def test_without_a_measurement_it_is_a_guess(costs: Costs, tmp_path: Path) -> No
     runs = expand(load_study("core"), "digest")
     seconds, measured = expected_seconds(make_stacks(runs, costs), costs, 1, tmp_path)
     assert not measured
-    assert seconds == pytest.approx(TYPICAL * costs.of_runs(runs))
+    assert seconds == pytest.approx(DEFAULT_RATE * costs.of_runs(runs))
 
 
 def test_the_time_of_a_study_is_expected_of_it_again(costs: Costs, tmp_path: Path) -> None:
     runs = expand(load_study("core"), "digest")
-    remember(300.0, costs.of_runs(runs), tmp_path)
+    record_speed(300.0, costs.of_runs(runs), tmp_path)
     stacks = make_stacks(runs, costs)
     seconds, measured = expected_seconds(stacks, costs, 1, tmp_path)
     assert measured
@@ -37,13 +37,13 @@ def test_the_time_of_a_study_is_expected_of_it_again(costs: Costs, tmp_path: Pat
 
 
 def test_too_little_work_is_not_remembered(costs: Costs, tmp_path: Path) -> None:
-    remember(300.0, costs.of_runs(expand(load_study("smoke"), "digest")), tmp_path)
+    record_speed(300.0, costs.of_runs(expand(load_study("smoke"), "digest")), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("text", ["", "{", "{}", '{"seconds_per_million": "fast"}'])
 def test_a_damaged_measurement_is_no_measurement(costs: Costs, tmp_path: Path, text: str) -> None:
-    remember(300.0, 1e9, tmp_path)
+    record_speed(300.0, 1e9, tmp_path)
     (file,) = (path for path in tmp_path.rglob("*") if path.is_file())
     file.write_text(text)
     stacks = make_stacks(expand(load_study("smoke"), "digest"), costs)

@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from harness.engines import Engine, Task, TaskEvent
-from harness.flow import Tally, run_study
+from harness.flow import SessionSummary, run_study
 from harness.store.store import Store
 from harness.store.tracker import Tracker
 from harness.store.uri import sqlite_uri
@@ -138,7 +138,9 @@ def study(steps: int = STEPS) -> Study:
     )
 
 
-def run(folder: Path, corpus: Corpus, engine: Engine, watch: EventLog, definition: Study) -> Tally:
+def run(
+    folder: Path, corpus: Corpus, engine: Engine, watch: EventLog, definition: Study
+) -> SessionSummary:
     """Train a study into a new store in a new folder."""
     folder.mkdir()
     plan = Plan(definition, corpus, expand(definition, corpus.digest))

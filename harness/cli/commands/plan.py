@@ -24,7 +24,7 @@ WARM_UP, TIMED = 20, 200  # steps of a calibration
 def command(uri: str | None, request: "Request", workers: int | None, calibrate: bool) -> None:
     """Show the variants, stacks and expected time of STUDY; train nothing."""
     from harness.study.plan import make_stacks
-    from harness.study.speed import expected_seconds, format_duration, remember
+    from harness.study.speed import expected_seconds, format_duration, record_speed
 
     plan = request.resolve()
     study, costs = plan.study, plan.costs
@@ -33,7 +33,7 @@ def command(uri: str | None, request: "Request", workers: int | None, calibrate:
     workers = workers or os.cpu_count() or 1
     stacks = make_stacks(missing, costs, workers)
     if calibrate and stacks:
-        remember(_calibrate(plan, stacks[0].runs), costs.of_runs(stacks[0].runs))
+        record_speed(_calibrate(plan, stacks[0].runs), costs.of_runs(stacks[0].runs))
     click.echo(f"{study.name}: {study.question}")
     click.echo(f"data: {plan.data.name}, {plan.data.size}, digest {plan.data.digest[:12]}")
     for note in (*plan.data.notes, *notes):

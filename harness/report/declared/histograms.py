@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from harness.subjects.figures import HistogramFigure
 
-MOMENTS = {"init": "first minibatch", "last": "last minibatch"}
+PHASES = {"init": "first minibatch", "last": "last minibatch"}
 MOST_VARIANTS = 5
 LINES = ("-", "--", ":")  # of the first, a middle and the last layer
 
@@ -60,7 +60,7 @@ def histogram_drawing(declared: HistogramFigure) -> Drawing:
         ).sheet()  # fmt: skip
         plots = iter(sheet.axes)
         for name, what in variants.items():
-            for when, words in MOMENTS.items():
+            for when, words in PHASES.items():
                 ax = next(plots)
                 ax.set_title(f"{what}: {words}", fontsize=8)
                 rows = table[(table["variant"] == name) & (table["when"] == when)]

@@ -1,9 +1,10 @@
 """The deep character-level MLP of the makemore lectures, with its corpus, layers and diagnostics.
 
-`fields.py` says what may vary, `network.py` and `layers/` are the network in its textbook form,
-`stacked.py` many of them as one; `members.py` trains these for the harness. `responses.py`,
-`figures.py`, `predictions.py` and `text.py` are what reports say of it.
-May import: what `subjects` offers to all. Loading torch is left to what trains or samples.
+`fields.py` says what may vary; `network.py` and `layers/` are the network in its textbook form,
+`stacked.py` computes many networks as one, `members.py` trains them for the harness.
+`diagnostics.py` and `evaluation.py` measure the series that `responses.py` reduces to numbers;
+`figures.py`, `predictions.py` and `text.py` define what reports show of it. May import: the shared
+helpers in `subjects/`. Only training and sampling load torch.
 """
 
 from collections.abc import Iterator, Sequence
