@@ -8,6 +8,7 @@ HARNESS = Path(__file__).parents[1] / "harness"
 
 PARTS = {  # of the harness, by whose mistakes these are
     "Study files": ("study/", "subjects/char_mlp/fields.py"),
+    "Model files": ("subjects/torch/",),
     "Data": ("subjects/char_mlp/corpus/",),
     "Stores and servers": ("store/",),
     "Engines": ("engines/",),

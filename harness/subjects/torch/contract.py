@@ -30,7 +30,6 @@ from pydantic import create_model
 from harness.errors import UserError, suggest
 from harness.subjects.torch.fields import TorchFields
 
-KNOWN = ("Fields", "data", "build", "loss", "metrics", "sample", "METRICS", "VERSION")
 NEEDED = ("Fields", "data", "build")
 SCALARS = (int, float, bool, str)
 

@@ -1,0 +1,41 @@
+"""The page on models of one's own: its file and its study, trained and reported as they stand."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import harness.cli.session
+from harness.subjects.torch.contract import NEEDED
+from harness.subjects.torch.fields import TorchFields
+from tests.support import inprocess
+from tests.support.inprocess import InlineEngine
+
+PAGE = Path(__file__).parents[2] / "docs" / "models.md"
+
+
+def test_the_pages_file_and_study_go_through_run_and_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ABLATE_DATA", raising=False)
+    monkeypatch.setattr(harness.cli.session, "LocalEngine", lambda _: InlineEngine())
+    for text in re.findall(r"```(?:python|toml)\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL):
+        name = text.splitlines()[0].removeprefix("# ")
+        Path(name).write_text(text)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["surface.py", "surface.toml"]
+    for words in (("run", "surface.toml", "--seeds", "2"), ("report", "surface.toml")):
+        code, output, errors = inprocess.ablate(capsys, *words)
+        assert code == 0, output + errors
+    report = Path("reports/surface/report.md").read_text()
+    assert "Which activation fits the surface better?" in report
+    assert "dev loss" in report
+    for word in ("character", "tanh saturation", "nats", "corpus"):
+        assert word not in report, word
+
+
+def test_the_page_names_every_field_of_the_harness_and_every_part_of_the_contract() -> None:
+    optional = ("loss", "metrics", "sample", "METRICS", "VERSION")
+    text = PAGE.read_text("utf-8")
+    for name in (*TorchFields.model_fields, *NEEDED, *optional):
+        assert f"`{name}" in text, name
