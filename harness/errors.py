@@ -1,4 +1,4 @@
-"""Errors that users can do something about, each told in one message: rule, received, remedy."""
+"""Errors that users can do something about, each reported in one message: rule, received, remedy."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -30,7 +30,7 @@ class UserError(HarnessError):
         return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
-class InvalidValue(HarnessError, ValueError):  # noqa: N818 - a value, told as a UserError
+class InvalidValue(HarnessError, ValueError):  # noqa: N818 - a value, reported as a UserError
     """Raised by validators of pydantic models; becomes a `UserError` that names the place.
 
     Args:

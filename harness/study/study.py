@@ -94,7 +94,7 @@ class Study(BaseModel):
     @classmethod
     def _known_primary(cls, value: str, info: ValidationInfo) -> str:
         if "subject" not in info.data:
-            return value  # the subject's own error is told
+            return value  # the subject's own error is reported
         subject = find_subject(info.data["subject"])
         return require_response(value or subject.primary, subject)
 
@@ -242,7 +242,7 @@ class Study(BaseModel):
 def fit_field(name: str, level: Level, info: ValidationInfo) -> Level:
     """A level as its field takes it: a whole number becomes a float where the field is one."""
     if "subject" not in info.data:
-        return level  # the subject's own error is told
+        return level  # the subject's own error is reported
     field = find_subject(info.data["subject"]).Fields.model_fields.get(name)
     whole = isinstance(level, int) and not isinstance(level, bool) and abs(level) < EXACT
     return float(level) if whole and field and field.annotation is float else level

@@ -101,8 +101,8 @@ def test_batches_of_runs_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_runs_that_have_only_begun_have_curves_and_no_more() -> None:
     given = tables()
-    begun = given.trace[given.trace["series"] == "train/loss"]
-    found = gather(tables(RUNS.assign(outcome="running"), trace=begun))
+    started = given.trace[given.trace["series"] == "train/loss"]
+    found = gather(tables(RUNS.assign(outcome="running"), trace=started))
     assert len(found.curves) == 6
     assert found.layers.empty
     assert found.weights.empty

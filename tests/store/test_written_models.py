@@ -64,8 +64,8 @@ def test_the_files_are_few_and_hold_no_pickle(filled: str) -> None:
     import mlflow.pyfunc
 
     for form in ("pip", "conda"):
-        told = Path(mlflow.pyfunc.get_model_dependencies(str(folder), format=form)).read_text()
-        assert required[0] in told
+        needed = Path(mlflow.pyfunc.get_model_dependencies(str(folder), format=form)).read_text()
+        assert required[0] in needed
 
 
 def test_the_model_works_where_there_is_no_harness(filled: str, tmp_path: Path) -> None:

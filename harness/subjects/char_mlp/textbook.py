@@ -23,7 +23,7 @@ def against_textbook(
     """The first of these networks as trained in their stack, against the same alone, plainly.
 
     Each step starts from the stack's state: in networks where differences grow without bound, as
-    in naive ones, a correct step could otherwise not be told from a wrong one.
+    in naive ones, a correct step could not be distinguished from a wrong one otherwise.
     """
     torch.set_num_threads(1)
     networks = [
