@@ -1,4 +1,4 @@
-"""Errors that users can do something about, each reported in one message: rule, received, remedy."""
+"""Errors that users can act on, each reported in one message: rule, received, remedy."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
