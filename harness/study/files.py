@@ -62,8 +62,10 @@ def parse_study(text: bytes, name: str, folder: Path | None = None) -> Study:
     try:
         data = tomllib.loads(text.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
+        deep = isinstance(error, RecursionError)  # its message depends on where the stack ends
+        received = "tables or lists that are nested too deeply" if deep else error
         raise UserError(
-            f"{where} must be TOML in UTF-8", error, "Fix the file there and run again."
+            f"{where} must be TOML in UTF-8", received, "Fix the file there and run again."
         ) from None
     if "name" in data:
         raise UserError(

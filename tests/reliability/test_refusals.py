@@ -50,7 +50,7 @@ FILES: dict[str, tuple[str | bytes, str]] = {
     ),
     "nested without end": (
         "x = " + "[" * 100_000,
-        "study 'kept' must be TOML in UTF-8; received maximum recursion depth exceeded. "
+        "study 'kept' must be TOML in UTF-8; received tables or lists that are nested too deeply. "
         "Fix the file there and run again.",
     ),
     "empty": (
