@@ -40,8 +40,9 @@ report: .venv/ready ## remake STUDY's report from the store, without training
 ui: .venv/ready ## open STUDY's runs in the MLflow UI
 	@$(ABLATE) ui $(STUDY)
 
-test: .venv/ready ## quick tests, with their coverage
-	@$(BIN)/pytest --numprocesses 2 --dist loadgroup --cov
+test: .venv/ready ## quick tests, and the coverage of all but those of the report's drawings
+	@$(BIN)/pytest --numprocesses 2 --ignore tests/report --cov
+	@$(BIN)/pytest --numprocesses 2 --dist loadfile tests/report
 
 test-services: .venv/services ## slow tests: kills, servers, browser, PostgreSQL, Ray
 	@$(BIN)/pytest -m service

@@ -22,13 +22,6 @@ SHAPES = {
 }
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests of this folder in one process: each report is then built once."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("report"))
-
-
 @pytest.fixture(scope="session")
 def core() -> StudyData:
     return made_up(CORE)
