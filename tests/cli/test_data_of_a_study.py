@@ -1,0 +1,79 @@
+"""A study on other data than the store holds: said before anything is trained, with the option."""
+
+from pathlib import Path
+
+import pytest
+
+import harness.cli.session
+from tests.support import inprocess
+from tests.support.inprocess import InlineEngine
+
+STUDY = """
+question = "On which data?"
+{data}seeds = 2
+[fixed]
+steps = 20
+width = 8
+depth = 1
+[factors]
+norm = ["none", "batch"]
+[baseline]
+norm = "batch"
+"""
+WORDS = {
+    "first.txt": "ann\nbea\ncleo\ndora\nella\nfay\n",
+    "second.txt": "al\nbo\ncy\ndan\ned\nflo\n",
+}
+OTHERS = (
+    "the store holds 4 runs of s on first.txt; they are other runs, and reports keep them apart. "
+    "To continue with those: --data first.txt"
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ABLATE_DATA", raising=False)
+    monkeypatch.setattr(harness.cli.session, "LocalEngine", lambda _: InlineEngine())
+    for name, words in WORDS.items():
+        (tmp_path / name).write_text(words)
+    (tmp_path / "studies").mkdir()
+    return tmp_path
+
+
+def test_the_file_names_the_data_and_other_runs_are_reported_with_their_option(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = folder / "studies" / "s.toml"
+    study.write_text(STUDY.format(data='data = "../first.txt"\n'))
+
+    def call(*words: str) -> tuple[int, str, str]:
+        return inprocess.ablate(capsys, words[0], "studies/s.toml", *words[1:])
+
+    assert "data: first.txt, 6 items" in call("run")[1]
+    assert "nothing to train" in call("run")[1]
+    assert "4 of them ended" in call("plan", "--data", "first.txt")[1]  # relative to here
+    planned = call("plan", "--data", "second.txt")[1]
+    assert OTHERS in planned
+    assert "0 of them ended" in planned
+    refused = call("report", "--data", "second.txt")
+    assert refused == (
+        2,
+        "",
+        "error: the study must have runs on the data that are named; received 4 runs of s, all on "
+        "first.txt. Report those with --data first.txt, or run the study on these data first.\n",
+    )
+    study.write_text(STUDY.format(data='data = "../second.txt"\n'))
+    _, output, _ = call("run")
+    assert output.index(OTHERS) < output.index("training 4 runs")
+    _, output, _ = call("report")
+    assert OTHERS in output
+    assert "4 runs read" in output
+
+
+def test_an_environment_variable_overrides_the_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "studies" / "s.toml").write_text(STUDY.format(data='data = "../first.txt"\n'))
+    monkeypatch.setenv("ABLATE_DATA", "second.txt")
+    assert "data: second.txt" in inprocess.ablate(capsys, "plan", "studies/s.toml")[1]
