@@ -8,7 +8,7 @@ ABLATE := $(BIN)/ablate
 CHOSEN = $(if $(STEPS),--steps $(STEPS)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DATA),--data $(DATA))
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
-.PHONY: help setup ablations report ui test test-services campaign check bench clean
+.PHONY: help setup ablations report ui test coverage test-services campaign check bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,9 +40,11 @@ report: .venv/ready ## remake STUDY's report from the store, without training
 ui: .venv/ready ## open STUDY's runs in the MLflow UI
 	@$(ABLATE) ui $(STUDY)
 
-test: .venv/ready ## quick tests, and the coverage of all but those of the report's drawings
+test: .venv/ready ## quick tests
+	@$(BIN)/pytest --numprocesses 2
+
+coverage: .venv/ready ## the lines run by all quick tests but those of the report's drawings
 	@$(BIN)/pytest --numprocesses 2 --ignore tests/report --cov
-	@$(BIN)/pytest --numprocesses 2 --dist loadfile tests/report
 
 test-services: .venv/services ## slow tests: kills, servers, browser, PostgreSQL, Ray
 	@$(BIN)/pytest -m service
