@@ -30,7 +30,7 @@ def names() -> Corpus:
         pytest.skip("ABLATE_DATA is not set to the path of names.txt")
     corpus = load_corpus(path)
     if corpus.digest != NAMES_DIGEST:
-        pytest.skip("ABLATE_DATA names another file than names.txt")
+        pytest.fail("ABLATE_DATA names another file than names.txt")
     return corpus
 
 

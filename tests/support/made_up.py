@@ -15,8 +15,8 @@ from harness.study.study import Study
 from harness.subjects.char_mlp.responses import growth, mean, middle_update, worst
 from harness.subjects.trace import Trace
 from harness.training.schedule import schedule
+from tests.support.simulated import DIGEST
 
-DIGEST = "d" * 16
 OF_NAMES = {
     "name": "names.txt", "source": "written in the tests", "vocabulary": "27", "context": "3",
     "entropy/unigram": "2.823", "entropy/context": "1.869",
