@@ -11,7 +11,7 @@ from benchmarks.ladder import draw
 from benchmarks.machine import describe, write_json
 from benchmarks.rows import Row, network_rows, with_both_cores
 from benchmarks.whole import whole_rows
-from harness.subjects.char_mlp.corpus import load_corpus
+from harness.subjects.corpus import load_corpus
 
 
 @click.command()

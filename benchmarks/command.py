@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.subjects.char_mlp.corpus import Corpus
+from harness.subjects.corpus import Corpus
 
 ABLATE = Path(sys.executable).parent / "ablate"
 POLL = 0.2  # seconds between two samples of a command and its workers

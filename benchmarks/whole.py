@@ -19,7 +19,7 @@ from harness.study.files import load_study
 from harness.study.plan import Costs, Run, Stack, expand, make_stacks
 from harness.study.study import Study
 from harness.subjects.char_mlp import SUBJECT
-from harness.subjects.char_mlp.corpus import Corpus
+from harness.subjects.corpus import Corpus
 from harness.training.trainer import Training
 
 SHORT = 300  # steps of a run that is trained for what is measured of it

@@ -9,7 +9,7 @@ HARNESS = Path(__file__).parents[1] / "harness"
 PARTS = {  # of the harness, by whose mistakes these are
     "Study files": ("study/", "subjects/char_mlp/fields.py"),
     "Model files": ("subjects/torch/",),
-    "Data": ("subjects/char_mlp/corpus/",),
+    "Data": ("subjects/corpus/",),
     "Stores and servers": ("store/",),
     "Engines": ("engines/",),
     "Commands and reports": ("",),  # all the rest

@@ -6,8 +6,8 @@ from importlib.util import find_spec
 import pytest
 import torch
 
-from harness.subjects.char_mlp.corpus import NAMES_DIGEST, Corpus, load_corpus
-from harness.subjects.char_mlp.corpus.given_names import embedded_corpus
+from harness.subjects.corpus import NAMES_DIGEST, Corpus, load_corpus
+from harness.subjects.corpus.given_names import embedded_corpus
 
 TINY = """
     ada alan alonzo barbara claude dana donald edsger emmy ernst euclid evariste fei fran geoff

@@ -17,7 +17,7 @@ from harness.engines.local import LocalEngine, Worker
 from harness.study.plan import Costs, Stack, expand, make_stacks
 from harness.study.study import Study
 from harness.subjects.char_mlp import SUBJECT
-from harness.subjects.char_mlp.corpus import Corpus
+from harness.subjects.corpus import Corpus
 from harness.training.records import Checkpoint, Result
 from harness.training.trainer import train
 from tests.support.results import assert_equal

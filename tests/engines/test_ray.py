@@ -22,7 +22,7 @@ from harness.engines.ray import cluster
 from harness.errors import UserError
 from harness.study.plan import Stack, expand
 from harness.subjects.char_mlp import SUBJECT
-from harness.subjects.char_mlp.corpus import Corpus
+from harness.subjects.corpus import Corpus
 from harness.training.records import Record
 from tests.support.clusters import (
     EventLog,

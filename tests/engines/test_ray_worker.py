@@ -13,7 +13,7 @@ from harness.engines.versions import versions
 from harness.errors import UserError
 from harness.study.plan import Stack
 from harness.subjects.char_mlp import SUBJECT
-from harness.subjects.char_mlp.corpus import Corpus
+from harness.subjects.corpus import Corpus
 
 
 class LoadedError(Exception):

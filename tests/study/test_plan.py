@@ -8,8 +8,8 @@ from harness.study.files import load_study
 from harness.study.plan import Costs, Stack, expand, make_stacks, run_key, stack_count
 from harness.study.study import Study
 from harness.subjects.char_mlp import SUBJECT
-from harness.subjects.char_mlp.corpus import Corpus
 from harness.subjects.char_mlp.fields import Fields
+from harness.subjects.corpus import Corpus
 from harness.subjects.subject import Cost
 
 

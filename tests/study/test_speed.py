@@ -8,7 +8,7 @@ from harness.study.files import load_study
 from harness.study.plan import Costs, expand, make_stacks
 from harness.study.speed import DEFAULT_RATE, expected_seconds, record_speed
 from harness.subjects.char_mlp import SUBJECT
-from harness.subjects.char_mlp.corpus import Corpus
+from harness.subjects.corpus import Corpus
 
 
 @pytest.fixture

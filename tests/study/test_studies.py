@@ -6,7 +6,7 @@ from harness.analysis.halves import halves
 from harness.study.files import load_study, parse_study, study_names
 from harness.study.plan import Costs, expand, variant_label
 from harness.subjects.char_mlp import SUBJECT
-from harness.subjects.char_mlp.corpus import Corpus
+from harness.subjects.corpus import Corpus
 
 SHIPPED = ("components", "core", "deep", "final_loss", "learning_rate", "regularization", "smoke")
 QUARTER_OF_AN_HOUR = 900  # seconds, on two cores

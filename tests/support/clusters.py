@@ -23,7 +23,7 @@ from harness.store.workspace import Workspace
 from harness.study.plan import expand
 from harness.study.request import Plan
 from harness.study.study import Study
-from harness.subjects.char_mlp.corpus import Corpus
+from harness.subjects.corpus import Corpus
 from harness.subjects.subject import Data, Subject
 from harness.training.records import Checkpoint, Record
 

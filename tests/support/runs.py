@@ -8,9 +8,9 @@ from safetensors.numpy import load
 from harness.study.plan import Run, Stack, expand
 from harness.study.study import Study
 from harness.subjects.char_mlp import SUBJECT
-from harness.subjects.char_mlp.corpus import Corpus
 from harness.subjects.char_mlp.members import NAMES
 from harness.subjects.char_mlp.saved import WEIGHTS
+from harness.subjects.corpus import Corpus
 from harness.subjects.subject import Array
 from harness.training.records import Checkpoint, Event, Result
 from harness.training.trainer import Training, train

@@ -7,10 +7,10 @@ import pytest
 
 from harness.study.plan import Stack
 from harness.subjects.char_mlp import SUBJECT
-from harness.subjects.char_mlp.corpus import Corpus
 from harness.subjects.char_mlp.layers import ACTIVATIONS, NORMS
 from harness.subjects.char_mlp.measured import BINS, FINAL_ACTIVATIONS
 from harness.subjects.char_mlp.members import SAMPLES, StackedMembers
+from harness.subjects.corpus import Corpus
 from harness.training.records import Checkpoint, Record, Result
 from harness.training.schedule import Schedule, schedule
 from harness.training.trainer import CHECK_EVERY, Training, train

@@ -7,7 +7,7 @@ are rounded so that another processor gives the same.
 import pytest
 
 from harness.subjects.char_mlp import SUBJECT
-from harness.subjects.char_mlp.corpus import Corpus
+from harness.subjects.corpus import Corpus
 from tests.support.runs import grid, results
 
 GOLDEN = {"4": [3.022, 3.077]}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.subjects.char_mlp.corpus import Corpus
+from harness.subjects.corpus import Corpus
 from harness.training.records import Result, pack, unpack
 from tests.support.results import assert_equal
 from tests.support.runs import grid, results

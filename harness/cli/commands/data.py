@@ -12,7 +12,7 @@ from harness.cli.options import data_option
 )
 def command(data: str | None, use: str | None) -> None:
     """Show the corpus that networks are trained on, or choose another."""
-    from harness.subjects.char_mlp.corpus import describe, load_corpus, use_corpus
+    from harness.subjects.corpus import describe, load_corpus, use_corpus
 
     corpus = load_corpus(data) if use is None else use_corpus(use)
     click.echo(describe(corpus))

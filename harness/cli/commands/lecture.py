@@ -20,7 +20,7 @@ def command(data: str | None) -> None:
     Exits with 1 if a printed digit is off; the gradient's last may differ by two.
     """
     from harness.subjects.char_mlp import lecture
-    from harness.subjects.char_mlp.corpus import load_corpus
+    from harness.subjects.corpus import load_corpus
 
     corpus = load_corpus(data)
     done = lecture.reproduce(corpus)

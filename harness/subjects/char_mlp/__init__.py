@@ -1,4 +1,4 @@
-"""The deep character-level MLP of the makemore lectures, with its corpus, layers and diagnostics.
+"""The deep character-level MLP of the makemore lectures, with its layers and diagnostics.
 
 `fields.py` says what may vary; `network.py` and `layers/` are the network in its textbook form,
 `stacked.py` computes many networks as one, `members.py` trains them for the harness.
@@ -51,7 +51,7 @@ class CharMLP(Subject):
 
     def load(self, source: str | None, folder: Path) -> Any:
         """A corpus: "names.txt", "embedded", or a text file with one item a line."""
-        from harness.subjects.char_mlp.corpus import load_corpus
+        from harness.subjects.corpus import load_corpus
 
         return load_corpus(source, folder)
 

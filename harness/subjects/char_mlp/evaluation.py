@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.subjects.char_mlp import layers
-from harness.subjects.char_mlp.corpus.split import Split
 from harness.subjects.char_mlp.layers.kernels import Array, Signal, row_kernel
 from harness.subjects.char_mlp.layers.loss import cross_entropy_counts
 from harness.subjects.char_mlp.layers.products import ROWS as TILE
 from harness.subjects.char_mlp.stacked import StackedMLP
+from harness.subjects.corpus.split import Split
 
 LARGEST_BLOCK = 256  # contexts computed at once: few enough to stay in cache
 

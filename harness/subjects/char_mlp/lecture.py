@@ -11,13 +11,13 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from harness.errors import UserError
-from harness.subjects.char_mlp.corpus import NAMES_DIGEST, Corpus
-from harness.subjects.char_mlp.corpus.split import Split
 from harness.subjects.char_mlp.layers.activations.tanh import Tanh
 from harness.subjects.char_mlp.layers.embedding import Embedding
 from harness.subjects.char_mlp.layers.linear import Linear
 from harness.subjects.char_mlp.layers.norms.batch import BatchNorm1d
 from harness.subjects.char_mlp.measured import SATURATED
+from harness.subjects.corpus import NAMES_DIGEST, Corpus
+from harness.subjects.corpus.split import Split
 
 SEED = 2147483647
 STEPS = 1001

@@ -7,7 +7,6 @@ import numpy.typing as npt
 import torch
 from safetensors.torch import save
 
-from harness.subjects.char_mlp.corpus import Corpus
 from harness.subjects.char_mlp.diagnostics import Probe
 from harness.subjects.char_mlp.evaluation import ActivationStats, Contexts, split_loss
 from harness.subjects.char_mlp.fields import Fields
@@ -16,6 +15,7 @@ from harness.subjects.char_mlp.network import MLP
 from harness.subjects.char_mlp.sampling import sample
 from harness.subjects.char_mlp.saved import WEIGHTS
 from harness.subjects.char_mlp.stacked import StackedMLP
+from harness.subjects.corpus import Corpus
 from harness.subjects.streams import stream
 from harness.subjects.subject import Outcome, Series, State, Step
 

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from harness.subjects.char_mlp.corpus import Corpus
 from harness.subjects.char_mlp.fields import Fields
 from harness.subjects.char_mlp.network import MLP
 from harness.subjects.char_mlp.stacked import StackedMLP
+from harness.subjects.corpus import Corpus
 from harness.subjects.streams import stream
 from harness.subjects.subject import Comparison, deviation
 

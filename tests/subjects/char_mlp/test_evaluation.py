@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from harness.subjects.char_mlp.corpus import Corpus
 from harness.subjects.char_mlp.evaluation import ActivationStats, Contexts, split_loss
 from harness.subjects.char_mlp.fields import Fields
 from harness.subjects.char_mlp.layers import NORMS
 from harness.subjects.char_mlp.network import MLP
 from harness.subjects.char_mlp.stacked import StackedMLP
+from harness.subjects.corpus import Corpus
 
 
 @pytest.mark.parametrize("residual", [False, True])

@@ -8,8 +8,8 @@ from click.testing import CliRunner
 
 from harness.cli import ablate
 from harness.errors import UserError
-from harness.subjects.char_mlp.corpus import Corpus
 from harness.subjects.char_mlp.lecture import published_rows, reproduce
+from harness.subjects.corpus import Corpus
 
 
 def test_the_command_matches_every_published_digit(names: Corpus) -> None:

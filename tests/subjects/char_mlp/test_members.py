@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from harness.subjects.char_mlp.corpus import Corpus
 from harness.subjects.char_mlp.fields import Fields
 from harness.subjects.char_mlp.members import StackedMembers
 from harness.subjects.char_mlp.stacked import StackedMLP
+from harness.subjects.corpus import Corpus
 from harness.subjects.subject import Array
 
 SMALL = {"steps": 10, "depth": 1, "width": 5, "batch": 4}

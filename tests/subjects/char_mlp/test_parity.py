@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from harness.subjects.char_mlp.corpus import Corpus
 from harness.subjects.char_mlp.cost import parameters
 from harness.subjects.char_mlp.fields import Fields
 from harness.subjects.char_mlp.layers import ACTIVATIONS, NORMS
 from harness.subjects.char_mlp.network import MLP
 from harness.subjects.char_mlp.stacked import StackedMLP
 from harness.subjects.char_mlp.textbook import TOLERANCE, against_textbook, textbook_step
+from harness.subjects.corpus import Corpus
 
 STEPS, V = 200, 27
 

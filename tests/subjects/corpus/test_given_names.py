@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.subjects.char_mlp.corpus import Corpus, given_names
-from harness.subjects.char_mlp.corpus.given_names import EMBEDDED_DIGEST, embedded_corpus
+from harness.subjects.corpus import Corpus, given_names
+from harness.subjects.corpus.given_names import EMBEDDED_DIGEST, embedded_corpus
 
 
 def test_the_embedded_names_are_distinct_sorted_and_a_to_z(embedded: Corpus) -> None:

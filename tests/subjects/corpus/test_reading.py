@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.errors import UserError
-from harness.subjects.char_mlp.corpus import NAMES_DIGEST, Corpus
-from harness.subjects.char_mlp.corpus.reading import parse_corpus, read_corpus
+from harness.subjects.corpus import NAMES_DIGEST, Corpus
+from harness.subjects.corpus.reading import parse_corpus, read_corpus
 
 LINE_ENDS = "Its line ends are CRLF or CR; they are not part of the items."
 SIX = b"anna\nbob\ncarla\ndan\neve\nfred\n"

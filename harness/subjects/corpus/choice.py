@@ -6,10 +6,10 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.files import write_atomically
-from harness.subjects.char_mlp.corpus.corpus import NAMES_DIGEST, Corpus
-from harness.subjects.char_mlp.corpus.fetch import NAMES_URL, FetchError, fetch_names
-from harness.subjects.char_mlp.corpus.given_names import EMBEDDED, embedded_corpus
-from harness.subjects.char_mlp.corpus.reading import read_corpus
+from harness.subjects.corpus.corpus import NAMES_DIGEST, Corpus
+from harness.subjects.corpus.fetch import NAMES_URL, FetchError, fetch_names
+from harness.subjects.corpus.given_names import EMBEDDED, embedded_corpus
+from harness.subjects.corpus.reading import read_corpus
 
 FOLDER = Path("data")
 NAMES = "names.txt"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from math import log
 
-from harness.subjects.char_mlp.corpus.corpus import Corpus
+from harness.subjects.corpus.corpus import Corpus
 
 SHOWN = 60  # symbols of the alphabet
 

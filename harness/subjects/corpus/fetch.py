@@ -7,7 +7,7 @@ from threading import Thread
 
 from harness.errors import UserError
 from harness.files import write_atomically
-from harness.subjects.char_mlp.corpus.corpus import NAMES_DIGEST
+from harness.subjects.corpus.corpus import NAMES_DIGEST
 
 NAMES_URL = "https://raw.githubusercontent.com/karpathy/makemore/master/names.txt"
 TIMEOUT = 3.0  # seconds without data from the server

@@ -8,7 +8,7 @@ removed.
 
 from importlib.resources import files
 
-from harness.subjects.char_mlp.corpus.corpus import Corpus
+from harness.subjects.corpus.corpus import Corpus
 
 EMBEDDED = "embedded"  # the corpus's name
 EMBEDDED_DIGEST = "67e72e24505934ce72b4b5ba6dbb318e41f81a2e51dad3ceafaff3476fdcb10c"

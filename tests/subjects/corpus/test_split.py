@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from harness.errors import UserError
-from harness.subjects.char_mlp.corpus import Corpus
-from harness.subjects.char_mlp.corpus.split import Split
+from harness.subjects.corpus import Corpus
+from harness.subjects.corpus.split import Split
 
 
 def lecture_examples(words: list[str], alphabet: str, context: int) -> tuple[Tensor, Tensor]:

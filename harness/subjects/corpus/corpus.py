@@ -3,16 +3,27 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 from harness.errors import UserError
 
 if TYPE_CHECKING:  # importing the splits loads torch
-    from harness.subjects.char_mlp.corpus.split import Splits
-    from harness.subjects.char_mlp.fields import Fields
+    from harness.subjects.corpus.split import Splits
 
 BOUNDARY = "."  # the symbol before an item's first character and after its last
 NAMES_DIGEST = "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d"
+
+
+class SplitFields(Protocol):
+    """The fields of a run on which its examples depend."""
+
+    @property
+    def context(self) -> int:
+        """How many characters predict the next one."""
+
+    @property
+    def train_words(self) -> int | Literal["all"]:
+        """How many words of the training split are used."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +93,7 @@ class Corpus:
         Raises:
             UserError: the training split has fewer words, or the tables would not fit in memory.
         """
-        from harness.subjects.char_mlp.corpus.split import make_splits
+        from harness.subjects.corpus.split import make_splits
 
         return make_splits(self, context, train_words)
 
@@ -91,7 +102,7 @@ class Corpus:
         """The number of items, for people."""
         return f"{len(self.words):,} items"
 
-    def examples(self, fields: "Fields") -> int:
+    def examples(self, fields: SplitFields) -> int:
         """The number of training examples for runs of these fields.
 
         Raises:
@@ -99,7 +110,7 @@ class Corpus:
         """
         return len(self.splits(fields.context, fields.train_words).train.Y)
 
-    def facts(self, fields: "Fields") -> dict[str, str | float]:
+    def facts(self, fields: SplitFields) -> dict[str, str | float]:
         """What is stored about the corpus with every run; entropies in nats."""
         splits = self.splits(fields.context)
         sizes = {f"examples/{name}": len(split.Y) for name, split in splits._asdict().items()}

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UserError
-from harness.subjects.char_mlp.corpus import Corpus, load_corpus, use_corpus
-from harness.subjects.char_mlp.corpus.fetch import FetchError
+from harness.subjects.corpus import Corpus, load_corpus, use_corpus
+from harness.subjects.corpus.fetch import FetchError
 
 NOWHERE = "http://127.0.0.1:9/names.txt"  # nothing listens there
 WORDS = "anna\nbob\ncarla\ndan\neve\nfred\n"

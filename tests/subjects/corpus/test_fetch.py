@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.subjects.char_mlp.corpus import Corpus
-from harness.subjects.char_mlp.corpus.fetch import FetchError, fetch_names
+from harness.subjects.corpus import Corpus
+from harness.subjects.corpus.fetch import FetchError, fetch_names
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from harness.errors import UserError
-from harness.subjects.char_mlp.corpus.corpus import BOUNDARY, Corpus, split_ends
+from harness.subjects.corpus.corpus import BOUNDARY, Corpus, split_ends
 
 Codes = npt.NDArray[np.int64]
 

@@ -5,7 +5,7 @@ from codecs import BOM_UTF8
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.subjects.char_mlp.corpus.corpus import NAMES_DIGEST, Corpus
+from harness.subjects.corpus.corpus import NAMES_DIGEST, Corpus
 
 LARGEST_FILE = 100_000_000  # bytes
 LONGEST_ITEM = 1_000  # characters; a longer line suggests a text without one item per line
