@@ -55,11 +55,16 @@ def study_options(command: Command) -> Command:
         steps: int | None,
         seeds: tuple[int, ...] | None,
         data: str | None,
+        environment: bool | None = None,
         **others: Any,
     ) -> Any:
         from harness.study.request import Request
 
-        return command(*args, request=Request(study, steps, seeds, data), **others)
+        if environment is None:  # else another command has passed its request on
+            source = click.get_current_context().get_parameter_source("data")
+            environment = source is click.core.ParameterSource.ENVIRONMENT
+        request = Request(study, steps, seeds, data, environment)
+        return command(*args, request=request, **others)
 
     wrapped: Any = with_request
     for option in (

@@ -21,6 +21,7 @@ from harness.flow import SessionSummary, run_study
 from harness.store.peek import surely_new
 from harness.store.uri import redacted, tracking_uri
 from harness.store.workspace import Workspace
+from harness.study.plan import Run, one_of_each_level
 from harness.study.request import Plan, Request
 from harness.study.speed import record_speed
 
@@ -74,8 +75,10 @@ def run_session(
     study, store = plan.study, tracking_uri(uri)
     workspace = Workspace.of(study.name, store)
     with stop_signals() as stopping, options.open() as engine:
-        if surely_new(uri, study.name):  # load libraries there while the store is opened here
+        new = surely_new(uri, study.name)
+        if new:  # load libraries there while the store is opened here
             engine.prepare(len(plan.runs), plan.subject)
+            check_subject(plan, plan.runs)
         for fields in {run.fields.shape: run.fields for run in plan.runs}.values():
             plan.data.examples(fields)  # refuses what the data are too few for
         say(console, f"{study.name}: {study.question}")
@@ -83,7 +86,7 @@ def run_session(
         for note in plan.data.notes:
             say(console, note)
         with workspace.locked():
-            tally = train_missing(uri, plan, workspace, engine, console, stopping)
+            tally = train_missing(uri, plan, workspace, engine, console, stopping, checked=new)
     if tally is None:
         say(console, CONTINUE)
         return INTERRUPTED
@@ -99,14 +102,18 @@ def train_missing(
     engine: Engine,
     console: Console,
     stopping: Callable[[], bool],
+    *,
+    checked: bool,
 ) -> SessionSummary | None:
     """Open the store, and train what it lacks of a study; None if it was stopped before that.
+
+    Before that, a subject that was not `checked` yet is tried.
 
     Raises:
         UserError: the store cannot be used, or does not answer.
     """
     from harness.store.models import keep_best  # loads MLflow, in the time that workers start
-    from harness.store.selection import other_data
+    from harness.store.selection import ended_runs, other_data
     from harness.store.store import Store
     from harness.store.tracker import Tracker
 
@@ -116,6 +123,9 @@ def train_missing(
         return None
     try:
         store = Store.open(uri)
+        if not checked:
+            ended = ended_runs(store, study.name)
+            check_subject(plan, [run for run in plan.runs if run.key not in ended])
         tracker = Tracker.open(store, study, facts, plan.runs, session=uuid.uuid4().hex[:8])
     except Unreachable as error:
         if stopping():
@@ -140,6 +150,17 @@ def train_missing(
         else:
             tracker.close("failed" if tally.failed else "finished")
     return tally
+
+
+def check_subject(plan: Plan, runs: Sequence[Run]) -> None:
+    """Try a run of each level before a grid is trained.
+
+    Raises:
+        UserError: something does not hold.
+    """
+    for run in one_of_each_level(runs):
+        for _ in plan.subject.check(run.fields, plan.data):
+            pass
 
 
 def say(console: Console, text: str) -> None:

@@ -86,6 +86,18 @@ def expand(study: Study, digest: str) -> list[Run]:
     ]
 
 
+def one_of_each_level(runs: Iterable[Run]) -> list[Run]:
+    """A few of the runs, so that every level of every factor is among them."""
+    seen: set[tuple[str, object]] = set()
+    chosen = []
+    for run in runs:
+        levels = set(run.cell.items())
+        if levels - seen:
+            chosen.append(run)
+        seen |= levels
+    return chosen
+
+
 class Costs:
     """What runs of a subject cost on some data; asked for many runs of few different fields."""
 

@@ -18,12 +18,15 @@ class Request:
         study: its name, or the path of its file.
         steps, seeds: in the place of the file's, where given.
         data: what to train on instead of what the file names.
+        environment: whether `data` come from ABLATE_DATA rather than from the command line; a
+            subject with data of its own ignores them then.
     """
 
     study: str
     steps: int | None = None
     seeds: tuple[int, ...] | None = None
     data: str | None = None
+    environment: bool = False
 
     def resolve(self, *, any_size: bool = False) -> "Plan":
         """The study as asked for, its data, and its whole grid.
@@ -47,7 +50,7 @@ class Request:
         Raises:
             UserError: they cannot be used.
         """
-        if self.data is not None:
+        if self.data is not None and not (self.environment and study.model.has_data):
             return study.model.load(self.data, Path())
         folder = Path(self.study).parent if self.study.endswith(".toml") else Path()
         return study.model.load(study.data, folder)

@@ -9,6 +9,7 @@
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from pkgutil import iter_modules
 
 from harness.errors import UserError, suggest
@@ -23,6 +24,19 @@ def subject_names() -> list[str]:
     return sorted(p for p in packages if hasattr(import_module(f"{__name__}.{p}"), "SUBJECT"))
 
 
+def _of_a_file(path: Path) -> Subject:
+    from harness.subjects.user_file import load_user_file
+
+    file = load_user_file(path)
+    if file.is_loop:
+        from harness.subjects.loop import LoopSubject
+
+        return LoopSubject(file)
+    from harness.subjects.torch.file import FileSubject
+
+    return FileSubject(file)
+
+
 @cache
 def find_subject(name: str) -> Subject:
     """The subject that a study names.
@@ -35,9 +49,7 @@ def find_subject(name: str) -> Subject:
         UserError: there is no such subject, or the user's file cannot be used.
     """
     if name.endswith(".py"):
-        from harness.subjects.torch.subject import FileSubject
-
-        return FileSubject(name)
+        return _of_a_file(Path(name))
     path = name if "." in name else f"{__name__}.{name}"
     try:
         known = find_spec(path) is not None

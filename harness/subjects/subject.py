@@ -312,6 +312,7 @@ class Subject(Protocol):
         responses: by name.
         primary: the response that decides where a study names none; also selects the best run
             where the study's own cannot.
+        has_data: whether it has data of its own, so that none can be named for it.
         headline: the responses that tables show.
         curves: by metric name.
         layers: quantities measured layer by layer, for tables and figures; those over whole splits
@@ -326,6 +327,7 @@ class Subject(Protocol):
     Fields: type[RunFields]
     responses: Mapping[str, Response]
     primary: str
+    has_data: bool = False
     headline: Sequence[str] = ()
     curves: Mapping[str, Curve] = {}
     layers: Sequence[str] = ()
@@ -358,6 +360,14 @@ class Subject(Protocol):
     def preload(self) -> None:
         """Load the libraries that training needs, which may take seconds."""
         return
+
+    def check(self, fields: Any, data: Data) -> Iterator[str]:  # noqa: ARG002 - optional
+        """Try what a run of these fields would do; yields what holds, a line each.
+
+        Raises:
+            UserError: something does not hold that the subject's results rest on.
+        """
+        yield from ()
 
     def references(self, facts: Facts) -> Sequence[Reference]:  # noqa: ARG002 - optional
         """Values worth comparing capped responses with."""

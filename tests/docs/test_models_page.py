@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import harness.cli.session
-from harness.subjects.torch.contract import NEEDED
 from harness.subjects.torch.fields import TorchFields
+from harness.subjects.user_file import LOOP, MODEL
 from tests.support import inprocess
 from tests.support.inprocess import InlineEngine
 
@@ -24,7 +24,8 @@ def test_the_pages_file_and_study_go_through_run_and_report(
         name = text.splitlines()[0].removeprefix("# ")
         Path(name).write_text(text)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["surface.py", "surface.toml"]
-    for words in (("run", "surface.toml", "--seeds", "2"), ("report", "surface.toml")):
+    for words in (("check", "surface.py"), ("check", "surface.toml"),
+                  ("run", "surface.toml", "--seeds", "2"), ("report", "surface.toml")):  # fmt: skip
         code, output, errors = inprocess.ablate(capsys, *words)
         assert code == 0, output + errors
     report = Path("reports/surface/report.md").read_text()
@@ -35,7 +36,15 @@ def test_the_pages_file_and_study_go_through_run_and_report(
 
 
 def test_the_page_names_every_field_of_the_harness_and_every_part_of_the_contract() -> None:
-    optional = ("loss", "metrics", "sample", "METRICS", "VERSION")
+    optional = ("loss", "metrics", "sample", "VERSION", "FILES", "run.rows(", "run.save(")
     text = PAGE.read_text("utf-8")
-    for name in (*TorchFields.model_fields, *NEEDED, *optional):
+    for name in (
+        *TorchFields.model_fields,
+        *MODEL,
+        *LOOP,
+        *optional,
+        "FILES",
+        "run.rows(",
+        "run.save(",
+    ):
         assert f"`{name}" in text, name

@@ -1,23 +1,32 @@
-"""The data of a user's file."""
+"""Data as tensors: three splits, each a tuple of tensors whose first dimension is the examples."""
 
+import dataclasses
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from harness.errors import UserError
-from harness.subjects.torch.contract import load_user_file, own_fields, own_frames
-from harness.subjects.torch.fields import TorchFields
+from harness.subjects.subject import Data, RunFields
+from harness.subjects.user_file import SPLITS, UserFile, load_user_file, own_fields
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-SPLITS = ("train", "dev", "test")
+Splits: TypeAlias = "Mapping[str, tuple[Tensor, ...]]"
+KEPT = 4  # data sets of different fields in memory
+
+
+class TensorData(Data, Protocol):
+    """What a torch subject is trained on."""
+
+    def splits(self, fields: Any) -> Splits:
+        """The tensors of "train", "dev" and "test" for a run of these fields."""
 
 
 @dataclass(frozen=True)
-class TorchData:
-    """What a user's `data` gives, loaded once a process and set of fields.
+class FileData:
+    """What a user's `data` gives, loaded once a process and set of values that it reads.
 
     Attributes:
         path: the user's file.
@@ -30,77 +39,101 @@ class TorchData:
     digest: str
     size: str
     notes: tuple[str, ...] = ()
-    _loaded: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    _loaded: list[tuple[dict[str, object], Splits]] = field(
+        default_factory=list, compare=False, repr=False
+    )
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled without tensors: every process loads them itself."""
-        return TorchData, (self.path, self.name, self.digest, self.size, self.notes)
+        return FileData, (self.path, self.name, self.digest, self.size, self.notes)
 
     @classmethod
-    def load(cls, path: Path, fields: TorchFields) -> "TorchData":
+    def load(cls, path: Path, fields: RunFields) -> "FileData":
         """The data at the default fields, checked."""
-        splits = load_splits(path, fields)
-        digest = hashlib.sha256()
-        for name in SPLITS:
-            for tensor in splits[name]:
-                digest.update(str((name, tensor.dtype, tuple(tensor.shape))).encode())
-                digest.update(tensor.contiguous().numpy().tobytes())
+        read, splits = load_splits(load_user_file(path), fields)
         sizes = ", ".join(f"{len(splits[name][0]):,} {name}" for name in SPLITS)
-        found = cls(path, f"data of {path.name}", digest.hexdigest(), f"{sizes} examples")
-        found._loaded[fields.model_dump_json()] = splits
+        found = cls(path, f"data of {path.name}", digest(splits), f"{sizes} examples")
+        found._loaded.append((read, splits))
         return found
 
-    def splits(self, fields: TorchFields) -> "dict[str, tuple[Tensor, ...]]":
-        """The tensors of each split for a run of these fields."""
-        key = fields.model_dump_json()
-        if key not in self._loaded:
-            self._loaded[key] = load_splits(self.path, fields)
-        found: dict[str, tuple[Tensor, ...]] = self._loaded[key]
-        return found
+    def splits(self, fields: RunFields) -> Splits:
+        """See `TensorData`."""
+        for read, splits in self._loaded:
+            if all(getattr(fields, name) == value for name, value in read.items()):
+                return splits
+        entry = load_splits(load_user_file(self.path), fields)
+        self._loaded.insert(0, entry)
+        del self._loaded[KEPT:]
+        return entry[1]
 
-    def examples(self, fields: TorchFields) -> int:
+    def examples(self, fields: RunFields) -> int:
         """How many training examples there are."""
         return len(self.splits(fields)["train"][0])
 
-    def facts(self, fields: TorchFields) -> dict[str, str | float]:
+    def facts(self, fields: RunFields) -> dict[str, str | float]:
         """Name, digest and sizes."""
         sizes = {f"examples/{name}": len(parts[0]) for name, parts in self.splits(fields).items()}
         return {"name": self.name, "source": self.path.name, "digest": self.digest, **sizes}
 
 
-def load_splits(path: Path, fields: TorchFields) -> "dict[str, tuple[Tensor, ...]]":
-    """What the file's `data` gives for these fields.
+def digest(splits: Splits) -> str:
+    """A hash of all tensors of the splits, with their types and shapes."""
+    whole = hashlib.sha256()
+    for name in SPLITS:
+        for tensor in splits[name]:
+            whole.update(str((name, tensor.dtype, tuple(tensor.shape))).encode())
+            whole.update(tensor.contiguous().numpy().tobytes())
+    return whole.hexdigest()
+
+
+def load_splits(file: UserFile, fields: RunFields) -> tuple[dict[str, object], Splits]:
+    """What the file's `data` gives for these fields, after the values of the fields it reads.
 
     Raises:
         UserError: it fails, or gives something else than the contract says.
     """
     import torch
 
-    file = load_user_file(path)
-    rule = f"{path.name}: data(fields) must give tuples of tensors for train, dev and test"
-    try:
-        found = file.module.data(own_fields(file, fields))
-    except Exception as error:
-        received = own_frames(error, path.resolve().parent)
-        raise UserError(f"{path.name}: data(fields) must run", received, "Fix it there.") from None
+    rule = "data(fields) must give tuples of tensors for train, dev and test"
+    watched, read = watching(own_fields(file, fields))
+    found = file.call("data(fields)", lambda: file.module.data(watched))
     if not isinstance(found, dict) or not set(SPLITS) <= found.keys():
         keys = sorted(found) if isinstance(found, dict) else type(found).__name__
-        raise UserError(rule, keys, 'Return {"train": (x, y), "dev": …, "test": …}.')
+        raise file.refuse(rule, keys, 'Return {"train": (x, y), "dev": …, "test": …}.')
     for name in SPLITS:
         parts = found[name]
         tensors = isinstance(parts, tuple) and all(isinstance(p, torch.Tensor) for p in parts)
-        if not tensors or not parts:
-            raise UserError(rule, f"{name}: {type(parts).__name__}", "Return tuples of tensors.")
+        if not tensors or not parts or any(p.dim() == 0 for p in parts):
+            raise file.refuse(rule, f"{name}: {type(parts).__name__}", "Return tuples of tensors.")
         if len({len(part) for part in parts}) > 1 or not len(parts[0]):
             sizes = ", ".join(str(len(part)) for part in parts)
-            raise UserError(
-                f"{path.name}: the tensors of a split must hold equally many examples",
+            raise file.refuse(
+                "the tensors of a split must hold equally many examples",
                 f"{name}: {sizes or 'none'}",
                 "Their first dimension is the examples.",
             )
         for part in parts:
             if part.is_floating_point() and not part.isfinite().all():
-                raise UserError(
-                    f"{path.name}: data must be finite", f"NaN or infinity in {name}", "Clean it."
-                )
-    return {name: found[name] for name in SPLITS}
+                raise file.refuse("data must be finite", f"NaN or infinity in {name}", "Clean it.")
+    return read, {name: tuple(part.detach() for part in found[name]) for name in SPLITS}
+
+
+def watching(own: Any) -> tuple[Any, dict[str, object]]:
+    """A file's `Fields` that keep account of which of their values are read.
+
+    Returns:
+        The fields, and the values read so far by name, which grow as they are used.
+    """
+    names = {entry.name for entry in dataclasses.fields(own)}
+    read: dict[str, object] = {}
+
+    class Watched(type(own)):  # type: ignore[misc]  # the user's class, known at run time only
+        def __getattribute__(self, name: str) -> Any:
+            value = super().__getattribute__(name)
+            if name in names:
+                read[name] = value
+            return value
+
+    watched = Watched(**{name: getattr(own, name) for name in names})
+    read.clear()  # what its own construction reads tells nothing
+    return watched, read

@@ -1,6 +1,6 @@
 """The fields that the harness gives every torch subject: how it is trained."""
 
-from typing import Any, ClassVar, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -9,13 +9,7 @@ from harness.subjects.subject import RunFields
 
 
 class TorchFields(RunFields):
-    """Training of any module; a user's own fields are merged in.
-
-    Attributes:
-        path: the user's file, by which worker processes find the class.
-    """
-
-    path: ClassVar[str] = ""
+    """Training of any module; a subject adds its own fields."""
 
     steps: int = Field(1000, ge=1, le=100_000_000, description="minibatches trained on")
     optimizer: Literal["sgd", "adam", "adamw"] = Field("sgd", description="as torch.optim has it")
@@ -28,6 +22,7 @@ class TorchFields(RunFields):
     beta1: float = Field(0.9, ge=0, lt=1, description="of Adam and AdamW")
     beta2: float = Field(0.999, ge=0, lt=1, description="of Adam and AdamW")
     grad_clip: float = Field(0.0, ge=0, description="largest norm of all gradients; 0: no limit")
+    compile: bool = Field(False, description="whether torch.compile speeds up steps; changes bits")
 
     @model_validator(mode="after")
     def _momentum_is_of_sgd(self) -> Self:
@@ -44,16 +39,3 @@ class TorchFields(RunFields):
         rise = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
         late = step >= -(-self.lr_drop_at * self.steps // 1)
         return self.lr * rise * (self.lr_drop if late else 1.0)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled by the user's file and the values: the class itself exists in this process."""
-        return restore_fields, (self.path, self.model_dump())
-
-
-def restore_fields(path: str, values: dict[str, Any]) -> TorchFields:
-    """The fields of a run in another process."""
-    from harness.subjects import find_subject
-
-    fields = find_subject(path).Fields.model_validate(values)
-    assert isinstance(fields, TorchFields)  # noqa: S101 - a file's subject has no other
-    return fields

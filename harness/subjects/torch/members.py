@@ -1,56 +1,63 @@
-"""Runs of a user's module in training, each alone in ordinary torch.
+"""Runs of any module in training, each alone in ordinary torch.
 
 Members share a process, not a computation: their bits cannot depend on each other.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from harness.subjects.streams import stream
-from harness.subjects.subject import Outcome, Series, State, Step
-from harness.subjects.torch.contract import UserFile, own_fields
-from harness.subjects.torch.data import TorchData
+from harness.subjects.subject import Outcome, SampleRequest, Series, State, Step
+from harness.subjects.torch.data import TensorData
 from harness.subjects.torch.fields import TorchFields
 from harness.subjects.torch.taps import Taps, update_data
+from harness.subjects.user_file import SPLITS
 
-SPLITS = ("train", "dev", "test")
+if TYPE_CHECKING:
+    from harness.subjects.torch.subject import Batch, TorchSubject
+
 CHUNK = 512  # examples evaluated at once
 WEIGHTS, SAMPLES = "model/weights.safetensors", "samples.txt"
 
-Batch = tuple[Tensor, ...]
+
+def mean_loss(subject: TorchSubject, model: nn.Module, batch: Batch) -> Tensor:
+    """What a step minimises: the mean of the losses, all that are there."""
+    return subject.losses(model, batch).mean()
 
 
-def losses(file: UserFile, model: nn.Module, batch: Batch) -> Tensor:
-    """The unreduced losses of a batch: the file's, or cross-entropy."""
-    if file.has("loss"):
-        found: Tensor = file.module.loss(model, batch)
-        return found
-    x, y = batch
-    return cross_entropy(model(x), y, reduction="none")
+@cache
+def compiled_mean_loss() -> Any:
+    """`mean_loss` compiled, with its backward pass, once for all members of equal shapes."""
+    return torch.compile(mean_loss, dynamic=False)
 
 
 class Member:
     """One run: a module, its optimizer, and the state of its random numbers."""
 
     def __init__(
-        self, file: UserFile, fields: TorchFields, seed: int, data: TorchData, state: State | None
+        self,
+        subject: TorchSubject,
+        fields: TorchFields,
+        seed: int,
+        data: TensorData,
+        state: State | None = None,
     ) -> None:
-        self.file, self.fields, self.seed = file, fields, seed
-        self.splits = data.splits(fields)
+        self.subject, self.fields, self.seed = subject, fields, seed
+        self.splits, self.facts = data.splits(fields), data.facts(fields)
         with seeded(stream(seed, "weights")):
-            self.model = file.module.build(own_fields(file, fields))
-            self.model.eval()  # lazy layers take their shape without touching running statistics
-            with torch.no_grad():
-                losses(file, self.model, self.batch("train", slice(0, 2)))
-            self.model.train()
+            self.model = initialised(subject, fields, self.facts, self.splits)
+        self.model.train()
         self.noise = stream(seed, "noise").get_state()
+        self.mean_loss = compiled_mean_loss() if fields.compile else mean_loss
         self.optimizer = make_optimizer(fields, self.model)
         self.taps = Taps(self.model)
         self.weights = [p for p in self.model.parameters() if p.dim() > 1]
@@ -67,11 +74,11 @@ class Member:
         self.noise_before = self.noise
         batch = self.batch("train", torch.from_numpy(rows))
         torch.set_rng_state(self.noise)
-        loss = losses(self.file, self.model, batch).mean()
+        loss = self.mean_loss(self.subject, self.model, batch)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        loss.backward()
         self.noise = torch.get_rng_state()
-        return loss.item()
+        return float(loss.item())
 
     def finite(self) -> bool:
         """Whether all gradients are finite."""
@@ -81,11 +88,11 @@ class Member:
     def undo(self) -> None:
         """Put back what a forward pass changes, since the step is not taken."""
         self.noise = self.noise_before
-        self._restore_buffers()
+        self._restore(self.buffers)
 
-    def _restore_buffers(self) -> None:
+    def _restore(self, buffers: list[Tensor]) -> None:
         with torch.no_grad():
-            for buffer, before in zip(self.model.buffers(), self.buffers, strict=True):
+            for buffer, before in zip(self.model.buffers(), buffers, strict=True):
                 buffer.copy_(before)
 
     def update(self, step: int) -> None:
@@ -102,27 +109,23 @@ class Member:
         batch = self.batch("train", torch.from_numpy(rows))
         torch.set_rng_state(self.noise)
         with self.taps.watching():
-            loss = losses(self.file, self.model, batch).mean()
+            loss = mean_loss(self.subject, self.model, batch)
             gradients = self.taps.gradient_stds(loss)
-        with torch.no_grad():
-            for buffer, before in zip(self.model.buffers(), buffers, strict=True):
-                buffer.copy_(before)
+        self._restore(buffers)
         mean, std, flat = zip(*self.taps.outputs, strict=True) if gradients else ((), (), ())
         return {"mean": list(mean), "std": list(std), "flat": list(flat), "gradient_std": gradients}
 
     @torch.no_grad()
-    def evaluate(self, split: str, metrics: bool) -> dict[str, float]:
-        """The mean loss over a split in eval mode, and the metrics where asked for."""
+    def evaluate(self, split: str) -> dict[str, float]:
+        """The mean loss and metrics over a split in eval mode."""
         self.model.eval()
+        torch.set_rng_state(stream(self.seed, "evaluation").get_state())
         totals: dict[str, float] = {}
         counts: dict[str, int] = {}
-        size = len(self.splits[split][0])
-        for start in range(0, size, CHUNK):
+        for start in range(0, len(self.splits[split][0]), CHUNK):
             batch = self.batch(split, slice(start, start + CHUNK))
-            found = {"loss": losses(self.file, self.model, batch)}
-            if metrics and self.file.has("metrics"):
-                found |= self.file.module.metrics(self.model, batch)
-            for name, values in found.items():
+            losses = {"loss": self.subject.losses(self.model, batch)}
+            for name, values in {**losses, **self.subject.metrics(self.model, batch)}.items():
                 each = torch.as_tensor(values).double()
                 totals[name] = totals.get(name, 0.0) + each.sum().item()
                 counts[name] = counts.get(name, 0) + each.numel()
@@ -150,23 +153,33 @@ class Member:
         self.optimizer.load_state_dict({"state": kept, "param_groups": groups})
         self.noise = tensors["noise"]
 
+    def files(self, outcome: Outcome) -> dict[str, bytes]:
+        """Weights, and what the model writes."""
+        tensors = {name: t.detach().clone() for name, t in self.model.state_dict().items()}
+        found = {WEIGHTS: save({name: t.contiguous() for name, t in tensors.items()})}
+        if outcome == "finished":
+            texts = written(self.subject, self.model, self.facts, SampleRequest(seed=self.seed))
+            if texts is not None:
+                found[SAMPLES] = "".join(f"{text}\n" for text in texts).encode()
+        return found
+
 
 class TorchMembers:
     """Members trained one after the other; see `harness.subjects.subject.Members`."""
 
     def __init__(
         self,
-        file: UserFile,
+        subject: TorchSubject,
         fields: Sequence[TorchFields],
         seeds: Sequence[int],
-        data: TorchData,
+        data: TensorData,
         states: Sequence[State] | None,
     ) -> None:
         torch.set_num_threads(1)
         kept: Sequence[State | None] = [None] * len(seeds) if states is None else states
         self.steps = fields[0].steps
         self.members = [
-            Member(file, f, seed, data, state)
+            Member(subject, f, seed, data, state)
             for f, seed, state in zip(fields, seeds, kept, strict=True)
         ]
 
@@ -206,7 +219,7 @@ class TorchMembers:
         """As `Members` says."""
         final = step == self.steps
         found = {
-            split: [member.evaluate(split, metrics=True) for member in self.members]
+            split: [member.evaluate(split) for member in self.members]
             for split in (SPLITS if final else ("dev",))
         }
         for name in found["dev"][0]:
@@ -226,22 +239,30 @@ class TorchMembers:
 
     def files(self, member: int, outcome: Outcome) -> Mapping[str, bytes]:
         """As `Members` says."""
-        run = self.members[member]
-        tensors = {name: t.detach().clone() for name, t in run.model.state_dict().items()}
-        found = {WEIGHTS: save({name: t.contiguous() for name, t in tensors.items()})}
-        if run.file.has("sample") and outcome == "finished":
-            texts = write_samples(run.file, run.model, run.seed)
-            found[SAMPLES] = "".join(f"{text}\n" for text in texts).encode()
-        return found
+        return self.members[member].files(outcome)
 
 
-def write_samples(file: UserFile, model: nn.Module, seed: int) -> list[str]:
-    """What the file's `sample` writes with a trained model."""
+def initialised(
+    subject: TorchSubject, fields: TorchFields, facts: Mapping[str, str | float], splits: Any
+) -> nn.Module:
+    """A new module whose lazy layers have taken their shapes, in eval mode."""
+    model = subject.build(fields, facts)
+    model.eval()  # running statistics stay as they are
+    if any(isinstance(p, nn.parameter.UninitializedParameter) for p in model.parameters()):
+        with torch.no_grad():
+            subject.losses(model, tuple(part[:2] for part in splits["train"]))
+    return model
+
+
+def written(
+    subject: TorchSubject, model: nn.Module, facts: Mapping[str, str | float], ask: SampleRequest
+) -> list[str] | None:
+    """What a trained model writes in eval mode; None where the subject writes nothing."""
     model.eval()
-    with torch.no_grad():
-        texts = file.module.sample(model, stream(seed, "samples"))
+    with torch.no_grad(), seeded(stream(ask.seed, "samples")):
+        texts = subject.write(model, facts, ask)
     model.train()
-    return [str(text) for text in texts]
+    return texts
 
 
 class seeded:  # noqa: N801 - used like a function

@@ -1,98 +1,107 @@
-"""A user's model file as a subject."""
+"""Any PyTorch model as a subject: what the harness knows of every module."""
+
+from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from harness.errors import UserError
 from harness.subjects.figures import CurveFigure, Figure, LayerFigure, WeightFigure
 from harness.subjects.subject import (
     Cost,
     Curve,
+    Facts,
     Members,
     Response,
-    RunFields,
     SampleRequest,
     State,
     Subject,
     Trained,
 )
-from harness.subjects.torch.contract import load_user_file, merged_fields
-from harness.subjects.torch.data import TorchData
-from harness.subjects.torch.fields import TorchFields
-from harness.subjects.trace import Trace
+from harness.subjects.user_file import SPLITS, final_response
 
-SPLITS = ("train", "dev", "test")
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+Batch: TypeAlias = "tuple[Tensor, ...]"
 WORK_PER_PARAMETER = 6  # multiplications of a step for each parameter and example, about
 
 
-class FileSubject(Subject):
-    """What a user's file defines; see `harness.subjects.subject.Subject` and `contract`.
+class TorchSubject(Subject):
+    """A family of modules, each trained alone; see `harness.subjects.subject.Subject`.
 
-    Args:
-        path: the file.
+    A subclass says what is trained: the model, its losses, and what else is measured.
+
+    Attributes:
+        metrics_of_splits: names of what `metrics` gives.
     """
 
     primary = "final/dev_loss"
     layers = ("mean", "std", "flat", "gradient_std")
     weights = ("update_data",)
+    metrics_of_splits: Sequence[str] = ()
 
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.file = load_user_file(Path(path))
-        self.name, self.version = self.file.name, self.file.version
-        self.Fields: type[RunFields] = merged_fields(self.file)
+    def build(self, fields: Any, facts: Facts) -> nn.Module:
+        """A new module for runs of these fields, on data with these facts."""
+        raise NotImplementedError
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled by its path: other processes import the file themselves."""
-        from harness.subjects import find_subject
+    def losses(self, model: nn.Module, batch: Batch) -> Tensor:
+        """The losses of a batch, of any shape; the mean of all batches' is minimised."""
+        raise NotImplementedError
 
-        return find_subject, (self.path,)
+    def metrics(self, model: nn.Module, batch: Batch) -> Mapping[str, Tensor]:  # noqa: ARG002
+        """Other quantities of a batch in eval mode, one value an example."""
+        return {}
 
-    @cached_property
-    def metrics(self) -> tuple[str, ...]:
-        """Names of the file's metrics, from a trial on two examples at the default fields."""
-        if not self.file.has("metrics"):
-            return ()
-        from harness.subjects.torch.trial import metric_names
+    def write(
+        self,
+        model: nn.Module,  # noqa: ARG002 - optional, as are the next
+        facts: Facts,  # noqa: ARG002
+        request: SampleRequest,  # noqa: ARG002
+    ) -> list[str] | None:
+        """What a trained model writes, by torch's global generator; None where it writes nothing.
 
-        return metric_names(self.file, self._defaults)
+        Raises:
+            UserError: the request cannot be met.
+        """
+        return None
 
-    @property
-    def _defaults(self) -> TorchFields:
-        defaults = self.Fields()
-        assert isinstance(defaults, TorchFields)  # noqa: S101 - as `merged_fields` makes them
-        return defaults
+    def said(self, metric: str) -> Mapping[str, Any]:  # noqa: ARG002
+        """Label, unit, direction and cap of a metric or of the loss, as far as they are known."""
+        return {}
 
     @cached_property
     def responses(self) -> Mapping[str, Response]:  # type: ignore[override]
         """Losses and metrics over whole splits, and what the loss was at first and last."""
+        unit = self.said("loss").get("unit", "")
         found = [
-            *(_final(split, "loss", {}) for split in SPLITS),
+            *(final_response(f"{split}_{metric}", f"final_{split}_{metric}", metric,
+                             self.said(metric))
+              for metric in ("loss", *self.metrics_of_splits)
+              for split in ("dev", "train", "test")),
             Response("final/gap", "dev − train loss", "what is lost on unseen examples",
-                     lambda run: float(run.last("final_dev_loss") - run.last("final_train_loss"))),
-            *(_final(split, metric, self._said(metric))
-              for metric in self.metrics for split in SPLITS),
+                     lambda run: float(run.last("final_dev_loss") - run.last("final_train_loss")),
+                     unit),
             Response("last/batch_loss", "minibatch loss", "mean of the last minibatches",
-                     lambda run: float(run.at("loss", run.steps - 1))),
+                     lambda run: float(run.at("loss", run.steps - 1)), unit),
             Response("init/loss", "initial loss", "of the first minibatch",
-                     lambda run: float(run.at("train/loss", 0))),
+                     lambda run: float(run.at("train/loss", 0)), unit),
         ]  # fmt: skip
         return {response.name: response for response in found}
-
-    def _said(self, metric: str) -> dict[str, Any]:
-        """What the file says of a metric."""
-        said: dict[str, Any] = getattr(self.file.module, "METRICS", {}).get(metric, {})
-        return said
 
     @cached_property
     def curves(self) -> Mapping[str, Curve]:  # type: ignore[override]
         """The losses, the metrics on the dev split, and the median update:data ratio."""
-        metrics = {f"eval/dev_{name}": Curve(f"dev {name}", charted=True) for name in self.metrics}
+        unit = self.said("loss").get("unit", "")
+        of_loss = f" [{unit}]" if unit else ""
+        metrics = {
+            f"eval/dev_{name}": Curve(f"dev {name}", charted=True)
+            for name in self.metrics_of_splits
+        }
         return {
-            "train/loss": Curve("train loss", charted=True),
-            "eval/dev_loss": Curve("dev loss", charted=True),
+            "train/loss": Curve(f"train loss{of_loss}", charted=True),
+            "eval/dev_loss": Curve(f"dev loss{of_loss}", charted=True),
             **metrics,
             "diag/update_data": Curve("log10 update:data", charted=True),
         }
@@ -100,33 +109,19 @@ class FileSubject(Subject):
     @property
     def headline(self) -> Sequence[str]:  # type: ignore[override]
         """Losses, then metrics on the dev split."""
-        return ["final/train_loss", "final/dev_loss", "final/test_loss",
-                *(f"final/dev_{name}" for name in self.metrics)]  # fmt: skip
+        return [*(f"final/{split}_loss" for split in SPLITS),
+                *(f"final/dev_{name}" for name in self.metrics_of_splits)]  # fmt: skip
 
     @property
     def figures(self) -> Sequence[Figure]:  # type: ignore[override]
         """Curves, layers and weights of whatever modules there are."""
         return FIGURES
 
-    def load(self, source: str | None, folder: Path) -> TorchData:  # noqa: ARG002 - the file's own
-        """The data that the file gives.
-
-        Raises:
-            UserError: other data are named: a file's data are its own.
-        """
-        if source is not None:
-            raise UserError(
-                f"the data of {self.file.path.name} are what its data(fields) gives",
-                f"data {source!r}",
-                "Leave data and --data out (and ABLATE_DATA), or make it a field of the file.",
-            )
-        return TorchData.load(self.file.path, self._defaults)
-
     def cost(self, fields: Any, data: Any) -> Cost:
         """Parameters, and a rough guess at the work of a step."""
-        from harness.subjects.torch.trial import parameters
+        from harness.subjects.torch.check import parameters
 
-        trained = parameters(self.file, fields, data)
+        trained = parameters(self, fields, data)
         work = WORK_PER_PARAMETER * trained * fields.batch / 1e6
         return Cost(trained, work, memory=4 * trained, largest_stack=1)
 
@@ -144,7 +139,13 @@ class FileSubject(Subject):
         """See `members.TorchMembers`."""
         from harness.subjects.torch.members import TorchMembers
 
-        return TorchMembers(self.file, fields, seeds, data, states)
+        return TorchMembers(self, fields, seeds, data, states)
+
+    def check(self, fields: Any, data: Any) -> Iterator[str]:
+        """See `check.check`."""
+        from harness.subjects.torch.check import check
+
+        return check(self, fields, data)
 
     def caveats(self, varied: set[str], variants: Sequence[Any]) -> Sequence[str]:  # noqa: ARG002
         """What the design cannot tell."""
@@ -166,28 +167,11 @@ class FileSubject(Subject):
                 )
 
     def sample(self, run: Trained, request: SampleRequest) -> list[str] | None:
-        """What the file's `sample` writes with a trained run; None where it has none."""
-        if not self.file.has("sample"):
-            return None
-        from harness.subjects.torch.trial import samples
+        """What a trained run writes; None where the subject writes nothing."""
+        from harness.subjects.torch.members import written
+        from harness.subjects.torch.saved import saved_model
 
-        return samples(self.file, run, request)
-
-
-def _final(split: str, metric: str, said: dict[str, Any]) -> Response:
-    cap = said.get("cap")
-    return Response(
-        f"final/{split}_{metric}", f"{split} {said.get('label', metric)}", f"over the {split} split",  # noqa: E501
-        lambda run: _number(run, f"final_{split}_{metric}"),
-        unit=said.get("unit", ""),
-        direction=said.get("direction", "lower" if metric == "loss" else "higher"),
-        cap=None if cap is None else (lambda _: float(cap)),
-        selects=split != "test",
-    )  # fmt: skip
-
-
-def _number(run: Trace, series: str) -> float:
-    return float(run.last(series))
+        return written(self, saved_model(self, run), run.facts, request)
 
 
 def _layers(name: str, title: str, caption: str, quantity: str, axis: str, *, log: bool) -> Figure:
@@ -198,7 +182,7 @@ FIGURES: tuple[Figure, ...] = (
     CurveFigure(
         "dev_loss", "Learning curves", "Dev loss while training",
         "Loss over the whole dev split in eval mode, mean over the seeds still training.",
-        "eval/dev_loss",
+        "eval/dev_loss", response="final/dev_loss",
     ),
     CurveFigure(
         "train_loss", "Learning curves", "Training loss from the first step on",
@@ -208,7 +192,7 @@ FIGURES: tuple[Figure, ...] = (
     ),
     _layers("activation_std", "Spread of activations by layer",
             "Standard deviation of the outputs of each activation and norm on the last minibatch, "
-            "numbered in the order of the forward pass.", "std", "std of outputs", log=False),
+            "in the order of the forward pass.", "std", "std of outputs", log=False),
     _layers("gradient_last", "Gradients by layer",
             "Standard deviation of the loss's gradient by the outputs of each activation and norm "
             "on the last minibatch, on a logarithmic axis.",

@@ -17,8 +17,8 @@ from harness.study.plan import Run, Stack
 from harness.study.request import Plan, Request
 from harness.subjects import find_subject
 from harness.subjects.streams import stream
-from harness.subjects.torch.contract import load_user_file
 from harness.subjects.torch.members import WEIGHTS, seeded
+from harness.subjects.user_file import load_user_file
 from harness.training.minibatches import Minibatches
 from harness.training.records import Checkpoint, Result
 from harness.training.trainer import train
@@ -227,7 +227,7 @@ def test_a_file_that_is_not_there_and_other_data_are_refused(folder: Path) -> No
     with pytest.raises(UserError, match=r"a subject that is a file must be readable; received"):
         parse_study(STUDY.replace("net.py", "no.py").format(lr=1, optimizer="sgd").encode(), "s")
     plan(folder)
-    with pytest.raises(UserError, match=r"the data of net\.py are what its data\(fields\) gives"):
+    with pytest.raises(UserError, match=r"net\.py: data are what data\(fields\) gives; rec"):
         Request(str(folder / "s.toml"), data="names.txt").resolve()
 
 

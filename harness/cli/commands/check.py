@@ -1,0 +1,39 @@
+"""`ablate check`: try what a study would train, before it is trained."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.options import study_options
+
+if TYPE_CHECKING:
+    from harness.study.request import Request
+
+
+@click.command()
+@study_options
+@click.pass_obj
+def command(uri: str | None, request: "Request") -> None:  # noqa: ARG001 - nothing is stored
+    """Try a few steps of STUDY, or of a model file, and say what holds.
+
+    A study is tried at one variant for each level; a .py file at the defaults of its fields.
+    `ablate run` does the same before it trains. Exits with 2 if something does not hold.
+    """
+    from harness.study.plan import one_of_each_level
+    from harness.subjects import find_subject
+
+    if request.study.endswith(".py"):
+        subject = find_subject(request.study)
+        _echo("defaults of its fields", subject.check(subject.Fields(), subject.load(None, Path())))
+        return
+    plan = request.resolve()
+    for run in one_of_each_level(plan.runs):
+        _echo(run.variant, plan.subject.check(run.fields, plan.data))
+
+
+def _echo(what: str, lines: Iterable[str]) -> None:
+    click.echo(what)
+    for line in lines:
+        click.echo(f"  ok  {line}")

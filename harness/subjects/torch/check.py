@@ -1,0 +1,290 @@
+"""Trials of a torch subject, for what can only be known by running it.
+
+`check` looks for mistakes that would spoil a study without an error: data or weights that differ
+from one process to the next, state that a checkpoint misses, random numbers that nobody seeds.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from harness.errors import UserError
+from harness.subjects.streams import stream
+from harness.subjects.subject import SampleRequest
+from harness.subjects.torch.data import TensorData, digest, load_splits
+from harness.subjects.torch.fields import TorchFields
+from harness.subjects.torch.file import FileSubject
+from harness.subjects.torch.members import Member, initialised, seeded, written
+from harness.subjects.torch.subject import TorchSubject
+from harness.subjects.user_file import SPLITS
+
+STEPS = 4  # of a trial, and half of them before its checkpoint
+EXAMPLES = 4  # of a trial's minibatch, at most
+
+
+def parameters(subject: TorchSubject, fields: TorchFields, data: TensorData) -> int:
+    """How many numbers a run of these fields trains."""
+    with seeded(stream(0, "weights")):
+        model = initialised(subject, fields, data.facts(fields), data.splits(fields))
+    return sum(p.numel() for p in model.parameters())
+
+
+def metric_names(subject: FileSubject) -> tuple[str, ...]:
+    """Names of what the file's `metrics` gives at the default fields."""
+    fields = subject.defaults
+    _, splits = load_splits(subject.file, fields)
+    with seeded(stream(0, "weights")):
+        model = initialised(subject, fields, {}, splits)
+    found = _measure(subject, model, _few(splits))
+    return tuple(found)
+
+
+def check(subject: TorchSubject, fields: TorchFields, data: TensorData) -> Iterator[str]:
+    """Try a run of these fields; yields what holds, a line each.
+
+    Raises:
+        UserError: something does not hold.
+    """
+    if isinstance(subject, FileSubject):
+        yield from _check_data(subject, fields)
+    splits = data.splits(fields)
+    model = _check_build(subject, fields, data)
+    size = sum(p.numel() for p in model.parameters())
+    yield f"build: two models of a seed are equal, {size:,} parameters"
+    batch = _few(splits)
+    _check_losses(subject, model, batch)
+    _measure(subject, model, batch)
+    yield "loss and metrics: one value or more an example, equal each time in eval mode"
+    _check_gradients(subject, fields, data)
+    yield "gradients: every parameter has one"
+    _check_steps(subject, fields, data)
+    yield f"training: {STEPS // 2} + {STEPS // 2} steps around a checkpoint equal {STEPS} steps"
+    if written(subject, model, data.facts(fields), SampleRequest(count=1)) is not None:
+        yield "sample: gives texts"
+
+
+def refuse(subject: TorchSubject, rule: str, received: object, remedy: str) -> UserError:
+    """The error that says what is wrong with a subject."""
+    where = subject.file.path.name if isinstance(subject, FileSubject) else subject.name
+    return UserError(f"{where}: {rule}", received, remedy)
+
+
+def _few(splits: Mapping[str, tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+    return tuple(part[:EXAMPLES] for part in splits["train"])
+
+
+def _check_data(subject: FileSubject, fields: TorchFields) -> Iterator[str]:
+    """The file's data, loaded under two states of the global generators."""
+    with seeded(stream(1, "check")):
+        _, splits = load_splits(subject.file, fields)
+    with seeded(stream(2, "check")):
+        _, again = load_splits(subject.file, fields)
+    if digest(splits) != digest(again):
+        raise refuse(
+            subject,
+            "data(fields) must give the same each time",
+            "other tensors at the second call",
+            "Draw from a generator of its own: torch.Generator().manual_seed(0).",
+        )
+    for one, other in combinations(SPLITS, 2):
+        shared = [
+            number
+            for number, (ours, theirs) in enumerate(zip(splits[one], splits[other], strict=False))
+            if _overlap(ours, theirs)
+        ]
+        if shared:
+            raise refuse(
+                subject,
+                "splits must not share examples",
+                f"{one} and {other} hold the same memory in tensor {shared[0]}",
+                "Cut each split from other rows.",
+            )
+    sizes = ", ".join(f"{len(splits[name][0]):,} {name}" for name in SPLITS)
+    yield f"data: equal when loaded twice, finite, {sizes} examples"
+
+
+def _overlap(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors hold some memory in common; slices of one tensor may not."""
+
+    def reach(tensor: Tensor) -> tuple[int, int]:
+        steps = zip(tensor.shape, tensor.stride(), strict=True)
+        last = sum((size - 1) * stride for size, stride in steps)
+        return tensor.data_ptr(), tensor.data_ptr() + last * tensor.element_size()
+
+    (start, end), (begin, stop) = reach(one), reach(other)
+    return start <= stop and begin <= end
+
+
+def _check_build(subject: TorchSubject, fields: TorchFields, data: TensorData) -> nn.Module:
+    """A model, built twice."""
+
+    def build() -> nn.Module:
+        with seeded(stream(0, "weights")):
+            return initialised(subject, fields, data.facts(fields), data.splits(fields))
+
+    model, again = build().state_dict(), build().state_dict()
+    other = [name for name, value in model.items() if not isinstance(value, Tensor)]
+    if other:
+        raise refuse(
+            subject,
+            "the state of a model must be tensors",
+            f"'{other[0]}' in its state_dict",
+            "Register buffers instead of extra state.",
+        )
+    half = [name for name, value in model.items() if value.dtype == torch.bfloat16]
+    if half:
+        raise refuse(
+            subject,
+            "parameters and buffers must have a type that NumPy has",
+            f"'{half[0]}' in bfloat16",
+            "Keep it in float32; compute in bfloat16 where you want to.",
+        )
+    differing = [
+        name
+        for name in {**model, **again}
+        if name not in model or name not in again or not _same(model[name], again[name])
+    ]
+    if differing:
+        raise refuse(
+            subject,
+            "build(fields) must give the same weights for a seed",
+            f"'{differing[0]}' differs at the second call",
+            "Draw by torch, NumPy or random, which the harness seeds before it calls build.",
+        )
+    return build()
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and torch.equal(
+        torch.nan_to_num(one) if one.is_floating_point() else one,
+        torch.nan_to_num(other) if other.is_floating_point() else other,
+    )
+
+
+def _check_losses(subject: TorchSubject, model: nn.Module, batch: tuple[Tensor, ...]) -> None:
+    """What the loss gives, twice in eval mode."""
+    found = [_unseeded(subject, "loss", lambda: subject.losses(model, batch)) for _ in range(2)]
+    loss, rows = found[0], len(batch[0])
+    rule = "loss(model, batch) must give unreduced losses, a floating-point tensor"
+    if not isinstance(loss, Tensor) or not loss.is_floating_point():
+        received = loss.dtype if isinstance(loss, Tensor) else type(loss).__name__
+        raise refuse(subject, rule, received, "Return the losses themselves.")
+    if loss.numel() < min(2, rows):
+        raise refuse(
+            subject, rule, f"one number for {rows} examples",
+            'Leave the mean out (reduction="none"); the harness takes it.',
+        )  # fmt: skip
+    if not loss.requires_grad:
+        raise refuse(
+            subject,
+            "the loss must depend on the parameters",
+            "losses without a gradient",
+            "Take detach(), item() and no_grad() out of loss and forward.",
+        )
+    if not _same(loss.detach(), found[1].detach()):
+        raise refuse(
+            subject,
+            "losses must be the same each time in eval mode",
+            "other losses at the second call",
+            "Leave random numbers to modules that eval() switches off, such as Dropout.",
+        )
+
+
+def _measure(
+    subject: TorchSubject, model: nn.Module, batch: tuple[Tensor, ...]
+) -> Mapping[str, Any]:
+    """What the metrics give."""
+    with torch.no_grad():
+        found = _unseeded(subject, "metrics", lambda: subject.metrics(model, batch))
+    rule = "metrics(model, batch) must give one value an example by name"
+    if not isinstance(found, Mapping):
+        example = 'Return {"accuracy": ...}.'
+        raise refuse(subject, rule, type(found).__name__, example)
+    for name, values in found.items():
+        if not isinstance(name, str) or not name.replace("_", "").isalnum() or name == "loss":
+            remedy = "Use letters, digits and _; the loss is measured anyway."
+            raise refuse(subject, rule, f"the name {name!r}", remedy)
+        size = torch.as_tensor(values).numel()
+        if size < len(batch[0]):
+            raise refuse(
+                subject, rule, f"{size} of '{name}' for {len(batch[0])} examples",
+                "Leave the mean out; the harness takes it.",
+            )  # fmt: skip
+    return found
+
+
+def _unseeded(subject: TorchSubject, name: str, function: Any) -> Any:
+    """What a function gives, which must draw neither from NumPy nor from `random`.
+
+    Their states are not part of a run's, unlike that of torch.
+    """
+    import random
+
+    before = str(np.random.get_state()), random.getstate()
+    found = function()
+    numpy, python = before[0] != str(np.random.get_state()), before[1] != random.getstate()
+    if numpy or python:
+        raise refuse(
+            subject,
+            f"{name} must draw its random numbers by torch",
+            f"draws from {'numpy.random' if numpy else 'random'}",
+            "Use torch.rand and the like: the harness keeps that generator's state for every run.",
+        )
+    return found
+
+
+def _trial(subject: TorchSubject, fields: TorchFields, data: TensorData) -> Member:
+    plain = fields.model_copy(update={"compile": False})  # compiling would take half a minute
+    return Member(subject, plain, 0, data)
+
+
+def _check_gradients(subject: TorchSubject, fields: TorchFields, data: TensorData) -> None:
+    """Which parameters a step would train."""
+    member = _trial(subject, fields, data)
+    _unseeded(subject, "loss", lambda: member.gradient(_rows(fields, data)[0]))
+    without = [
+        name for name, p in member.model.named_parameters() if p.requires_grad and p.grad is None
+    ]
+    if without:
+        raise refuse(
+            subject,
+            "every parameter must have a gradient",
+            f"none for {', '.join(without[:3])}{' and others' if len(without) > 3 else ''}",
+            "Use it in the loss, leave it out, or freeze it by requires_grad_(False).",
+        )
+
+
+def _rows(fields: TorchFields, data: TensorData) -> Sequence[Any]:
+    """The examples of each step's minibatch."""
+    count = len(data.splits(fields)["train"][0])
+    size = min(fields.batch, count)
+    return [(np.arange(size) + step * size) % count for step in range(STEPS)]
+
+
+def _check_steps(subject: TorchSubject, fields: TorchFields, data: TensorData) -> None:
+    """A few steps, and the same with a checkpoint between them."""
+    rows = _rows(fields, data)
+
+    def train(member: Member, steps: range) -> Member:
+        for step in steps:
+            member.gradient(rows[step])
+            member.update(step)
+        return member
+
+    whole = train(_trial(subject, fields, data), range(STEPS))
+    first = train(_trial(subject, fields, data), range(STEPS // 2))
+    resumed = Member(subject, whole.fields, 0, data, first.state())
+    train(resumed, range(STEPS // 2, STEPS))
+    ours, theirs = whole.state(), resumed.state()
+    differing = [n for n in ours if not np.array_equal(ours[n], theirs[n], equal_nan=True)]
+    if differing:
+        raise refuse(
+            subject,
+            "all that training changes must be in the model's state_dict",
+            f"{differing[0]} differs after a checkpoint",
+            "Register what it keeps between steps as a buffer.",
+        )

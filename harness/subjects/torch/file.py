@@ -1,0 +1,147 @@
+"""A user's model file as a subject. The file's contract, which stays stable:
+
+- `Fields`: a frozen dataclass of int, float, bool, str or Literal fields, each with a default.
+- `data(fields)`: {"train": tensors, "dev": tensors, "test": tensors}, each a tuple of tensors whose
+  first dimension is the examples.
+- `build(fields)`: the `torch.nn.Module`; torch is seeded by the harness.
+- `loss(model, batch)`: unreduced losses of any shape; default: cross-entropy of `model(x)` and y.
+- `metrics(model, batch)`: {name: one value an example}, optional; each becomes a response.
+- `sample(model, generator)`: a list of texts, optional.
+- `METRICS`: {name: {"label", "unit", "direction", "cap"}}, optional; says how metrics are shown.
+- `VERSION`: replaces the hash of the file in a run's identity, optional.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.subjects.subject import Facts, RunFields, SampleRequest
+from harness.subjects.torch.data import FileData
+from harness.subjects.torch.fields import TorchFields
+from harness.subjects.torch.subject import Batch, TorchSubject
+from harness.subjects.user_file import UserFile, merged_fields, own_fields, said_of_metrics
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class FileSubject(TorchSubject):
+    """What a user's file defines.
+
+    Args:
+        file: with `data` and `build`.
+    """
+
+    has_data = True
+
+    def __init__(self, file: UserFile) -> None:
+        self.file = file
+        self.name, self.version = file.name, file.version
+        merged = merged_fields(file, TorchFields)
+        self.Fields: type[RunFields] = merged
+        self.defaults = merged()
+        self._said = said_of_metrics(file)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by its path: other processes import the file themselves."""
+        from harness.subjects import find_subject
+
+        return find_subject, (str(self.file.path),)
+
+    def load(self, source: str | None, folder: Path) -> FileData:  # noqa: ARG002 - has its own
+        """What the file's `data` gives at the default fields.
+
+        Raises:
+            UserError: other data are named: a file's data are its own.
+        """
+        if source is not None:
+            raise self.file.refuse(
+                "data are what data(fields) gives",
+                f"data {source!r}",
+                "Leave data and --data out, or make it a field of the file.",
+            )
+        return FileData.load(self.file.path, self.defaults)
+
+    def build(self, fields: Any, facts: Facts) -> nn.Module:  # noqa: ARG002
+        """The file's module.
+
+        Raises:
+            UserError: `build` fails, or gives no module.
+        """
+        from torch import nn
+
+        own = own_fields(self.file, fields)
+        model = self.file.call("build(fields)", lambda: self.file.module.build(own))
+        if not isinstance(model, nn.Module):
+            raise self.file.refuse(
+                "build(fields) must give a torch.nn.Module",
+                type(model).__name__,
+                "Return the model.",
+            )
+        return model
+
+    def losses(self, model: nn.Module, batch: Batch) -> Tensor:
+        """The file's losses, or cross-entropy."""
+        if self.file.has("loss"):
+            found: Tensor = self.file.call(
+                "loss(model, batch)", lambda: self.file.module.loss(model, batch)
+            )
+            return found
+        return self.file.call("the default loss (cross-entropy)", lambda: _entropy(model, batch))
+
+    def metrics(self, model: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
+        """The file's metrics."""
+        if not self.file.has("metrics"):
+            return {}
+        found: Mapping[str, Tensor] = self.file.call(
+            "metrics(model, batch)", lambda: self.file.module.metrics(model, batch)
+        )
+        return found
+
+    def write(self, model: nn.Module, facts: Facts, request: SampleRequest) -> list[str] | None:  # noqa: ARG002
+        """As many texts as asked for, each call of the file's `sample` giving some.
+
+        Raises:
+            UserError: `sample` fails, or gives nothing.
+        """
+        import torch
+
+        if not self.file.has("sample"):
+            return None
+        generator = torch.Generator().manual_seed(torch.initial_seed())
+        texts: list[str] = []
+        while len(texts) < request.count:
+            found = self.file.call(
+                "sample(model, generator)", lambda: self.file.module.sample(model, generator)
+            )
+            if not isinstance(found, list) or not found:
+                raise self.file.refuse(
+                    "sample(model, generator) must give a list of texts",
+                    repr(found)[:40],
+                    "Return some, as a list.",
+                )
+            texts += [str(text) for text in found]
+        return texts[: request.count]
+
+    @cached_property
+    def metrics_of_splits(self) -> Sequence[str]:  # type: ignore[override]
+        """Names of the file's metrics, from a trial on two examples at the default fields."""
+        if not self.file.has("metrics"):
+            return ()
+        from harness.subjects.torch.check import metric_names
+
+        return metric_names(self)
+
+    def said(self, metric: str) -> Mapping[str, Any]:
+        """What the file says of a metric."""
+        return self._said.get(metric, {})
+
+
+def _entropy(model: nn.Module, batch: Batch) -> Tensor:
+    from torch.nn.functional import cross_entropy
+
+    x, y = batch
+    return cross_entropy(model(x), y, reduction="none")

@@ -1,0 +1,322 @@
+"""A user's file as a subject: read, checked and identified before anything of it is trained.
+
+A file defines `Fields`, a frozen dataclass of int, float, bool, str or Literal fields with
+defaults, and either `data` and `build` (a PyTorch model, see `harness.subjects.torch.file`) or
+`METRICS` and `train` (a training loop of its own, see `harness.subjects.loop`). `VERSION`, where it
+is bound, replaces the hash of the file in a run's identity.
+"""
+
+import ast
+import dataclasses
+import hashlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from pydantic import ValidationError, create_model
+
+from harness.errors import UserError, suggest
+from harness.subjects.subject import Response, RunFields
+
+MODEL = ("Fields", "data", "build")
+LOOP = ("Fields", "METRICS", "train")
+SCALARS = (int, float, bool, str)
+SHOWN = ("label", "unit", "direction", "cap")  # what METRICS may say of a metric
+SPLITS = ("train", "dev", "test")
+
+F = TypeVar("F", bound=RunFields)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class UserFile:
+    """A user's file, imported.
+
+    Attributes:
+        path: where it is.
+        module: what it binds.
+        version: its `VERSION`, or a hash of its syntax tree and of the local modules it imports.
+    """
+
+    path: Path
+    module: ModuleType
+    version: str
+
+    @property
+    def name(self) -> str:
+        """The file's name without its ending."""
+        return self.path.stem
+
+    @property
+    def is_loop(self) -> bool:
+        """Whether it has a training loop of its own, rather than a PyTorch model."""
+        return hasattr(self.module, "train") and not hasattr(self.module, "build")
+
+    def has(self, name: str) -> bool:
+        """Whether it defines an optional part of the contract."""
+        return hasattr(self.module, name)
+
+    def call(self, signature: str, function: Callable[[], T]) -> T:
+        """What a function of the file gives.
+
+        Args:
+            signature: of the function, for the message: "build(fields)".
+            function: calls it.
+
+        Raises:
+            UserError: it fails; the message has the frames that are in the user's own files.
+        """
+        try:
+            return function()
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(
+                f"{self.path.name}: {signature} must run",
+                own_frames(error, self.path.resolve().parent),
+                "Fix it there.",
+            ) from None
+
+    def refuse(self, rule: str, received: object, remedy: str) -> UserError:
+        """The error that says what is wrong with the file."""
+        return UserError(f"{self.path.name}: {rule}", received, remedy)
+
+
+def load_user_file(path: Path) -> UserFile:
+    """Import a user's file.
+
+    Raises:
+        UserError: it is not there, does not run, or lacks a part of the contract.
+    """
+    try:
+        source = path.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise UserError(
+            "a subject that is a file must be readable",
+            f"'{path}' ({getattr(error, 'strerror', None) or error})",
+            "Name a .py file, relative to the study file.",
+        ) from None
+    digest = _digest(path, source)
+    module = _import(path, digest)
+    file = UserFile(path, module, str(getattr(module, "VERSION", digest)))
+    needed = LOOP if file.is_loop else MODEL
+    missing = [name for name in needed if not file.has(name)]
+    if missing:
+        near = [name for name in vars(module) if not name.startswith("_")]
+        raise UserError(
+            f"{path.name} must define {', '.join(needed)}",
+            f"no {', '.join(missing)}",
+            suggest(missing[0], near, "names"),
+        )
+    return file
+
+
+def own_frames(error: BaseException, folder: Path) -> str:
+    """The frames of a traceback that are in the user's own files, and the error itself."""
+    frames = [
+        f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}: {frame.line}"
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).is_relative_to(folder) and ".venv" not in frame.filename
+    ]
+    return "; ".join([*frames, f"{type(error).__name__}: {error}"])
+
+
+def _import(path: Path, digest: str) -> ModuleType:
+    name = f"ablate_subject_{digest}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None  # noqa: S101 - the path ends in .py
+    assert spec.loader is not None  # noqa: S101 - likewise
+    module = importlib.util.module_from_spec(spec)
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.append(folder)  # for the local modules that it imports
+    sys.modules[name] = module  # dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        del sys.modules[name]
+        received = f"line {error.lineno}: {(error.text or '').strip()} ({error.msg})"
+        raise _does_not_run(path, received) from None
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise _does_not_run(path, own_frames(error, path.resolve().parent)) from None
+    return module
+
+
+def _does_not_run(path: Path, received: str) -> UserError:
+    return UserError(f"{path.name} must run when it is imported", received, "Fix the file there.")
+
+
+def _digest(path: Path, source: str) -> str:
+    """A hash of the file's syntax tree, and of the local modules that it imports."""
+    whole = hashlib.sha256()
+    for _, tree in sorted(_trees(path, source, {}).items()):
+        whole.update(tree.encode())
+    return whole.hexdigest()[:16]
+
+
+def local_files(path: Path) -> list[Path]:
+    """The file, and the modules beside it that it imports, directly or not."""
+    return [path.parent / name for name in sorted(_trees(path, path.read_text("utf-8"), {}))]
+
+
+def _trees(path: Path, source: str, found: dict[str, str]) -> dict[str, str]:
+    """Syntax trees by file name, without docstrings and comments, of a file and its imports."""
+    try:
+        tree = ast.parse(source, str(path))
+    except SyntaxError:
+        return {**found, path.name: source}  # importing it reports the error
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
+            value = body[0].value
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                value.value = ""
+    found[path.name] = ast.dump(tree)
+    for name in _imported(tree):
+        local = path.parent / f"{name}.py"
+        if local.is_file() and local.name not in found:
+            _trees(local, local.read_text("utf-8"), found)
+    return found
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.split(".")[0]
+
+
+def merged_fields(file: UserFile, base: type[F]) -> type[F]:
+    """The harness's fields and the file's own, as one strict model.
+
+    Args:
+        file: whose `Fields` are merged in.
+        base: the harness's fields.
+
+    Raises:
+        UserError: the file's `Fields` are not what the contract says, or a name is taken.
+    """
+    own = file.module.Fields
+    if not dataclasses.is_dataclass(own) or not isinstance(own, type):
+        raise file.refuse(
+            "Fields must be a dataclass", repr(own)[:80], "Write @dataclass above it."
+        )
+    hints = get_type_hints(own)
+    merged: dict[str, Any] = {}
+    for field in dataclasses.fields(own):
+        taken = hasattr(base, field.name) or field.name in {*base.model_fields, "seed"}
+        if taken or field.name.startswith("_"):
+            raise file.refuse(
+                "Fields must not use a name of the harness's fields",
+                f"'{field.name}'",
+                f"Rename it; the harness has seed, {', '.join(base.model_fields)}.",
+            )
+        if field.default is dataclasses.MISSING:
+            raise file.refuse("Fields must have defaults", f"'{field.name}'", "Give it one.")
+        hint = hints[field.name]
+        scalar = hint in SCALARS or (
+            get_origin(hint) is Literal and all(type(v) in SCALARS for v in get_args(hint))
+        )
+        if not scalar:
+            raise file.refuse(
+                "Fields must be int, float, bool, str or Literal",
+                f"'{field.name}': {hint}",
+                "Use one of these.",
+            )
+        merged[field.name] = (hint, field.default)
+    model: type[F] = create_model("Fields", __base__=base, __module__=base.__module__, **merged)
+    try:
+        model.model_validate({name: default for name, (_, default) in merged.items()})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise file.refuse(
+            "defaults of Fields must have the fields' types",
+            f"'{name}': {merged[name][0]} = {first['input']!r}",
+            "Change one of them.",
+        ) from None
+
+    def reduce(fields: RunFields) -> tuple[Any, ...]:
+        """Pickled by the file and the values: the class itself exists in this process only."""
+        return restore_fields, (str(file.path), fields.model_dump())
+
+    setattr(model, "__reduce__", reduce)  # noqa: B010 - assigning to a method is no type
+    return model
+
+
+def restore_fields(path: str, values: dict[str, Any]) -> RunFields:
+    """The fields of a run in another process, where the merged class does not exist yet."""
+    from harness.subjects import find_subject
+
+    return find_subject(path).Fields.model_validate(values)
+
+
+def own_fields(file: UserFile, fields: RunFields) -> Any:
+    """The file's own `Fields` with the values of a run."""
+    names = [field.name for field in dataclasses.fields(file.module.Fields)]
+    return file.module.Fields(**{name: getattr(fields, name) for name in names})
+
+
+def said_of_metrics(file: UserFile) -> Mapping[str, Mapping[str, Any]]:
+    """What the file's `METRICS` says of its metrics, by name.
+
+    Raises:
+        UserError: it is no such table.
+    """
+    found = getattr(file.module, "METRICS", {})
+    rule = "METRICS must be a dictionary of dictionaries by the metrics' names"
+    if not isinstance(found, dict) or not all(isinstance(said, dict) for said in found.values()):
+        example = 'Write {"accuracy": {"unit": "share", "direction": "higher"}}.'
+        raise file.refuse(rule, repr(found)[:80], example)
+    for name, said in found.items():
+        if unknown := sorted(set(said) - set(SHOWN)):
+            raise file.refuse(
+                f"METRICS may say {', '.join(SHOWN)} of '{name}'",
+                ", ".join(unknown),
+                suggest(unknown[0], SHOWN, "keys"),
+            )
+        if said.get("direction") not in (None, "lower", "higher"):
+            raise file.refuse(
+                f"the direction of '{name}' must be 'lower' or 'higher'",
+                repr(said["direction"]),
+                "Choose one, or leave it out.",
+            )
+        cap = said.get("cap")
+        if cap is not None and (isinstance(cap, bool) or not isinstance(cap, int | float)):
+            raise file.refuse(
+                f"the cap of '{name}' must be a number", repr(cap), "Write one, or leave it out."
+            )
+    return found
+
+
+def final_response(name: str, series: str, metric: str, said: Mapping[str, Any]) -> Response:
+    """A response that is the last value of a series.
+
+    Args:
+        name: of the response, after "final/".
+        series: whose last value it is.
+        metric: "loss", or another; a loss is better lower, others higher unless they say so.
+        said: what the file says of the metric.
+    """
+    cap = said.get("cap")
+    usual = "lower" if "loss" in metric or "error" in metric else "higher"
+    label = name.replace("_", " ")
+    return Response(
+        f"final/{name}",
+        label.replace(metric.replace("_", " "), said["label"]) if "label" in said else label,
+        "after the last step",
+        lambda run: float(run.last(series)),
+        unit=said.get("unit", ""),
+        direction=said.get("direction", usual),
+        cap=None if cap is None else (lambda _: float(cap)),
+        selects=not name.startswith("test"),
+    )

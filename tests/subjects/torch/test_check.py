@@ -1,0 +1,112 @@
+"""A trial of a few steps finds what would spoil a study without an error."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UserError
+from harness.subjects import find_subject
+from tests.subjects.torch.test_user_file import MODEL
+
+LOSS = "    return (model(x) - y) ** 2"
+SPLITS = '{"train": (x[:200], y[:200]), "dev": (x[200:250], y[200:250]),'
+NET = "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        "
+
+
+def check(folder: Path, text: str) -> list[str]:
+    (folder / "net.py").write_text(text)
+    subject = find_subject(str(folder / "net.py"))
+    fields = subject.Fields(steps=10)
+    return list(subject.check(fields, subject.load(None, folder)))
+
+
+def test_check_says_what_holds(tmp_path: Path) -> None:
+    assert check(tmp_path, MODEL) == [
+        "data: equal when loaded twice, finite, 200 train, 50 dev, 50 test examples",
+        "build: two models of a seed are equal, 57 parameters",
+        "loss and metrics: one value or more an example, equal each time in eval mode",
+        "gradients: every parameter has one",
+        "training: 2 + 2 steps around a checkpoint equal 4 steps",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("torch.rand(300, 3, generator=g)", "torch.rand(300, 3)"),
+         "net.py: data(fields) must give the same each time; received other tensors at the second"),
+        (("(x[200:250], y[200:250])", "(x[150:200], y[150:200])"),
+         "net.py: splits must not share examples; received train and dev hold the same memory in "
+         "tensor 0. Cut each split from other rows."),
+        (("def build(fields):", "import os\n\ndef build(fields):\n    torch.manual_seed("
+          "int.from_bytes(os.urandom(4), 'big'))"),
+         "net.py: build(fields) must give the same weights for a seed; received '0.weight'"),
+        (("def build(fields):", "def build(fields):\n    return None"),
+         "net.py: build(fields) must give a torch.nn.Module; received NoneType. Return the model."),
+        ((LOSS, "    return ((model(x) - y) ** 2).mean()"),
+         "net.py: loss(model, batch) must give unreduced losses, a floating-point tensor; received "
+         "one number for 4 examples. Leave the mean out"),
+        ((LOSS, "    return ((model(x) - y) ** 2).tolist()"),
+         "net.py: loss(model, batch) must give unreduced losses, a floating-point tensor; received "
+         "list. Return the losses themselves."),
+        ((LOSS, "    return (model(x) > y).long()"),
+         "net.py: loss(model, batch) must give unreduced losses, a floating-point tensor; received "
+         "torch.int64."),
+        ((LOSS, "    return (model(x).detach() - y) ** 2"),
+         "net.py: the loss must depend on the parameters; received losses without a gradient."),
+        ((LOSS, f"{LOSS} + torch.rand(())"),
+         "net.py: losses must be the same each time in eval mode; received other losses at the"),
+        ((LOSS, f"    import numpy as np\n{LOSS} * np.random.rand()"),
+         "net.py: loss must draw its random numbers by torch; received draws from numpy.random. "
+         "Use torch.rand"),
+        ((LOSS, f"    import random\n{LOSS} * random.random()"),
+         "net.py: loss must draw its random numbers by torch; received draws from random. Use"),
+        (("< 0.1).float()", "< 0.1).float().mean()"),
+         "net.py: metrics(model, batch) must give one value an example by name; received 1 of "
+         "'near' for 4 examples. Leave the mean out; the harness takes it."),
+        (('{"near":', '{"near 0.1":'),
+         "net.py: metrics(model, batch) must give one value an example by name; received the name "
+         "'near 0.1'. Use letters, digits and _"),
+        (('return {"near": ', "return ["), "net.py must run when it is imported; received line "),
+        (("nn.LazyLinear(1))", "nn.LazyLinear(1), Unused())\n\n\n" + NET
+          + "self.w = nn.Parameter(torch.ones(2))\n    def forward(self, x):\n        return x\n"
+          "\n\nUnused = Net"),
+         "net.py: every parameter must have a gradient; received none for 5.w. Use it in"),
+        (("nn.LazyLinear(1))", "nn.LazyLinear(1), Counting())\n\n\n" + NET
+          + "self.seen = 0\n    def forward(self, x):\n        self.seen += self.training\n"
+          "        return x * self.seen if self.training else x\n\n\nCounting = Net"),
+         "net.py: all that training changes must be in the model's state_dict; received "),
+        (("nn.LazyLinear(1))", "nn.LazyLinear(1), Extra())\n\n\n" + NET
+          + "pass\n    def forward(self, x):\n        return x\n    def get_extra_state(self):\n"
+          "        return {'seen': 1}\n    def set_extra_state(self, state):\n        pass\n\n\n"
+          "Extra = Net"),
+         "net.py: the state of a model must be tensors; received '5._extra_state'"),
+        (("    width: int = 8", "    _width: int = 8"),
+         "net.py: Fields must not use a name of the harness's fields; received '_width'. "),
+        (("    width: int = 8", "    width: int = 8.5"),
+         "net.py: defaults of Fields must have the fields' types; received 'width': <class"),
+        ((LOSS, "    return (model(x) @ y - y) ** 2"),
+         "net.py: loss(model, batch) must run; received net.py:35 in loss: return (model(x) @ y"),
+    ],
+)  # fmt: skip
+def test_what_would_spoil_a_study_is_refused_in_one_message(
+    tmp_path: Path, change: tuple[str, str], message: str
+) -> None:
+    assert change[0] in MODEL
+    with pytest.raises(UserError) as error:
+        check(tmp_path, MODEL.replace(*change, 1))
+    assert str(error.value).startswith(message)
+
+
+def test_texts_of_a_sample_are_tried(tmp_path: Path) -> None:
+    lines = check(tmp_path, MODEL + "\n\ndef sample(model, generator):\n    return ['a', 'b']\n")
+    assert lines[-1] == "sample: gives texts"
+    other = tmp_path / "other"
+    other.mkdir()  # a file is read once a process
+    with pytest.raises(UserError, match=r"sample\(model, generator\) must give a list of texts"):
+        check(other, MODEL + "\n\ndef sample(model, generator):\n    return 'a'\n")
+
+
+def test_dropout_is_no_hidden_state(tmp_path: Path) -> None:
+    """It draws by torch's global generator, whose state a checkpoint holds."""
+    assert len(check(tmp_path, MODEL.replace("dropout: float = 0.2", "dropout: float = 0.5"))) == 5
