@@ -92,6 +92,7 @@ def test_of_a_run_that_was_interrupted_the_live_curves_come_back(uri: str) -> No
     }
     assert found.set_index(["series", "step"])["value"].to_dict() == wanted
     assert set(found["layer"]) == set(found["bin"]) == {0}
+    assert set(found["name"]) == {""}
 
 
 def test_what_was_read_passes_the_audit(filled: str) -> None:

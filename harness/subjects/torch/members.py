@@ -3,6 +3,7 @@
 Members share a process, not a computation: their bits cannot depend on each other.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -190,16 +191,19 @@ class TorchMembers:
     def _measured(
         self, inside: list[dict[str, list[float]]], before: list[list[Tensor]]
     ) -> Iterator[Series]:
+        first = self.members[0]  # the members' modules differ in their numbers only
+        names = distinct(first.taps.names)
         for name in ("mean", "std", "flat", "gradient_std"):
             values = np.array([found[name] for found in inside])  # (K, L)
             if values.size:
-                yield Series(name, values)
+                yield Series(name, values, names=names)
         updates = np.array([
             update_data(old, [w.detach() for w in member.weights])
             for old, member in zip(before, self.members, strict=True)
         ])  # (K, M)  # fmt: skip
         if updates.size:
-            yield Series("update_data", updates)
+            weights = [name for name, p in first.model.named_parameters() if p.dim() > 1]
+            yield Series("update_data", updates, names=weights)
             yield Series("diag/update_data", np.median(updates, axis=1))
 
     def evaluate(self, step: int) -> Iterable[Series]:
@@ -233,6 +237,21 @@ class TorchMembers:
             texts = write_samples(run.file, run.model, run.seed)
             found[SAMPLES] = "".join(f"{text}\n" for text in texts).encode()
         return found
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """Names of calls, all different: the second one of a module is numbered.
+
+    >>> distinct(["norm", "act", "act"])
+    ['norm', 'act', 'act (2)']
+    """
+    calls: Counter[str] = Counter()
+    found = []
+    for name in names:
+        calls[name] += 1
+        whole = name or "model"  # a module that is itself an activation or norm
+        found.append(whole if calls[name] == 1 else f"{whole} ({calls[name]})")
+    return found
 
 
 def write_samples(file: UserFile, model: nn.Module, seed: int) -> list[str]:

@@ -160,9 +160,10 @@ class FileSubject(Subject):
             if len(rows):
                 last = rows[rows["step"] == rows["step"].max()]
                 yield f"\n{series}, step {int(last['step'].iloc[0]):,}"
+                width = last["name"].str.len().max()
                 yield from (
-                    f"{int(layer):4d}: {value:.4g}"
-                    for layer, value in zip(last["layer"], last["value"], strict=True)
+                    f"  {name:{width}}  {value:.4g}"
+                    for name, value in zip(last["name"], last["value"], strict=True)
                 )
 
     def sample(self, run: Trained, request: SampleRequest) -> list[str] | None:

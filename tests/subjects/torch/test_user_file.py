@@ -18,7 +18,7 @@ from harness.study.request import Plan, Request
 from harness.subjects import find_subject
 from harness.subjects.streams import stream
 from harness.subjects.torch.contract import load_user_file
-from harness.subjects.torch.members import WEIGHTS, seeded
+from harness.subjects.torch.members import WEIGHTS, distinct, seeded
 from harness.training.minibatches import Minibatches
 from harness.training.records import Checkpoint, Result
 from harness.training.trainer import train
@@ -162,6 +162,21 @@ def test_layers_and_updates_are_measured(folder: Path) -> None:
     assert result.trace.last("std").shape == (2,)  # the norm, then the activation
     assert np.isfinite(result.trace.last("gradient_std")).all()
     assert result.trace.last("update_data").shape == (2,)  # two weight matrices
+    columns = result.trace.columns()
+    names = {
+        series: list(dict.fromkeys(columns["name"][columns["series"] == series]))
+        for series in ("mean", "flat", "update_data", "train/loss")
+    }
+    assert names == {
+        "mean": ["1", "2"], "flat": ["2"], "update_data": ["0.weight", "4.weight"],
+        "train/loss": [""],
+    }  # fmt: skip
+
+
+def test_the_second_call_of_a_module_is_told_from_the_first() -> None:
+    assert distinct(["norm", "act", "norm", "norm", ""]) == [
+        "norm", "act", "norm (2)", "norm (3)", "model"
+    ]  # fmt: skip
 
 
 def test_a_comment_trains_nothing_anew_and_a_changed_layer_does(folder: Path) -> None:
