@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-LONGEST = 20  # characters of a label
+LONGEST = 22  # characters of a label
 MOST_LABELS = 20  # under one plot
 SIZE = 7  # of labels, in points
-LETTER = 0.064  # inches that a letter of a label takes, roughly
+LETTER = 0.054  # inches that a letter of a label takes, roughly
 LINE = 0.13  # inches that a label takes across
 
 
@@ -43,24 +43,28 @@ def merged(orders: Iterable[Iterable[str]]) -> list[str]:
     """Every name of some ordered lists once, each list's order kept.
 
     Where lists contradict each other, the earlier one's order counts. Of the names that may come
-    next, the one that was seen first does.
+    next, that one does whose place in its list is the earliest relative to the list's length.
 
     >>> merged([["act", "head"], ["norm", "act", "head"], ["act", "drop", "head"]])
     ['norm', 'act', 'drop', 'head']
     """
     before: dict[str, set[str]] = {}  # of each name, all that must stand before it
+    depth: dict[str, float] = {}
     for order in dict.fromkeys(tuple(dict.fromkeys(order)) for order in orders):
-        for name in order:
+        for place, name in enumerate(order):
             before.setdefault(name, set())
+            depth.setdefault(name, place / len(order))
         for first, second in pairwise(order):
             if second not in before[first]:
                 for name, earlier in before.items():
                     if name == second or second in earlier:
                         earlier |= before[first] | {first}
-    found: dict[str, None] = {}
-    while len(found) < len(before):
-        found[next(n for n, b in before.items() if n not in found and b <= found.keys())] = None
-    return list(found)
+    found: list[str] = []
+    while before:
+        free = (name for name, earlier in before.items() if earlier.isdisjoint(before))
+        found.append(min(free, key=depth.__getitem__))
+        del before[found[-1]]
+    return found
 
 
 def shortened(name: str) -> str:

@@ -57,7 +57,7 @@ def layer_drawing(declared: LayerFigure) -> Drawing:
             ticks = NameTicks.of(names, width)
             table = table.assign(place=table["name"].map({n: i for i, n in enumerate(names)}))
             table = table.sort_values("place", kind="stable")
-            _, sheet = multiples(source, table, "place", 20, right=right, bottom=ticks.room)
+            _, sheet = multiples(source, table, "place", len(names), right=right, bottom=ticks.room)
             for ax in sheet.axes:
                 ticks.put_under(ax)
         else:

@@ -81,7 +81,8 @@ def _key(colours: dict[str, str]) -> list[tuple[str, LineStyle]]:
     if not colours:
         places = ("first weight", "between", "last weight")
         return [(place, _solid(colour)) for place, colour in zip(places, ramp(3), strict=True)]
-    entries = zip(short_names(list(colours)), colours.values(), strict=True)
+    labels = short_names([name.removesuffix(".weight") for name in colours])
+    entries = zip(labels, colours.values(), strict=True)
     return [(label, _solid(colour)) for label, colour in spread(list(entries), MOST_KEYS)]
 
 

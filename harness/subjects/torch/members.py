@@ -19,7 +19,7 @@ from harness.subjects.subject import Outcome, Series, State, Step
 from harness.subjects.torch.contract import UserFile, own_fields
 from harness.subjects.torch.data import TorchData
 from harness.subjects.torch.fields import TorchFields
-from harness.subjects.torch.taps import Taps, update_data
+from harness.subjects.torch.taps import NORMS, Taps, update_data
 
 SPLITS = ("train", "dev", "test")
 CHUNK = 512  # examples evaluated at once
@@ -192,7 +192,7 @@ class TorchMembers:
         self, inside: list[dict[str, list[float]]], before: list[list[Tensor]]
     ) -> Iterator[Series]:
         first = self.members[0]  # the members' modules differ in their numbers only
-        names = distinct(first.taps.names)
+        names = distinct([speaking(first.model, name) for name in first.taps.names])
         for name in ("mean", "std", "flat", "gradient_std"):
             values = np.array([found[name] for found in inside])  # (K, L)
             if values.size:
@@ -239,6 +239,17 @@ class TorchMembers:
         return found
 
 
+def speaking(model: nn.Module, name: str) -> str:
+    """The name of a tapped module; where it is a number in a sequence, with what it is.
+
+    So "2.act" in one variant is never taken for "2.norm" in another.
+    """
+    if name and not name.rpartition(".")[2].isdigit():
+        return name
+    kind = "norm" if isinstance(model.get_submodule(name), NORMS) else "act"
+    return f"{name}.{kind}" if name else kind
+
+
 def distinct(names: Sequence[str]) -> list[str]:
     """Names of calls, all different: the second one of a module is numbered.
 
@@ -249,8 +260,7 @@ def distinct(names: Sequence[str]) -> list[str]:
     found = []
     for name in names:
         calls[name] += 1
-        whole = name or "model"  # a module that is itself an activation or norm
-        found.append(whole if calls[name] == 1 else f"{whole} ({calls[name]})")
+        found.append(name if calls[name] == 1 else f"{name} ({calls[name]})")
     return found
 
 

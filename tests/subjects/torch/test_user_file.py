@@ -1,6 +1,7 @@
 """A user's file is trained by ordinary torch, alone, exactly, and refused where it is wrong."""
 
 import pickle
+from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from harness.study.request import Plan, Request
 from harness.subjects import find_subject
 from harness.subjects.streams import stream
 from harness.subjects.torch.contract import load_user_file
-from harness.subjects.torch.members import WEIGHTS, distinct, seeded
+from harness.subjects.torch.members import WEIGHTS, distinct, seeded, speaking
 from harness.training.minibatches import Minibatches
 from harness.training.records import Checkpoint, Result
 from harness.training.trainer import train
@@ -168,15 +169,34 @@ def test_layers_and_updates_are_measured(folder: Path) -> None:
         for series in ("mean", "flat", "update_data", "train/loss")
     }
     assert names == {
-        "mean": ["1", "2"], "flat": ["2"], "update_data": ["0.weight", "4.weight"],
+        "mean": ["1.norm", "2.act"], "flat": ["2.act"], "update_data": ["0.weight", "4.weight"],
         "train/loss": [""],
     }  # fmt: skip
 
 
-def test_the_second_call_of_a_module_is_told_from_the_first() -> None:
-    assert distinct(["norm", "act", "norm", "norm", ""]) == [
-        "norm", "act", "norm (2)", "norm (3)", "model"
-    ]  # fmt: skip
+def test_variants_with_and_without_a_norm_name_what_each_has(folder: Path) -> None:
+    plan(folder)
+    text = (folder / "s.toml").read_text()
+    (folder / "s.toml").write_text(
+        text.replace('activation = ["tanh", "relu"]', "norm = [true, false]")
+            .replace('activation = "tanh"', "norm = true").replace("steps = 120", "steps = 20")
+    )  # fmt: skip
+    asked = Request(str(folder / "s.toml")).resolve()
+    names = set()
+    for run in asked.runs:
+        columns = retrain(run, [], asked.subject, asked.data).trace.columns()
+        names.add((run.cell["norm"], *dict.fromkeys(columns["name"][columns["series"] == "std"])))
+    assert names == {(True, "1.norm", "2.act"), (False, "1.act")}
+
+
+def test_a_module_is_named_by_what_it_is_and_by_its_call() -> None:
+    model = torch.nn.Sequential(
+        OrderedDict(act=torch.nn.Tanh(), blocks=torch.nn.ModuleList([torch.nn.LayerNorm(1)]))
+    )
+    assert speaking(model, "act") == "act"
+    assert speaking(model, "blocks.0") == "blocks.0.norm"
+    assert speaking(torch.nn.ReLU(), "") == "act"
+    assert distinct(["norm", "act", "norm", "norm"]) == ["norm", "act", "norm (2)", "norm (3)"]
 
 
 def test_a_comment_trains_nothing_anew_and_a_changed_layer_does(folder: Path) -> None:
