@@ -43,7 +43,8 @@ def merged(orders: Iterable[Iterable[str]]) -> list[str]:
     """Every name of some ordered lists once, each list's order kept.
 
     Where lists contradict each other, the earlier one's order counts. Of the names that may come
-    next, that one does whose place in its list is the earliest relative to the list's length.
+    next, that one does whose place in its list is the earliest relative to the list's length, or
+    one before it in the same numbered sequence.
 
     >>> merged([["act", "head"], ["norm", "act", "head"], ["act", "drop", "head"]])
     ['norm', 'act', 'drop', 'head']
@@ -61,10 +62,26 @@ def merged(orders: Iterable[Iterable[str]]) -> list[str]:
                         earlier |= before[first] | {first}
     found: list[str] = []
     while before:
-        free = (name for name, earlier in before.items() if earlier.isdisjoint(before))
-        found.append(min(free, key=depth.__getitem__))
-        del before[found[-1]]
+        free = [name for name, earlier in before.items() if earlier.isdisjoint(before)]
+        chosen = min(free, key=depth.__getitem__)
+        for name in free:
+            if in_sequence(name, chosen):
+                chosen = name
+        found.append(chosen)
+        del before[chosen]
     return found
+
+
+def in_sequence(one: str, other: str) -> bool:
+    """Whether both names are of one numbered sequence, and this one's number is the smaller.
+
+    >>> in_sequence("blocks.2.up", "blocks.10.norm"), in_sequence("blocks.2.up", "blocks.2.norm")
+    (True, False)
+    """
+    for part, another in zip(one.split("."), other.split("."), strict=False):
+        if part != another:
+            return part.isdecimal() and another.isdecimal() and int(part) < int(another)
+    return False
 
 
 def shortened(name: str) -> str:

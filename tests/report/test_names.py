@@ -53,6 +53,9 @@ def test_every_name_comes_once_and_the_first_order_is_kept(orders: list[list[str
 def test_names_that_stand_in_no_order_are_mixed_by_depth() -> None:
     assert merged([["a1", "a2", "end"], ["b1", "b2", "end"]]) == ["a1", "b1", "a2", "b2", "end"]
     assert merged([["norm", "mix"], ["mix", "norm"]]) == ["norm", "mix"]  # norms before or after
+    assert merged([["0.a", "1.b", "out"], ["0.a", "0.c", "0.d", "0.e"]]) == [
+        "0.a", "0.c", "0.d", "0.e", "1.b", "out",
+    ]  # fmt: skip
     assert merged([["a", "a", "b"]]) == ["a", "b"]
     assert merged([]) == []
 

@@ -123,6 +123,9 @@ def test_bits_depend_neither_on_company_nor_on_an_interruption(
     for comparison in bit_differences("resumed", alone, resumed.files, trace):
         assert comparison.deviation == 0, comparison
     assert resumed.facts["minibatches"] == alone.facts["minibatches"]
+    renamed = trace | {"name": np.where(trace["name"] == "2.act", "3.act", trace["name"])}
+    *_, measured = bit_differences("renamed", alone, resumed.files, renamed)
+    assert measured.deviation == np.inf
 
 
 def test_training_is_that_of_a_plain_loop_probes_or_not(folder: Path) -> None:
