@@ -23,8 +23,8 @@ TEXT_OF_A_RUN = (
 # What names a value in each table besides `runs`, next to the variant or run, and of which type.
 KEYS: dict[str, dict[str, str]] = {
     "curves": {"metric": "str", "step": "int64"},
-    "layers": {"when": "str", "layer": "int64", "quantity": "str"},
-    "weights": {"quantity": "str", "step": "int64", "weight": "int64"},
+    "layers": {"when": "str", "layer": "int64", "name": "str", "quantity": "str"},
+    "weights": {"quantity": "str", "step": "int64", "weight": "int64", "name": "str"},
     "histograms": {
         "kind": "str", "when": "str", "layer": "int64", "left": "float64", "right": "float64",
     },
@@ -33,7 +33,9 @@ MEAN = {"mean": "float64", "low": "float64", "high": "float64", "n": "int64"}
 VALUES = {"curves": MEAN, "layers": MEAN, "weights": {"mean": "float64", "n": "int64"},
           "histograms": {"count": "float64"}}  # fmt: skip
 TABLES = {name: {"variant": "str", **keys, **VALUES[name]} for name, keys in KEYS.items()}
-ROW_ORDER = ("metric", "kind", "when", "quantity", "step", "layer", "weight", "left", "right")
+ROW_ORDER = (
+    "metric", "kind", "when", "quantity", "step", "layer", "weight", "name", "left", "right",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +56,9 @@ class StudyData:
             numbers NaN; `diverged_step` is NaN unless the run diverged.
         curves: variant, metric, step: mean, low, high, n.
         layers: variant, when ("init": step 0; "last": the last step probed; "final": whole splits
-            after it), layer, quantity: mean, low, high, n.
-        weights: variant, quantity, step, weight: mean, n; of many weights only some.
+            after it), layer, name, quantity: mean, low, high, n. `name` is the layer's, "" where
+            layers are just numbered.
+        weights: variant, quantity, step, weight, name: mean, n; of many weights only some.
         histograms: of the lowest seed's run of a variant, kind, when ("init", "last"), layer
             (first, middle, last), left, right edge: count.
     """

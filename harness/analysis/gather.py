@@ -39,7 +39,7 @@ class Stored(Protocol):
         """One row a run, with the columns of `StudyData.runs`; missing ones become empty."""
 
     def traces(self) -> Iterator[pd.DataFrame]:
-        """Traces in batches of runs: run_key, series, step, layer, bin, value."""
+        """Traces in batches of runs: run_key, series, step, layer, name, bin, value."""
 
 
 def gather(stored: Stored) -> StudyData:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Key = tuple[tuple[str, LineStyle | None], ...]  # entries of a legend; factors have no style
 
 TITLE = 0.30  # inches above a plot with a title
+BOTTOM = 0.52  # inches under plots, for ticks of one line and the axis's label
 RIGHT = 0.15  # inches right of the plots
 NAMES = 0.62  # the same where reference lines are named there
 KEY_LINE = 0.24  # inches that one line of the legend takes
@@ -48,12 +49,18 @@ class Layout:
     height: float = 1.6
     left: float = 0.72
     right: float = RIGHT
-    bottom: float = 0.52
+    bottom: float = BOTTOM
     gap: float = 0.22
     titled: bool = True
     key: Key = ()
     share_x: bool = True
     share_y: bool = True
+
+    @property
+    def width(self) -> float:
+        """Of one plot, in inches."""
+        per_row = min(self.per_row, self.count)
+        return (WIDTH - self.left - self.right - (per_row - 1) * self.gap) / per_row
 
     def sheet(self) -> Sheet:
         """The figure with its plots, still empty, and its legend."""
@@ -64,7 +71,7 @@ class Layout:
         lines = key_lines(self.key)
         top = KEY_LINE * len(lines) + 0.06 if lines else 0.0
         total = top + -(-self.count // per_row) * (title + self.height + self.bottom)
-        width = (WIDTH - self.left - self.right - (per_row - 1) * self.gap) / per_row
+        width = self.width
         figure = Figure(figsize=(WIDTH, total))
         axes: list[Axes] = []
         for i in range(self.count):

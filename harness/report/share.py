@@ -5,8 +5,12 @@ from dataclasses import replace
 from harness.analysis.frames import StudyData
 from harness.analysis.gather import thinned
 from harness.report.facets import examples
+from harness.report.names import named
 
 MOST_LAYERS = 10  # of a variant, in figures of quantities by layer
+MOST_NAMED = (
+    40  # the same where layers have names: neighbours differ in kind, as norms do from others
+)
 
 
 def shareable(data: StudyData) -> StudyData:
@@ -21,7 +25,8 @@ def shareable(data: StudyData) -> StudyData:
     shown = list(examples(data.study))
     histograms = data.histograms[data.histograms["variant"].isin(shown)]
     weights = data.weights[data.weights["variant"].isin(shown)]
-    layers = thinned(data.layers, "layer", ["variant"], MOST_LAYERS)
+    most = MOST_NAMED if named(data.layers) else MOST_LAYERS
+    layers = thinned(data.layers, "layer", ["variant"], most)
     return replace(
         data, facts=facts, layers=layers.reset_index(drop=True),
         histograms=histograms.reset_index(drop=True), weights=weights.reset_index(drop=True),

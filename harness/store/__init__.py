@@ -25,8 +25,8 @@ The data model, exactly:
   that a run crashed and will be tried again. KILLED means: to be continued.
 - Metrics: the subject's curves, and its responses at step 0. A point's time is the run's start +
   its step in ms, so that logging it again adds nothing.
-- Artifacts of a child: `trace.parquet` (everything measured: series, step, layer, bin, value),
-  `model/config.json` (what defines the run), and the subject's own files, of `char_mlp`
+- Artifacts of a child: `trace.parquet` (everything measured: series, step, layer, name, bin,
+  value), `model/config.json` (what defines the run), and the subject's own files, of `char_mlp`
   `model/weights.safetensors` and `samples.txt`.
 - Once all runs of a session have ended, the best one has a **logged model**, if its subject writes
   samples: an MLflow pyfunc with the run's artifacts and the harness's code. Best is the run that

@@ -64,15 +64,18 @@ def read_artifacts(folder: Path) -> tuple[Subject, Trained]:
 
 
 def read_trace(path: Path) -> pd.DataFrame:
-    """A run's trace: series, step, layer, bin, value.
+    """A run's trace: series, step, layer, name, bin, value.
+
+    Runs that were stored before layers could have names have none.
 
     Raises:
         UserError: the file is missing or damaged.
     """
     try:
-        return pd.read_parquet(path)
+        trace = pd.read_parquet(path)
     except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
         raise _not_whole(error) from None
+    return trace if "name" in trace else trace.assign(name="")
 
 
 def _not_whole(error: Exception) -> UserError:

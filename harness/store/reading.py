@@ -49,7 +49,7 @@ class StoredStudy:
     _found: list[Run]
 
     def traces(self, batch: int = 100) -> Iterator[pd.DataFrame]:
-        """Everything measured, so many runs at a time: run_key, series, step, layer, bin, value.
+        """Everything measured, so many runs at a time: run_key and the columns of a trace.
 
         That of a complete run is its trace: one small file instead of a request a curve. Of other
         runs, the curves that were logged live.
@@ -71,11 +71,11 @@ class StoredStudy:
             return read_trace(path)
 
     def _live_curves(self, run: Run) -> pd.DataFrame:
-        points: list[tuple[str, int, int, int, float]] = []
+        points: list[tuple[str, int, int, str, int, float]] = []
         for metric in self.study.model.curves.keys() & run.data.metrics.keys():
             with self._store.reach():
                 history = self._store.client.get_metric_history(run.info.run_id, metric)
-            points += [(metric, point.step, 0, 0, point.value) for point in history]
+            points += [(metric, point.step, 0, "", 0, point.value) for point in history]
         return pd.DataFrame(points, columns=list(COLUMNS)).astype(TYPES)
 
 

@@ -137,11 +137,14 @@ class Series:
         name: of the quantity. A name with a slash is a curve: it is logged live.
         values: (K,), or one value a layer (K, L), or counts a layer and bin (K, L, BINS).
         first_layer: number of the first layer.
+        names: of the layers (L), such as a module's parts in the order of the forward pass; empty
+            where layers are just numbered.
     """
 
     name: str
     values: Array
     first_layer: int = 1
+    names: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

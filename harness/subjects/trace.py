@@ -1,7 +1,7 @@
 """The trace of a run: everything measured of it, in one tidy shape from training to analysis."""
 
-from collections.abc import Iterator
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,47 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 TraceTable: TypeAlias = Any  # a pandas DataFrame; typed loosely, so that workers need no pandas
 
-COLUMNS = ("series", "step", "layer", "bin", "value")
+COLUMNS = ("series", "step", "layer", "name", "bin", "value")
+
+
+class Entry(NamedTuple):
+    """One series at one step.
+
+    Attributes:
+        values: a number, one a layer (L,), or one a layer and bin (L, BINS).
+        first_layer: number of the first layer.
+        names: of the layers (L); empty where they are just numbered.
+    """
+
+    values: Array
+    first_layer: int
+    names: tuple[str, ...]
+
+    @property
+    def layers(self) -> int:
+        """How many layers there are, 0 where there are none."""
+        return len(self.values) if self.values.ndim else 0
+
+    @property
+    def bins(self) -> int:
+        """How many bins each layer has, 0 where there are none."""
+        return self.values.shape[1] if self.values.ndim > 1 else 0
+
+    def rows(self, series: str, step: int) -> list[Array]:
+        """By column of `COLUMNS`, a row a finite number."""
+        flat = self.values.ravel()  # (L · BINS,)
+        measured = np.isfinite(flat)
+        count, places, bins = int(measured.sum()), max(self.layers, 1), max(self.bins, 1)
+        layer = self.first_layer + np.arange(places) if self.layers else np.zeros(1, np.int64)
+        name = np.array(self.names or ("",) * places, dtype=object)
+        return [
+            np.full(count, series, dtype=object),
+            np.full(count, step),
+            np.repeat(layer, bins)[measured],
+            np.repeat(name, bins)[measured],
+            np.tile(np.arange(bins), places)[measured],
+            flat[measured],
+        ]
 
 
 class Trace:
@@ -24,9 +64,16 @@ class Trace:
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
-        self._entries: dict[str, dict[int, tuple[int, Array]]] = {}
+        self._entries: dict[str, dict[int, Entry]] = {}
 
-    def add(self, series: str, step: int, values: Array | float, first_layer: int = 1) -> None:
+    def add(
+        self,
+        series: str,
+        step: int,
+        values: Array | float,
+        first_layer: int = 1,
+        names: Sequence[str] = (),
+    ) -> None:
         """Take one measurement.
 
         Args:
@@ -34,14 +81,20 @@ class Trace:
             step: it belongs to.
             values: a number, one a layer (L,), or one a layer and bin (L, BINS).
             first_layer: number of the first layer.
+            names: of the layers (L); empty where they are just numbered.
+
+        Raises:
+            ValueError: there are names, but not one a layer.
         """
-        kept = np.array(values, np.float64)
-        self._entries.setdefault(series, {})[step] = (first_layer, kept)
+        entry = Entry(np.array(values, np.float64), first_layer, tuple(names))
+        if entry.names and len(entry.names) != entry.layers:
+            raise ValueError(f"{series} has {entry.layers} layers and {len(entry.names)} names")
+        self._entries.setdefault(series, {})[step] = entry
 
     def at(self, series: str, step: int) -> Array:
         """The values of a series at a step; NaN where it was not measured then."""
         found = self._entries.get(series, {}).get(step)
-        return np.array(np.nan) if found is None else found[1]
+        return np.array(np.nan) if found is None else found.values
 
     def first(self, series: str) -> Array:
         """The values of a series where it was first measured; NaN if it never was."""
@@ -55,64 +108,56 @@ class Trace:
         """Name, step and value of every finite point of the series that are curves."""
         for series, entries in self._entries.items():
             if "/" in series:
-                for step, (_, value) in entries.items():
-                    if np.isfinite(value):
-                        yield series, step, float(value)
+                for step, entry in entries.items():
+                    if np.isfinite(entry.values):
+                        yield series, step, float(entry.values)
 
     def columns(self) -> dict[str, Array]:
         """The trace in long form, a row a finite number.
 
         Returns:
-            By name of `COLUMNS`: series (text), step, layer (0 where there is none), bin (0 where
-            there is none), value.
+            By name of `COLUMNS`: series (text), step, layer (0 where there is none), name of the
+            layer (text, "" where there is none), bin (0 where there is none), value.
         """
-        parts = [_rows(series, step, *entry)
+        parts = [entry.rows(series, step)
                  for series, entries in self._entries.items()
                  for step, entry in entries.items()]  # fmt: skip
         if not parts:
-            return dict(zip(COLUMNS, _rows("", 0, 1, np.array(np.nan)), strict=True))
+            return dict(zip(COLUMNS, Entry(np.array(np.nan), 1, ()).rows("", 0), strict=True))
         whole = [np.concatenate(column) for column in zip(*parts, strict=True)]
         return dict(zip(COLUMNS, whole, strict=True))
 
-    def to_arrays(self) -> tuple[list[str], dict[str, Array]]:
-        """The trace as names of series and arrays, exact to the bit: for files."""
-        names = list(self._entries)
-        entries = [(number, step, first, *_shape(values), values)
-                   for number, name in enumerate(names)
-                   for step, (first, values) in self._entries[name].items()]  # fmt: skip
-        places = np.array([entry[:-1] for entry in entries], np.int64).reshape(-1, 5)
-        values = [entry[-1].ravel() for entry in entries]
-        return names, {"places": places, "values": np.concatenate(values or [np.zeros(0)])}
+    def to_arrays(self) -> tuple[list[list[str]], dict[str, Array]]:
+        """The trace as texts and arrays, exact to the bit: for files.
+
+        Returns:
+            Series with the names of their layers behind, and by name: where each entry belongs and
+            of which shape it is, all values.
+        """
+        numbers: dict[tuple[str, ...], int] = {}  # of the texts, in the order of their first entry
+        places, values = [], [np.zeros(0)]
+        for series, entries in self._entries.items():
+            for step, entry in entries.items():
+                number = numbers.setdefault((series, *entry.names), len(numbers))
+                places.append((number, step, entry.first_layer, entry.layers, entry.bins))
+                values.append(entry.values.ravel())
+        return [list(texts) for texts in numbers], {
+            "places": np.array(places, np.int64).reshape(-1, 5),
+            "values": np.concatenate(values),
+        }
 
     @classmethod
-    def from_arrays(cls, steps: int, names: list[str], arrays: dict[str, Array]) -> "Trace":
-        """The trace that `to_arrays` wrote."""
+    def from_arrays(cls, steps: int, texts: list[list[str]], arrays: dict[str, Array]) -> "Trace":
+        """The trace that `to_arrays` wrote.
+
+        Raises:
+            ValueError: names and layers do not fit.
+        """
         trace, start, values = cls(steps), 0, arrays["values"]
         for number, step, first, layers, bins in arrays["places"].tolist():
             shape = (layers, bins) if bins else (layers,) if layers else ()
             end = start + max(layers, 1) * max(bins, 1)
-            trace.add(names[number], step, values[start:end].reshape(shape), first)
+            series, *names = texts[number]
+            trace.add(series, step, values[start:end].reshape(shape), first, names)
             start = end
         return trace
-
-
-def _shape(values: Array) -> tuple[int, int]:
-    """How many layers and bins there are, 0 where there are none."""
-    layers, bins = (*values.shape, 0, 0)[:2]
-    return layers, bins
-
-
-def _rows(series: str, step: int, first_layer: int, values: Array) -> list[Array]:
-    """One entry's columns, without what is not finite."""
-    layers, bins = _shape(values)
-    layer = np.arange(first_layer, first_layer + layers) if layers else np.zeros(1, np.int64)
-    flat = values.ravel()
-    measured = np.isfinite(flat)
-    count = int(measured.sum())
-    return [
-        np.full(count, series, dtype=object),
-        np.full(count, step),
-        np.repeat(layer, max(bins, 1))[measured],
-        np.tile(np.arange(max(bins, 1)), len(layer))[measured],
-        flat[measured],
-    ]

@@ -131,7 +131,7 @@ class Training:
         curves = []
         for series in measured:
             for member, values in zip(self.active, series.values, strict=True):
-                member.trace.add(series.name, step, values, series.first_layer)
+                member.trace.add(series.name, step, values, series.first_layer, series.names)
             if "/" in series.name:
                 curves.append(series.name)
         return curves
@@ -178,8 +178,8 @@ class Training:
         arrays: dict[str, Any] = {}
         series = []
         for k, member in enumerate(self.active):
-            names, trace = member.trace.to_arrays()
-            series.append(names)
+            texts, trace = member.trace.to_arrays()
+            series.append(texts)
             arrays |= {f"{k}/trace/{name}": array for name, array in trace.items()}
             arrays |= {f"{k}/state/{name}": a for name, a in self.members.state(k).items()}
             arrays[f"{k}/losses"] = np.array([member.window_loss, member.probe_loss])

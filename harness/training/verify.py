@@ -8,6 +8,7 @@ from safetensors.numpy import load
 
 from harness.study.plan import Run, Stack
 from harness.subjects.subject import Array, Comparison, Data, Subject, deviation
+from harness.subjects.trace import COLUMNS
 from harness.training.records import Result
 from harness.training.trainer import train
 
@@ -64,9 +65,7 @@ def bit_differences(
     for name, payload in alone.files.items():
         yield Comparison(compared, name, file_deviation(payload, files.get(name, b"")), 0.0)
     ours = alone.trace.columns()
-    alike = all(
-        np.array_equal(ours[name], trace[name]) for name in ("series", "step", "layer", "bin")
-    )
+    alike = all(np.array_equal(ours[name], trace[name]) for name in COLUMNS if name != "value")
     apart = deviation(ours["value"], trace["value"]) if alike else float("inf")
     yield Comparison(compared, f"{len(ours['value']):,} measurements", apart, 0.0)
 

@@ -41,7 +41,8 @@ def stored() -> simulated.InMemory:
     runs = runs.assign(**logged, ours="yes")
     other = runs.iloc[:1].assign(run_key="foreign", ours="no", depth="many", minibatches=None)
     traces = [pd.DataFrame(trace_of(run.key).columns()).assign(run_key=run.key) for run in planned]
-    loss = {"series": "train/loss", "step": [2, 1], "layer": 0, "bin": 0, "value": [0.9, 1.0]}
+    loss = {"series": "train/loss", "step": [2, 1], "layer": 0, "name": "", "bin": 0,
+            "value": [0.9, 1.0]}  # fmt: skip
     return simulated.stored(
         ASKED, simulated.noise(), runs=pd.concat([other, runs], ignore_index=True),
         trace=pd.concat([*traces, pd.DataFrame(loss).assign(run_key="foreign")]),

@@ -32,7 +32,7 @@ def full() -> StudyData:
             ([f"{kind}_range" for kind in kinds], ends, inside, [0]),
         ):
             index = pd.MultiIndex.from_product(
-                [[key], series, at, where, bins], names=simulated.TRACE[:-1]
+                [[key], series, at, where, [""], bins], names=simulated.TRACE[:-1]
             )
             parts.append(index.to_frame(index=False))
     trace = pd.concat(parts, ignore_index=True)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from harness.analysis.gather import gather, run_tables, shown, thinned
+from harness.study.plan import Run, expand
 from harness.subjects.trace import Trace
 from tests.support import simulated
 
@@ -62,6 +63,25 @@ def test_layers_are_those_of_step_0_of_the_last_probe_and_of_the_end() -> None:
         ("init", 1): 2.0, ("init", 2): 4.0, ("last", 1): 18.0, ("last", 2): 20.0,
         ("final", 1): 14.0, ("final", 2): 16.0,
     }  # fmt: skip
+
+
+def test_layers_and_weights_keep_their_names() -> None:
+    def trace(run: Run) -> pd.DataFrame:
+        made, names = Trace(9), ["0.act", "1.act"] if run.cell["norm"] == "none" else ["0.norm"]
+        for step in (0, 8):
+            made.add("saturation", step, np.ones(len(names)), names=names)
+            made.add("update_data", step, np.ones(12), names=[f"w{i}" for i in range(12)])
+        made.add("final_saturation", 9, np.ones(len(names)), names=names)
+        return pd.DataFrame(made.columns()).assign(run_key=run.key)
+
+    whole = pd.concat([trace(run) for run in expand(ASKED, simulated.DIGEST)], ignore_index=True)
+    found = gather(tables(trace=whole))
+    for when in ("init", "last", "final"):
+        assert list(picked(found.layers, variant="none", when=when)["name"]) == ["0.act", "1.act"]
+        assert list(picked(found.layers, variant="batch", when=when)["name"]) == ["0.norm"]
+    weights = picked(found.weights, variant="none", step=8)
+    assert list(weights["weight"]) == [1, 3, 4, 6, 7, 9, 10, 12]
+    assert list(weights["name"]) == [f"w{number - 1}" for number in weights["weight"]]
 
 
 def test_the_last_probe_is_each_runs_own() -> None:

@@ -202,21 +202,27 @@ def test_no_panel_is_empty_and_no_words_overlap(
         if made is None:
             assert shape != "core"
             return
-        FigureCanvasAgg(made).draw()
-        boxes = []
-        for ax in made.axes:
-            assert ax.has_data() or ax.texts
-            words = [*ax.get_xticklabels(), *ax.get_yticklabels(), ax.xaxis.label, ax.yaxis.label,
-                     ax._left_title]  # fmt: skip
-            boxes += [
-                (word.get_text(), word.get_window_extent())
-                for word in words
-                if word.get_visible() and word.get_text() and in_view(ax, word)
-            ]
-        boxes += [(t.get_text(), t.get_window_extent())
-                  for legend in made.legends for t in legend.get_texts()]  # fmt: skip
+        assert_legible(made)
+
+
+def assert_legible(made: Any) -> None:
+    """No plot is empty, and no words of the figure overlap or leave it."""
+    FigureCanvasAgg(made).draw()
+    boxes = []
+    for ax in made.axes:
+        assert ax.has_data() or ax.texts
+        words = [*ax.get_xticklabels(), *ax.get_yticklabels(), ax.xaxis.label, ax.yaxis.label,
+                 ax._left_title]  # fmt: skip
+        boxes += [
+            (word.get_text(), word.get_window_extent())
+            for word in words
+            if word.get_visible() and word.get_text() and in_view(ax, word)
+        ]
+    boxes += [(t.get_text(), t.get_window_extent())
+              for legend in made.legends for t in legend.get_texts()]  # fmt: skip
     for i, (first, one) in enumerate(boxes):
         assert one.x0 >= -1
+        assert one.y0 >= -1
         assert one.x1 <= made.bbox.x1 + 1
         for second, other in boxes[i + 1 :]:
             assert not one.padded(-1).overlaps(other.padded(-1)), (first, second)

@@ -10,6 +10,7 @@ from mlflow import MlflowClient
 from harness.analysis.gather import gather
 from harness.analysis.integrity import audit
 from harness.errors import UserError
+from harness.store.artifacts import read_trace
 from harness.store.peek import surely_new
 from harness.store.reading import StoredStudy, fingerprint, read_all, read_study
 from harness.store.selection import ended_runs
@@ -77,6 +78,13 @@ def test_traces_come_back_to_the_last_bit(filled: str, batch: int) -> None:
     pd.testing.assert_frame_equal(mine[list(COLUMNS)], wanted, check_exact=True)
 
 
+def test_a_trace_that_was_stored_without_names_is_read(tmp_path: Path) -> None:
+    columns = pd.DataFrame(result(grid(study())[0]).trace.columns())
+    columns.drop(columns="name").to_parquet(tmp_path / "trace.parquet")
+    found = read_trace(tmp_path / "trace.parquet")
+    pd.testing.assert_frame_equal(found[list(COLUMNS)], columns, check_exact=True)
+
+
 def test_of_a_run_that_was_interrupted_the_live_curves_come_back(uri: str) -> None:
     run = grid(study())[0]
     with tracker(uri) as tracked:
@@ -92,6 +100,7 @@ def test_of_a_run_that_was_interrupted_the_live_curves_come_back(uri: str) -> No
     }
     assert found.set_index(["series", "step"])["value"].to_dict() == wanted
     assert set(found["layer"]) == set(found["bin"]) == {0}
+    assert set(found["name"]) == {""}
 
 
 def test_what_was_read_passes_the_audit(filled: str) -> None:

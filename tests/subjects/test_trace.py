@@ -1,5 +1,7 @@
 """A trace gives back what it was given, in every shape, as columns and as arrays."""
 
+import json
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from harness.subjects.trace import COLUMNS, Trace
 
 SHAPES = [(), (1,), (5,), (2, 4)]
+NAMES = st.sampled_from(["", "act", "act (2)", "0.norm", "größe\n"])
 
 
 def example() -> Trace:
@@ -18,6 +21,8 @@ def example() -> Trace:
     trace.add("mean", 0, np.array([0.1, np.inf, 0.3]))
     trace.add("update_data", 9, np.array([-3.0, -2.0]), first_layer=0)
     trace.add("gradient_histogram", 0, np.array([[1.0, 2.0], [3.0, 4.0]]))
+    trace.add("std", 9, np.array([np.nan, 0.2]), names=["0.norm", "head"])
+    trace.add("act_histogram", 9, np.array([[5.0, 6.0]]), names=["act"])
     return trace
 
 
@@ -26,15 +31,18 @@ def test_the_long_form_has_a_row_for_every_finite_number() -> None:
     assert tuple(columns) == COLUMNS
     rows = list(zip(*(columns[name].tolist() for name in COLUMNS), strict=True))
     assert rows == [
-        ("train/loss", 0, 0, 0, 3.0),
-        ("mean", 0, 1, 0, 0.1),
-        ("mean", 0, 3, 0, 0.3),
-        ("update_data", 9, 0, 0, -3.0),
-        ("update_data", 9, 1, 0, -2.0),
-        ("gradient_histogram", 0, 1, 0, 1.0),
-        ("gradient_histogram", 0, 1, 1, 2.0),
-        ("gradient_histogram", 0, 2, 0, 3.0),
-        ("gradient_histogram", 0, 2, 1, 4.0),
+        ("train/loss", 0, 0, "", 0, 3.0),
+        ("mean", 0, 1, "", 0, 0.1),
+        ("mean", 0, 3, "", 0, 0.3),
+        ("update_data", 9, 0, "", 0, -3.0),
+        ("update_data", 9, 1, "", 0, -2.0),
+        ("gradient_histogram", 0, 1, "", 0, 1.0),
+        ("gradient_histogram", 0, 1, "", 1, 2.0),
+        ("gradient_histogram", 0, 2, "", 0, 3.0),
+        ("gradient_histogram", 0, 2, "", 1, 4.0),
+        ("std", 9, 2, "head", 0, 0.2),
+        ("act_histogram", 9, 1, "act", 0, 5.0),
+        ("act_histogram", 9, 1, "act", 1, 6.0),
     ]
 
 
@@ -66,31 +74,43 @@ def test_a_trace_keeps_a_copy() -> None:
     assert trace.at("mean", 0).tolist() == [1, 1, 1]
 
 
+def test_there_is_one_name_a_layer_or_none() -> None:
+    trace = Trace(1)
+    for values in (1.0, np.ones(2)):
+        with pytest.raises(ValueError, match="layers and 3 names"):
+            trace.add("std", 0, values, names=["a", "b", "c"])
+
+
 def numbers(shape: tuple[int, ...]) -> st.SearchStrategy[npt.NDArray[np.float64]]:
     size = int(np.prod(shape))
     floats = st.lists(st.floats(), min_size=size, max_size=size)
     return floats.map(lambda values: np.array(values).reshape(shape))
 
 
-ENTRIES = st.tuples(
-    st.sampled_from(["a", "b/c", "d_histogram"]),
-    st.integers(0, 20),
-    st.sampled_from(SHAPES).flatmap(numbers),
-    st.integers(0, 1),
-)
+def names_of(values: npt.NDArray[np.float64]) -> st.SearchStrategy[list[str]]:
+    layers = len(values) if values.ndim else 0
+    return st.just([]) | st.lists(NAMES, min_size=layers, max_size=layers)
+
+
+ENTRIES = st.sampled_from(SHAPES).flatmap(numbers).flatmap(
+    lambda values: st.tuples(
+        st.sampled_from(["a", "b/c", "d_histogram"]), st.integers(0, 20), st.just(values),
+        st.integers(0, 1), names_of(values),
+    )
+)  # fmt: skip
 
 
 @given(st.lists(ENTRIES, max_size=8))
 def test_arrays_restore_a_trace_to_the_bit(
-    entries: list[tuple[str, int, npt.NDArray[np.float64], int]],
+    entries: list[tuple[str, int, npt.NDArray[np.float64], int, list[str]]],
 ) -> None:
     trace = Trace(20)
     for entry in entries:
         trace.add(*entry)
-    names, arrays = trace.to_arrays()
-    restored = Trace.from_arrays(20, names, arrays)
+    texts, arrays = trace.to_arrays()
+    restored = Trace.from_arrays(20, json.loads(json.dumps(texts)), arrays)
     again, arrays_again = restored.to_arrays()
-    assert again == names
+    assert again == texts
     for name, array in arrays.items():
         assert array.tobytes() == arrays_again[name].tobytes()
     for name, column in trace.columns().items():

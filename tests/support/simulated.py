@@ -13,6 +13,7 @@ from harness.analysis.gather import gather
 from harness.study.levels import Levels
 from harness.study.plan import Run, expand
 from harness.study.study import Study
+from harness.subjects.trace import COLUMNS
 
 DIGEST = "d" * 16
 FACTS = {
@@ -22,7 +23,7 @@ FACTS = {
     "entropy/unigram": "2.823",
     "entropy/context": "1.869",
 }
-TRACE = ("run_key", "series", "step", "layer", "bin", "value")
+TRACE = ("run_key", *COLUMNS)
 
 CORE = """
 question = "Which part matters?"

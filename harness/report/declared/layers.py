@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.report.canvas import NAMES, RIGHT, scale_log
+from harness.report.canvas import NAMES, RIGHT, Layout, scale_log
 from harness.report.drawing import Drawing
 from harness.report.facets import facets
 from harness.report.lines import multiples
+from harness.report.names import NameTicks, named, ordered_names
 from harness.report.source import Source
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ def layer_drawing(declared: LayerFigure) -> Drawing:
 
     def caption(source: Source) -> str:
         dotted = f"Dotted line: {reference.name}, {reference.meaning}." if reference else ""
-        parts = declared.caption, dotted, source.about_seeds(), facets(source.study).note
+        merged = "Layers stand in the order of the forward pass, those of all variants merged."
+        parts = (declared.caption, merged if named(rows(source)) else "", dotted,
+                 source.about_seeds(), facets(source.study).note)  # fmt: skip
         return " ".join(filter(None, parts))
 
     def alt(source: Source) -> str:
@@ -36,7 +39,7 @@ def layer_drawing(declared: LayerFigure) -> Drawing:
             return f"{declared.title}."
         least, most = (
             f"{row['mean']:{'.1%' if declared.share else '.2g'}} "
-            f"({row['variant']}, layer {row['layer']})"
+            f"({row['variant']}, {row['name'] or 'layer {}'.format(row['layer'])})"
             for row in (ordered.iloc[0], ordered.iloc[-1])
         )
         return f"{declared.title} ({declared.axis}): from {least} to {most}."
@@ -47,11 +50,23 @@ def layer_drawing(declared: LayerFigure) -> Drawing:
         table = rows(source)
         if table.empty:
             return None
-        depths = table.groupby("variant")["layer"].max()
-        _, sheet = multiples(source, table, "layer", 10, share_x=depths.nunique() == 1,
-                             right=NAMES if reference else RIGHT)  # fmt: skip
-        for ax in sheet.axes:
-            ax.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
+        right = NAMES if reference else RIGHT
+        if named(table):
+            shape, names = facets(source.study), ordered_names(table, "layer")
+            width = Layout(len(shape.panels), shape.per_row, right=right).width
+            ticks = NameTicks.of(names, width)
+            table = table.assign(place=table["name"].map({n: i for i, n in enumerate(names)}))
+            table = table.sort_values("place", kind="stable")
+            _, sheet = multiples(source, table, "place", len(names), right=right, bottom=ticks.room)
+            for ax in sheet.axes:
+                ticks.put_under(ax)
+        else:
+            depths = table.groupby("variant")["layer"].max()
+            _, sheet = multiples(
+                source, table, "layer", 10, right=right, share_x=depths.nunique() == 1
+            )
+            for ax in sheet.axes:
+                ax.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
         first = sheet.axes[0]
         if declared.log:
             first.set_yscale("log")

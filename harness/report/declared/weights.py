@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from harness.report.canvas import NAMES, RIGHT, Layout, scale_steps
 from harness.report.drawing import Drawing
-from harness.report.facets import examples
+from harness.report.facets import examples, spread
 from harness.report.lines import by_variant
+from harness.report.names import named, ordered_names, short_names
 from harness.report.source import Source
 from harness.report.style import COLOURS, DASHED, LineStyle, ramp
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from harness.subjects.figures import WeightFigure
+
+MOST_KEYS = 12  # names in the legend; the colours of others lie between
 
 
 def weight_drawing(declared: WeightFigure) -> Drawing:
@@ -31,29 +34,36 @@ def weight_drawing(declared: WeightFigure) -> Drawing:
         return " ".join(filter(None, (declared.caption, dotted, shown)))
 
     def alt(source: Source) -> str:
-        last = rows(source).groupby("variant")["mean"].last()
-        known = {name: what for name, what in examples(source.study).items() if name in last}
-        ends = "; ".join(f"{what} {last[name]:.1f}" for name, what in known.items())
-        return f"{declared.title} over the steps. Last weight at the end: {ends}."
+        last = rows(source).groupby("variant")[["mean", "name"]].last()
+        ends = []
+        for variant, what in examples(source.study).items():
+            if variant in last.index:
+                name = last["name"][variant]
+                ends.append(f"{what} {last['mean'][variant]:.1f}" + (f" ({name})" if name else ""))
+        return f"{declared.title} over the steps. Last weight at the end: {'; '.join(ends)}."
 
     def draw(source: Source) -> Figure | None:
-        groups = by_variant(rows(source))
+        table = rows(source)
+        groups = by_variant(table)
         shown = {name: what for name, what in examples(source.study).items() if name in groups}
         if not shown:
             return None
         apart = LineStyle(COLOURS[1], "", DASHED)
-        named = zip(("first weight", "between", "last weight"), ramp(3), strict=True)
+        coloured = table[table["variant"].isin(list(shown))]
+        if declared.apart:
+            coloured = coloured[coloured["weight"] > 0]
+        names = ordered_names(coloured, "weight") if named(coloured) else []
+        colours = dict(zip(names, ramp(len(names)), strict=True))
         sheet = Layout(
             len(shown), min(3, len(shown)), right=NAMES if reference else RIGHT,
-            key=(*([(declared.apart, apart)] if declared.apart else []),
-                 *((name, LineStyle(colour, "", "-")) for name, colour in named)),
+            key=(*([(declared.apart, apart)] if declared.apart else []), *_key(colours)),
         ).sheet()  # fmt: skip
-        for ax, (name, what) in zip(sheet.axes, shown.items(), strict=True):
-            weights = list(groups[name].groupby("weight"))
-            others = len(weights) - bool(declared.apart)
-            styles = [LineStyle(colour, "", "-") for colour in ramp(others)]
-            if declared.apart:
-                styles.insert(0, apart)
+        for ax, (variant, what) in zip(sheet.axes, shown.items(), strict=True):
+            weights = list(groups[variant].groupby(["weight", "name"]))
+            styles = [apart] if declared.apart else []
+            inside = [str(name) for (_, name), _ in weights[len(styles) :]]
+            of_inside = [colours[name] for name in inside] if names else ramp(len(inside))
+            styles += [_solid(colour) for colour in of_inside]
             for (_, points), style in zip(weights, styles, strict=True):
                 ax.plot(points["step"].to_numpy(), points["mean"].to_numpy(), linewidth=1.1,
                         color=style.colour, linestyle=style.line)  # fmt: skip
@@ -64,3 +74,17 @@ def weight_drawing(declared: WeightFigure) -> Drawing:
         return sheet.figure
 
     return Drawing(declared.name, declared.section, declared.title, caption, alt, draw)
+
+
+def _key(colours: dict[str, str]) -> list[tuple[str, LineStyle]]:
+    """The legend of coloured names, or of the colours' order where weights are just numbered."""
+    if not colours:
+        places = ("first weight", "between", "last weight")
+        return [(place, _solid(colour)) for place, colour in zip(places, ramp(3), strict=True)]
+    labels = short_names([name.removesuffix(".weight") for name in colours])
+    entries = zip(labels, colours.values(), strict=True)
+    return [(label, _solid(colour)) for label, colour in spread(list(entries), MOST_KEYS)]
+
+
+def _solid(colour: str) -> LineStyle:
+    return LineStyle(colour, "", "-")

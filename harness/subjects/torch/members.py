@@ -19,7 +19,7 @@ from harness.subjects.streams import stream
 from harness.subjects.subject import Outcome, SampleRequest, Series, State, Step
 from harness.subjects.torch.data import TensorData
 from harness.subjects.torch.fields import TorchFields
-from harness.subjects.torch.taps import Taps, update_data
+from harness.subjects.torch.taps import Taps, distinct, speaking, update_data
 from harness.subjects.user_file import SPLITS
 
 if TYPE_CHECKING:
@@ -203,16 +203,19 @@ class TorchMembers:
     def _measured(
         self, inside: list[dict[str, list[float]]], before: list[list[Tensor]]
     ) -> Iterator[Series]:
+        first = self.members[0]  # the members' modules differ in their numbers only
+        names = distinct([speaking(first.model, name) for name in first.taps.names])
         for name in ("mean", "std", "flat", "gradient_std"):
             values = np.array([found[name] for found in inside])  # (K, L)
             if values.size:
-                yield Series(name, values)
+                yield Series(name, values, names=names)
         updates = np.array([
             update_data(old, [w.detach() for w in member.weights])
             for old, member in zip(before, self.members, strict=True)
         ])  # (K, M)  # fmt: skip
         if updates.size:
-            yield Series("update_data", updates)
+            weights = [name for name, p in first.model.named_parameters() if p.dim() > 1]
+            yield Series("update_data", updates, names=weights)
             yield Series("diag/update_data", np.median(updates, axis=1))
 
     def evaluate(self, step: int) -> Iterable[Series]:

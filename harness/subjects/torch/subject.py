@@ -161,9 +161,10 @@ class TorchSubject(Subject):
             if len(rows):
                 last = rows[rows["step"] == rows["step"].max()]
                 yield f"\n{series}, step {int(last['step'].iloc[0]):,}"
+                width = last["name"].str.len().max()
                 yield from (
-                    f"{int(layer):4d}: {value:.4g}"
-                    for layer, value in zip(last["layer"], last["value"], strict=True)
+                    f"  {name:{width}}  {value:.4g}"
+                    for name, value in zip(last["name"], last["value"], strict=True)
                 )
 
     def sample(self, run: Trained, request: SampleRequest) -> list[str] | None:
@@ -191,8 +192,8 @@ FIGURES: tuple[Figure, ...] = (
         "train/loss", log_steps=True,
     ),
     _layers("activation_std", "Spread of activations by layer",
-            "Standard deviation of the outputs of each activation and norm on the last minibatch, "
-            "in the order of the forward pass.", "std", "std of outputs", log=False),
+            "Standard deviation of the outputs of each activation and norm on the last minibatch.",
+            "std", "std of outputs", log=False),
     _layers("gradient_last", "Gradients by layer",
             "Standard deviation of the loss's gradient by the outputs of each activation and norm "
             "on the last minibatch, on a logarithmic axis.",

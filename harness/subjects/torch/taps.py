@@ -4,7 +4,8 @@ Hooks on the outputs of activations and norms, in a pass of its own: nothing tha
 changed.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -100,3 +101,28 @@ def update_data(before: list[Tensor], after: list[Tensor]) -> list[float]:
         ((new - old).double().std() / old.double().std()).log10().item()
         for old, new in zip(before, after, strict=True)
     ]
+
+
+def speaking(model: nn.Module, name: str) -> str:
+    """The name of a tapped module; where it is a number in a sequence, with what it is.
+
+    So "2.act" in one variant is never taken for "2.norm" in another.
+    """
+    if name and not name.rpartition(".")[2].isdigit():
+        return name
+    kind = "norm" if isinstance(model.get_submodule(name), NORMS) else "act"
+    return f"{name}.{kind}" if name else kind
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """Names of calls, all different: the second one of a module is numbered.
+
+    >>> distinct(["norm", "act", "act"])
+    ['norm', 'act', 'act (2)']
+    """
+    calls: Counter[str] = Counter()
+    found = []
+    for name in names:
+        calls[name] += 1
+        found.append(name if calls[name] == 1 else f"{name} ({calls[name]})")
+    return found

@@ -1,6 +1,7 @@
 """A user's file is trained by ordinary torch, alone, exactly, and refused where it is wrong."""
 
 import pickle
+from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from harness.study.request import Plan, Request
 from harness.subjects import find_subject
 from harness.subjects.streams import stream
 from harness.subjects.torch.members import WEIGHTS, seeded
+from harness.subjects.torch.taps import distinct, speaking
 from harness.subjects.user_file import load_user_file
 from harness.training.minibatches import Minibatches
 from harness.training.records import Checkpoint, Result
@@ -122,6 +124,9 @@ def test_bits_depend_neither_on_company_nor_on_an_interruption(
     for comparison in bit_differences("resumed", alone, resumed.files, trace):
         assert comparison.deviation == 0, comparison
     assert resumed.facts["minibatches"] == alone.facts["minibatches"]
+    renamed = trace | {"name": np.where(trace["name"] == "2.act", "3.act", trace["name"])}
+    *_, measured = bit_differences("renamed", alone, resumed.files, renamed)
+    assert measured.deviation == np.inf
 
 
 def test_training_is_that_of_a_plain_loop_probes_or_not(folder: Path) -> None:
@@ -162,6 +167,40 @@ def test_layers_and_updates_are_measured(folder: Path) -> None:
     assert result.trace.last("std").shape == (2,)  # the norm, then the activation
     assert np.isfinite(result.trace.last("gradient_std")).all()
     assert result.trace.last("update_data").shape == (2,)  # two weight matrices
+    columns = result.trace.columns()
+    names = {
+        series: list(dict.fromkeys(columns["name"][columns["series"] == series]))
+        for series in ("mean", "flat", "update_data", "train/loss")
+    }
+    assert names == {
+        "mean": ["1.norm", "2.act"], "flat": ["2.act"], "update_data": ["0.weight", "4.weight"],
+        "train/loss": [""],
+    }  # fmt: skip
+
+
+def test_variants_with_and_without_a_norm_name_what_each_has(folder: Path) -> None:
+    plan(folder)
+    text = (folder / "s.toml").read_text()
+    (folder / "s.toml").write_text(
+        text.replace('activation = ["tanh", "relu"]', "norm = [true, false]")
+            .replace('activation = "tanh"', "norm = true").replace("steps = 120", "steps = 20")
+    )  # fmt: skip
+    asked = Request(str(folder / "s.toml")).resolve()
+    names = set()
+    for run in asked.runs:
+        columns = retrain(run, [], asked.subject, asked.data).trace.columns()
+        names.add((run.cell["norm"], *dict.fromkeys(columns["name"][columns["series"] == "std"])))
+    assert names == {(True, "1.norm", "2.act"), (False, "1.act")}
+
+
+def test_a_module_is_named_by_what_it_is_and_by_its_call() -> None:
+    model = torch.nn.Sequential(
+        OrderedDict(act=torch.nn.Tanh(), blocks=torch.nn.ModuleList([torch.nn.LayerNorm(1)]))
+    )
+    assert speaking(model, "act") == "act"
+    assert speaking(model, "blocks.0") == "blocks.0.norm"
+    assert speaking(torch.nn.ReLU(), "") == "act"
+    assert distinct(["norm", "act", "norm", "norm"]) == ["norm", "act", "norm (2)", "norm (3)"]
 
 
 def test_a_comment_trains_nothing_anew_and_a_changed_layer_does(folder: Path) -> None:
