@@ -31,7 +31,7 @@ def data(fields):
         x, y, torch.randint(4, (3000,), generator=draw), torch.randint(2, (3000,), generator=draw)
     ):
         image[0, down : down + 7, right : right + 5] = glyphs[digit]
-    x += 0.6 * torch.randn(x.shape, generator=draw)
+    x += 0.4 * torch.randn(x.shape, generator=draw)
     return {
         "train": (x[:2000], y[:2000]),
         "dev": (x[2000:2500], y[2000:2500]),

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,9 +14,9 @@ from harness.study.files import parse_study
 from harness.study.plan import run_key
 from harness.subjects import find_subject
 from tests.support import inprocess
+from tests.support.commands import ablate, exported, start
 from tests.support.inprocess import InlineEngine
 
-ROOT = Path(__file__).parents[1]
 STUDY = """
 question = "Does a line need an intercept?"
 subject = "tests.support.linear"
@@ -45,34 +43,9 @@ where = {{ lr = [0.1, 0.3] }}
 """
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    environment.pop("ABLATE_DATA", None)
-    return subprocess.Popen(
-        [sys.executable, "-c", "from harness.cli import main; main()", *arguments],
-        cwd=folder, env=environment, text=True, process_group=0,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-
-
-def ablate(folder: Path, *arguments: str) -> str:
-    """The output of a command that must succeed."""
-    process = start(folder, *arguments)
-    output, _ = process.communicate(timeout=240)
-    assert process.returncode == 0, output
-    return output
-
-
 def study(folder: Path, steps: int = 400) -> Path:
     (folder / "lines.toml").write_text(STUDY.format(steps=steps))
     return folder
-
-
-def exported(folder: Path) -> str:
-    """The numbers of every run, in order of runs."""
-    ablate(folder, "export", "lines.toml")
-    rows = (folder / "exports" / "lines" / "curves.csv").read_text().splitlines()
-    return "\n".join(sorted(rows))
 
 
 def test_everything_but_training_in_processes_works_in_this_one(
@@ -131,7 +104,7 @@ def test_a_killed_study_continues_to_the_same_numbers(
     process.communicate()
     assert process.returncode == (130 if number == signal.SIGINT else -number)
     assert "all 18 runs have ended" in ablate(killed, "run", "lines.toml")
-    assert exported(killed) == exported(whole)
+    assert exported(killed, "lines.toml") == exported(whole, "lines.toml")
 
 
 @pytest.mark.service
@@ -143,7 +116,8 @@ def test_on_ray_the_numbers_are_the_same(tmp_path: Path, monkeypatch: pytest.Mon
         (tmp_path / name).mkdir()
     ablate(study(tmp_path / "local"), "run", "lines.toml")
     ablate(study(tmp_path / "ray"), "run", "lines.toml", "--engine", "ray", "--workers", "2")
-    assert exported(tmp_path / "ray") == exported(tmp_path / "local")
+    ours, theirs = (exported(tmp_path / name, "lines.toml") for name in ("ray", "local"))
+    assert ours == theirs
 
 
 def test_an_unknown_subject_is_refused_with_a_suggestion() -> None:

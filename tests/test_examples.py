@@ -1,0 +1,107 @@
+"""The examples, each a user's own file, go through everything: to the bit, whatever happens."""
+
+import os
+import shutil
+import signal
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import harness.cli.session
+from tests.support import inprocess
+from tests.support.commands import HURRIED, ROOT, ablate, exported, start
+from tests.support.inprocess import InlineEngine
+
+EXAMPLES = ROOT / "examples"
+SHORT = {"digits_cnn": "60", "regression": "60", "numpy_loop": "60"}  # steps
+LONG = {"digits_cnn": "400", "regression": "1000", "numpy_loop": "20000"}
+
+
+def copied(folder: Path, name: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    for ending in ("py", "toml"):
+        shutil.copy(EXAMPLES / f"{name}.{ending}", folder)
+    return folder
+
+
+def test_every_example_is_tested_here() -> None:
+    assert {path.stem for path in EXAMPLES.glob("*.toml")} == set(SHORT) == set(LONG)
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_an_example_is_checked_run_verified_and_reported(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(copied(tmp_path, name))
+    monkeypatch.setenv("ABLATE_DATA", "no/such/file")  # a subject with data of its own ignores it
+    monkeypatch.setattr(harness.cli.session, "LocalEngine", lambda _: InlineEngine())
+
+    def call(*arguments: str) -> str:
+        code, output, errors = inprocess.ablate(capsys, *arguments)
+        assert code == 0, errors
+        return output
+
+    size = ("--steps", SHORT[name], "--seeds", "2")
+    assert "  ok  " in call("check", f"{name}.py")
+    assert f"data of {name}.py" in call("plan", f"{name}.toml", *size)
+    assert "runs have ended" in call("run", f"{name}.toml", *size)
+    assert "nothing to train" in call("run", f"{name}.toml", *size)
+    verified = call("verify", f"{name}.toml", *size)
+    assert "bit-equal alone, restacked and in the store where it has them" in verified
+    call("report", f"{name}.toml", *size)
+    page = (tmp_path / "reports" / name / "report.md").read_text()
+    assert "Refused" not in page
+    for word in ("tanh saturation", "names.txt", "character"):
+        assert word not in page, word
+
+
+@pytest.mark.service
+@pytest.mark.parametrize("name", LONG)
+def test_an_example_that_is_interrupted_and_killed_ends_with_the_same_bits(
+    name: str, tmp_path: Path
+) -> None:
+    size = ("run", f"{name}.toml", "--steps", LONG[name], "--seeds", "1")
+    whole, disturbed = (copied(tmp_path / word, name) for word in ("whole", "disturbed"))
+    ablate(whole, *size)
+    for number in (signal.SIGINT, signal.SIGKILL):
+        process = start(disturbed, *size, program=HURRIED)
+        wait_for_a_checkpoint(process, disturbed)
+        os.killpg(process.pid, number)
+        process.communicate()
+        assert process.returncode == (130 if number == signal.SIGINT else -number)
+    assert "runs have ended" in ablate(disturbed, *size)
+    assert exported(disturbed, f"{name}.toml") == exported(whole, f"{name}.toml")
+
+
+def wait_for_a_checkpoint(process: "subprocess.Popen[str]", folder: Path) -> None:
+    """Wait until training has left one on disk that was not there before."""
+    before = checkpoints(folder)
+    while checkpoints(folder) <= before:
+        assert process.poll() is None, process.communicate()[0]
+
+
+def checkpoints(folder: Path) -> set[tuple[str, int]]:
+    found = set()
+    for path in folder.glob(".ablate/*/checkpoints/[!.]*"):
+        try:
+            found.add((path.name, path.stat().st_mtime_ns))
+        except FileNotFoundError:  # its stack has just ended
+            continue
+    return found
+
+
+@pytest.mark.service
+@pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
+@pytest.mark.parametrize("name", ["digits_cnn", "numpy_loop"])
+def test_on_ray_an_example_has_the_same_bits(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    size = ("run", f"{name}.toml", "--steps", SHORT[name], "--seeds", "1")
+    ablate(copied(tmp_path / "local", name), *size)
+    ablate(copied(tmp_path / "ray", name), *size, "--engine", "ray", "--workers", "2")
+    ours, theirs = (exported(tmp_path / word, f"{name}.toml") for word in ("local", "ray"))
+    assert ours == theirs
