@@ -1,4 +1,4 @@
-"""How widely attention looks: the entropy of its distributions, layer by layer and head by head."""
+"""How widely attention looks: the entropy of its distributions."""
 
 import torch
 from torch import Tensor, nn
@@ -15,18 +15,18 @@ def entropy(weights: Tensor) -> Tensor:
 
 @torch.no_grad()
 def attention_entropy(model: nn.Module, batch: Rows) -> Tensor:
-    """The mean entropy of each head over the characters to predict, nats (L, H).
+    """The entropy of each layer, head, and character to predict, nats (L, H, N).
 
-    It runs a pass of its own with hooks; a pass without them computes nothing of it. A model
-    without attention weights gives (0, 0).
+    It takes a pass of its own with hooks on `AttentionWeights`; other passes compute nothing of it.
+    A model without them gives (0, 0, N).
     """
     x, y = batch
     real = y != PADDING  # (B, T)
     found: list[Tensor] = []
 
     def keep(_: nn.Module, __: object, weights: Tensor) -> None:
-        each = entropy(weights.double()).transpose(1, 2)  # (B, H, T, T) -> (B, T, H)
-        found.append(each[real].mean(0))  # (H,)
+        each = entropy(weights.double())  # (B, H, T, T) -> (B, H, T)
+        found.append(each.transpose(0, 1)[:, real])  # (H, N)
 
     handles = [
         module.register_forward_hook(keep)
@@ -38,7 +38,12 @@ def attention_entropy(model: nn.Module, batch: Rows) -> Tensor:
     finally:
         for handle in handles:
             handle.remove()
-    return torch.stack(found) if found else torch.zeros(0, 0)
+    return torch.stack(found) if found else torch.zeros(0, 0, int(real.sum()))
+
+
+def metrics(model: nn.Module, batch: Rows) -> dict[str, Tensor]:
+    """The entropy of attention, mean over layers and heads, nats a character (N,); else NaN."""
+    return {"attention_entropy": attention_entropy(model, batch).mean((0, 1))}
 
 
 def uniform_entropy(batch: Rows) -> float:

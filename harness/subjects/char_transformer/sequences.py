@@ -126,6 +126,7 @@ class WordData:
             "context": fields.context,
             "entropy/unigram": targets.train.unigram_entropy(),
             "entropy/bigram": targets.train.context_entropy(),
+            "entropy/placed": _placed_entropy(_splits(self.corpus, fields.context, "all")["train"]),
         }
 
 
@@ -146,3 +147,14 @@ def _splits(corpus: Corpus, context: int, train_words: int | str) -> dict[str, R
         )
     parts = _bigrams(corpus, train_words)._asdict()
     return {name: rows(split.Y, context) for name, split in parts.items()}
+
+
+def _placed_entropy(words: Rows) -> float:
+    """Entropy of the next character given the character before it and its place, nats."""
+    x, y = words
+    real = y != PADDING
+    V = int(x.max()) + 1
+    seen = (torch.arange(x.shape[1]) * V + x)[real]  # (N,): place and character as one number
+    counts = torch.bincount(seen * V + y[real], minlength=x.shape[1] * V * V).view(-1, V).double()
+    share = counts / counts.sum(1, keepdim=True).clamp(min=1)
+    return float(-torch.special.xlogy(counts, share).sum() / counts.sum())

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from harness.subjects.char_transformer.cost import cost
 from harness.subjects.char_transformer.fields import Fields
 from harness.subjects.char_transformer.layers.attention import CausalSelfAttention
 from harness.subjects.char_transformer.layers.feed_forward import FeedForward
@@ -123,6 +124,7 @@ def test_the_initial_loss_is_that_of_guessing_plus_half_the_variance_of_the_logi
 )
 def test_parameters_are_as_many_as_on_paper(fields: dict[str, Any], expected: int) -> None:
     assert sum(p.numel() for p in build(Fields(**fields), V).parameters()) == expected
+    assert cost(Fields(**fields), V).parameters == expected
 
 
 def test_dropout_changes_outputs_in_training_mode_only() -> None:

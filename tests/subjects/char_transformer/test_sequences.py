@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from harness.errors import UserError
-from harness.subjects.char_transformer.entropy import attention_entropy, uniform_entropy
+from harness.subjects.char_transformer.entropy import attention_entropy, metrics, uniform_entropy
 from harness.subjects.char_transformer.fields import Fields
 from harness.subjects.char_transformer.network import build
 from harness.subjects.char_transformer.sequences import PADDING, WordData, losses, rows
@@ -98,16 +98,24 @@ def test_a_quiet_network_starts_at_the_loss_of_guessing(tiny: Corpus) -> None:
     )
 
 
-def test_attention_has_an_entropy_of_each_layer_and_head(tiny: Corpus) -> None:
+def test_attention_has_an_entropy_of_each_layer_head_and_character(tiny: Corpus) -> None:
     batch = WordData(tiny).splits(SMALL)["dev"]
+    characters = int((batch[1] != PADDING).sum())
     model = model_of(tiny)
     found = attention_entropy(model, batch)
-    assert found.shape == (2, 2)
-    assert (found > 0).all()
-    assert (found < uniform_entropy(batch)).all()
+    assert found.shape == (2, 2, characters)
+    assert (found >= 0).all()
+    assert (found.mean(-1) < uniform_entropy(batch)).all()
+    assert torch.equal(metrics(model, batch)["attention_entropy"], found.mean((0, 1)))
     for name, parameter in model.named_parameters():
-        if "query_key_value" in name:
+        if "query_key_value" in name:  # all scores become 0
             torch.nn.init.zeros_(parameter)
-    level = attention_entropy(model, batch).flatten().tolist()
+    level = attention_entropy(model, batch).mean(-1).flatten().tolist()
     assert level == pytest.approx([uniform_entropy(batch)] * 4, abs=1e-6)
-    assert attention_entropy(model_of(tiny, attention="uniform"), batch).numel() == 0
+
+
+def test_a_model_without_attention_weights_has_no_entropy(tiny: Corpus) -> None:
+    batch = WordData(tiny).splits(SMALL)["dev"]
+    found = metrics(model_of(tiny, attention="uniform"), batch)["attention_entropy"]
+    assert len(found) == int((batch[1] != PADDING).sum())
+    assert found.isnan().all()
