@@ -65,9 +65,7 @@ class Block(nn.Module):
 def _attention(fields: Fields) -> nn.Module | None:
     match fields.attention:
         case "softmax":
-            return CausalSelfAttention(
-                fields.width, fields.heads, fields.context, fields.residual_scale
-            )
+            return CausalSelfAttention(fields.width, fields.heads, fields.residual_scale)
         case "uniform":
             return UniformAverage(fields.width, fields.residual_scale)
         case "none":

@@ -61,7 +61,7 @@ def test_norms_are_those_of_torch(ours: nn.Module, theirs: nn.Module) -> None:
 
 @pytest.mark.parametrize("heads", [1, 2, 4])
 def test_attention_is_that_of_torch(heads: int) -> None:
-    ours = CausalSelfAttention(C, heads, context=T + 2).double()
+    ours = CausalSelfAttention(C, heads).double()
     theirs = nn.MultiheadAttention(C, heads, batch_first=True).double()
     copied(theirs, ours)
     parity(ours, theirs, heads=True)
@@ -76,7 +76,7 @@ def test_feed_forward_is_that_of_torch() -> None:
 
 def test_attention_weights_are_the_softmax_over_the_tokens_so_far() -> None:
     scores = some(B, H, T, T) * 30
-    weights = AttentionWeights(T).double()(scores)
+    weights = AttentionWeights().double()(scores)
     for t in range(T):
         expected = scores[:, :, t, : t + 1].softmax(-1)
         assert torch.allclose(weights[:, :, t, : t + 1], expected, rtol=0, atol=1e-15)
@@ -84,7 +84,7 @@ def test_attention_weights_are_the_softmax_over_the_tokens_so_far() -> None:
 
 
 def test_large_scores_do_not_overflow() -> None:
-    weights = AttentionWeights(T)(torch.full((1, 1, T, T), 1e30))
+    weights = AttentionWeights()(torch.full((1, 1, T, T), 1e30))
     assert torch.allclose(weights.sum(-1), torch.ones(T))
 
 
@@ -96,7 +96,7 @@ def test_the_uniform_average_is_the_mean_of_the_tokens_so_far() -> None:
 
 
 def test_the_uniform_average_is_attention_with_equal_scores() -> None:
-    attention, average = CausalSelfAttention(C, H, T).double(), UniformAverage(C).double()
+    attention, average = CausalSelfAttention(C, H).double(), UniformAverage(C).double()
     with torch.no_grad():
         attention.query_key_value.weight[: 2 * C] = 0  # no questions, no keys: all scores are 0
         average.value.weight.copy_(attention.query_key_value.weight[2 * C :])

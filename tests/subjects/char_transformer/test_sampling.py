@@ -7,11 +7,12 @@ import torch
 from safetensors.torch import save
 
 from harness.errors import UserError
+from harness.subjects.char_transformer.data import WordData
 from harness.subjects.char_transformer.fields import Fields
 from harness.subjects.char_transformer.network import build
 from harness.subjects.char_transformer.sampling import sample, write_words
 from harness.subjects.char_transformer.saved import WEIGHTS
-from harness.subjects.char_transformer.sequences import WordData, losses
+from harness.subjects.char_transformer.sequences import losses
 from harness.subjects.corpus import Corpus
 from harness.subjects.streams import stream
 from harness.subjects.subject import SampleRequest, Trained

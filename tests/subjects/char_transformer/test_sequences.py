@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from harness.errors import UserError
+from harness.subjects.char_transformer.data import WordData
 from harness.subjects.char_transformer.entropy import attention_entropy, metrics, uniform_entropy
 from harness.subjects.char_transformer.fields import Fields
 from harness.subjects.char_transformer.network import build
-from harness.subjects.char_transformer.sequences import PADDING, WordData, losses, rows
+from harness.subjects.char_transformer.sequences import PADDING, losses, rows
 from harness.subjects.corpus import Corpus
 from harness.subjects.streams import stream
 from harness.subjects.torch.members import seeded

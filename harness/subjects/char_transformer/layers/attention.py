@@ -10,22 +10,15 @@ class AttentionWeights(nn.Softmax):
     """How much each token takes from each of the tokens so far: a distribution over them.
 
     It is a module so that a forward hook can read the distributions; see `entropy.py`.
-
-    Args:
-        context: how many tokens there are at most.
     """
 
-    future: Tensor
-
-    def __init__(self, context: int) -> None:
+    def __init__(self) -> None:
         super().__init__(dim=-1)
-        future = torch.full((context, context), float("-inf")).triu(1)  # 0 up to the token itself
-        self.register_buffer("future", future, persistent=False)
 
     def forward(self, scores: Tensor) -> Tensor:
         """Weights (B, H, T, T) from scores (B, H, T, T); the last dimension sums to 1."""
         T = scores.shape[-1]
-        scores = scores + self.future[:T, :T]
+        scores = scores + scores.new_full((T, T), float("-inf")).triu(1)  # 0 up to the token itself
         highest = scores.detach().amax(-1, keepdim=True)  # (B, H, T, 1); it only averts overflow
         shares = (scores - highest).exp()  # (B, H, T, T); exp(−∞) = 0 for the future
         return shares / shares.sum(-1, keepdim=True)
@@ -39,15 +32,14 @@ class CausalSelfAttention(nn.Module):
     Args:
         width: C, units of a token.
         heads: H, which divides C.
-        context: how many tokens there are at most.
         scale: multiplies the projection's weights at initialisation.
     """
 
-    def __init__(self, width: int, heads: int, context: int, scale: float = 1.0) -> None:
+    def __init__(self, width: int, heads: int, scale: float = 1.0) -> None:
         super().__init__()
         self.heads = heads
         self.query_key_value = linear(width, 3 * width)
-        self.weights = AttentionWeights(context)
+        self.weights = AttentionWeights()
         self.projection = linear(width, width, scale)
 
     def forward(self, x: Tensor) -> Tensor:
