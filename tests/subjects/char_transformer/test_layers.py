@@ -1,10 +1,13 @@
 """The layers, written to be read, against those of torch.nn: outputs and gradients, in float64."""
 
+from typing import Literal
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from harness.subjects.char_transformer.entropy import entropy
+from harness.subjects.char_transformer.fields import Fields
 from harness.subjects.char_transformer.layers.attention import (
     AttentionWeights,
     CausalSelfAttention,
@@ -13,6 +16,7 @@ from harness.subjects.char_transformer.layers.attention import (
 from harness.subjects.char_transformer.layers.feed_forward import FeedForward
 from harness.subjects.char_transformer.layers.linear import linear
 from harness.subjects.char_transformer.layers.norms import EPSILON, LayerNorm, RMSNorm
+from harness.subjects.char_transformer.network import Block, Sublayer
 from harness.subjects.streams import stream
 from harness.subjects.torch.taps import TAPPED
 
@@ -120,3 +124,32 @@ def test_the_harness_looks_into_norms_and_activations() -> None:
 def test_entropy_of_distributions() -> None:
     weights = torch.tensor([[1.0, 0, 0, 0], [0.5, 0.5, 0, 0], [0.25, 0.25, 0.25, 0.25]])
     assert entropy(weights).tolist() == pytest.approx([0, 0.6931472, 1.3862944])
+
+
+@pytest.mark.parametrize("place", ["pre", "post"])
+def test_a_block_is_the_encoder_layer_of_torch(place: Literal["pre", "post"]) -> None:
+    ours = Block(Fields(width=C, heads=H, norm_place=place)).double()
+    theirs = nn.TransformerEncoderLayer(
+        C, H, 4 * C, dropout=0, activation="gelu", layer_norm_eps=EPSILON, batch_first=True,
+        norm_first=place == "pre", dtype=torch.float64,
+    )  # fmt: skip
+    copied(theirs, nn.ModuleList(in_the_order_of_torch(ours)))
+    x, weights = some(B, T, C), some(B, T, C, purpose="output weights")
+    mask = nn.Transformer.generate_square_subsequent_mask(T, dtype=torch.float64)
+    inputs = [x.clone().requires_grad_() for _ in range(2)]
+    outputs = [ours(inputs[0]), theirs(inputs[1], src_mask=mask)]
+    for out in outputs:
+        (out * weights).sum().backward()
+    assert (outputs[0] - outputs[1]).abs().max() < 1e-10
+    pairs = zip(nn.ModuleList(in_the_order_of_torch(ours)).parameters(), theirs.parameters(),
+                strict=True)  # fmt: skip
+    for mine, other in [*pairs, (inputs[0], inputs[1])]:
+        assert mine.grad is not None
+        assert other.grad is not None
+        assert (mine.grad - other.grad).abs().max() < 1e-10
+
+
+def in_the_order_of_torch(block: Block) -> list[nn.Module]:
+    attention, feed_forward = block.attention, block.feed_forward
+    assert isinstance(attention, Sublayer)
+    return [attention.branch, feed_forward.branch, attention.norm, feed_forward.norm]

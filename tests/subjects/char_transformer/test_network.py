@@ -1,6 +1,8 @@
 """The transformer as a whole: what depends on what, how it starts, and how large it is."""
 
 import pickle
+import subprocess
+import sys
 from math import log, sqrt
 from typing import Any
 
@@ -153,3 +155,11 @@ def test_width_is_a_multiple_of_heads() -> None:
 def test_fields_travel_to_other_processes() -> None:
     fields = Fields(depth=2, norm_place="post", train_words=50)
     assert pickle.loads(pickle.dumps(fields)) == fields  # noqa: S301 - what was just pickled
+
+
+def test_what_reports_and_plans_need_loads_no_torch() -> None:
+    modules = ("cost", "data", "fields", "figures", "predictions", "responses", "text")
+    named = ", ".join(f"harness.subjects.char_transformer.{name}" for name in modules)
+    command = [sys.executable, "-c", f"import sys, {named}; print(*sys.modules)"]
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert {"torch", "numba", "pandas"} & set(loaded) == set()
