@@ -1,17 +1,16 @@
 """Words sampled from a trained transformer, character by character."""
 
 import torch
+from torch import nn
 
 from harness.errors import UserError
-from harness.subjects.char_transformer.network import Transformer
-from harness.subjects.char_transformer.saved import saved_transformer
 from harness.subjects.streams import stream
-from harness.subjects.subject import SampleRequest, Trained
+from harness.subjects.subject import Facts, SampleRequest
 
 
 @torch.no_grad()
 def sample(
-    model: Transformer,
+    model: nn.Module,
     alphabet: str,
     context: int,
     count: int,
@@ -42,13 +41,18 @@ def sample(
     return ["".join(alphabet[code] for code in row if code) for row in written.tolist()]
 
 
-def write_words(run: Trained, request: SampleRequest) -> list[str]:
-    """Words from the transformer of a run that has ended.
+def write_words(model: nn.Module, facts: Facts, request: SampleRequest) -> list[str]:
+    """Words from a trained transformer.
+
+    Args:
+        model: of a run.
+        facts: about the run's data.
+        request: what is asked of it; equal requests give equal words.
 
     Raises:
-        UserError: the prefix is too long, or has characters that are not in the run's alphabet.
+        UserError: the prefix is too long, or has characters that are not in the data's alphabet.
     """
-    alphabet, context = str(run.facts["alphabet"]), run.fields.context
+    alphabet, context = str(facts["alphabet"]), int(facts["context"])
     foreign = sorted(set(request.prefix) - set(alphabet[1:]))
     if foreign:
         raise UserError(
@@ -64,6 +68,5 @@ def write_words(run: Trained, request: SampleRequest) -> list[str]:
         )
     draws = stream(request.seed, "samples")
     return sample(
-        saved_transformer(run), alphabet, context, request.count, draws, request.prefix,
-        request.temperature,
-    )  # fmt: skip
+        model, alphabet, context, request.count, draws, request.prefix, request.temperature
+    )
