@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.subjects.char_transformer.layers.attention import AttentionWeights
-from harness.subjects.char_transformer.sequences import PADDING, Rows
+from harness.subjects.char_transformer.sequences import PADDING, Rows, trimmed
 
 
 def entropy(weights: Tensor) -> Tensor:
@@ -20,12 +20,12 @@ def attention_entropy(model: nn.Module, batch: Rows) -> Tensor:
     It takes a pass of its own with hooks on `AttentionWeights`; other passes compute nothing of it.
     A model without them gives (0, 0, N).
     """
-    x, y = batch
+    x, y = trimmed(batch)
     real = y != PADDING  # (B, T)
     found: list[Tensor] = []
 
     def keep(_: nn.Module, __: object, weights: Tensor) -> None:
-        each = entropy(weights.double())  # (B, H, T, T) -> (B, H, T)
+        each = entropy(weights)  # (B, H, T, T) -> (B, H, T)
         found.append(each.transpose(0, 1)[:, real])  # (H, N)
 
     handles = [

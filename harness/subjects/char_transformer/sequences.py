@@ -43,16 +43,18 @@ def rows(targets: Tensor, context: int) -> Rows:
 
 
 def losses(model: nn.Module, batch: Rows) -> Tensor:
-    """The loss of each character to predict, nats (N,), without the padding.
-
-    Columns with nothing but padding are left out: no character depends on what comes after it.
-    """
-    x, y = batch
+    """The loss of each character to predict, nats (N,), without the padding."""
+    x, y = trimmed(batch)
     real = y != PADDING
-    length = int(real.sum(1).max())
-    logits = model(x[:, :length])  # (B, T, V)
-    real = real[:, :length]
-    return cross_entropy(logits[real], y[:, :length][real], reduction="none")
+    logits = model(x)  # (B, T, V)
+    return cross_entropy(logits[real], y[real], reduction="none")
+
+
+def trimmed(batch: Rows) -> Rows:
+    """The rows up to the end of the longest: no character depends on what comes after it."""
+    x, y = batch
+    length = int((y != PADDING).sum(1).max())
+    return x[:, :length], y[:, :length]
 
 
 @lru_cache(maxsize=8)
