@@ -1,0 +1,88 @@
+"""What a transformer is trained on: the words of a corpus. Only its splits load torch."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.subjects.char_transformer.fields import Fields
+from harness.subjects.corpus import Corpus
+from harness.subjects.subject import Facts
+
+if TYPE_CHECKING:
+    from harness.subjects.char_transformer.sequences import Rows
+
+
+@dataclass(frozen=True)
+class WordData:
+    """What a transformer is trained on; see `harness.subjects.subject.Data`.
+
+    Attributes:
+        corpus: the words.
+    """
+
+    corpus: Corpus
+
+    @property
+    def name(self) -> str:
+        """The corpus's."""
+        return self.corpus.name
+
+    @property
+    def digest(self) -> str:
+        """The corpus's."""
+        return self.corpus.digest
+
+    @property
+    def size(self) -> str:
+        """The corpus's."""
+        return self.corpus.size
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The corpus's."""
+        return self.corpus.notes
+
+    @property
+    def vocabulary(self) -> int:
+        """V, the number of characters including the boundary."""
+        return self.corpus.vocabulary
+
+    def splits(self, fields: Fields) -> "dict[str, Rows]":
+        """The rows of each split; see `sequences.rows`.
+
+        Raises:
+            UserError: a word is longer than the context allows, or there are too few words.
+        """
+        from harness.subjects.char_transformer.sequences import make_rows
+
+        return make_rows(self.corpus, fields.context, fields.train_words)
+
+    def examples(self, fields: Fields) -> int:
+        """How many training words there are.
+
+        Raises:
+            UserError: a word is longer than the context allows, or there are too few words.
+        """
+        return len(self.splits(fields)["train"][0])
+
+    def facts(self, fields: Fields) -> Facts:
+        """What is stored about the data with every run; entropies in nats."""
+        from harness.subjects.char_transformer.sequences import make_rows, placed_entropy
+
+        targets = self.corpus.splits(1)
+        words = make_rows(self.corpus, fields.context, "all")
+        sizes = {f"examples/{name}": len(x) for name, (x, _) in self.splits(fields).items()}
+        characters = {f"characters/{name}": len(s.Y) for name, s in targets._asdict().items()}
+        return {
+            "name": self.name,
+            "source": self.corpus.source,
+            "digest": self.digest,
+            "items": len(self.corpus.words),
+            "vocabulary": self.vocabulary,
+            "alphabet": self.corpus.alphabet,
+            **sizes,
+            **characters,
+            "context": fields.context,
+            "entropy/unigram": targets.train.unigram_entropy(),
+            "entropy/bigram": targets.train.context_entropy(),
+            "entropy/placed": placed_entropy(words["train"]),
+        }

@@ -1,0 +1,80 @@
+"""The fields of a run: the transformer, and how it is trained."""
+
+from math import sqrt
+from typing import Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from harness.errors import InvalidValue
+from harness.subjects.torch.fields import TorchFields
+
+
+class Fields(TorchFields):
+    """What defines a run besides seed and data; any of it can be a factor of a study."""
+
+    steps: int = Field(2000, ge=1, le=100_000_000, description="minibatches trained on")
+    batch: int = Field(32, ge=1, le=65_536, description="words in a minibatch")
+    depth: int = Field(4, ge=1, le=100, description="blocks (attention, then feed-forward)")
+    width: int = Field(64, ge=2, le=4096, description="size of what stands for a character")
+    heads: int = Field(4, ge=1, le=256, description="attention distributions of a block")
+    context: int = Field(16, ge=2, le=1024, description="characters that the network sees at most")
+    attention: Literal["softmax", "uniform", "none"] = Field(
+        "softmax", description="over the characters so far: learned, all alike, or none of them"
+    )
+    positions: Literal["learned", "none"] = Field(
+        "learned", description="what is added to a character's embedding to say where it stands"
+    )
+    norm: Literal["layer", "rms", "none"] = Field("layer", description="normalisation of a branch")
+    norm_place: Literal["pre", "post"] = Field(
+        "pre", description="before the branch, or after branch and residual connection"
+    )
+    residual: bool = Field(True, description="connection around every branch")
+    residual_init: Literal["scaled", "plain"] = Field(
+        "scaled", description="last weights of n branches with residual connections: × 1/√n, or × 1"
+    )
+    activation: Literal["gelu", "relu", "tanh"] = Field("gelu", description="of the feed-forwards")
+    output_scale: float = Field(0.1, ge=0, le=100, description="multiplies the last weight")
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="share of the embeddings and of each branch's outputs"
+    )
+    train_words: int | Literal["all"] = Field("all", description="words kept of the training split")
+    optimizer: Literal["sgd", "adam", "adamw"] = Field("adamw", description="as torch.optim has it")
+    lr: float = Field(0.002, gt=0, le=1e6, description="learning rate")
+    weight_decay: float = Field(0.01, ge=0, description="as the optimizer has it")
+    beta2: float = Field(0.99, ge=0, lt=1, description="of Adam and AdamW")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by its values: the class is found by its import, not by a user's file."""
+        return Fields.model_validate, (self.model_dump(),)
+
+    @field_validator("train_words")
+    @classmethod
+    def _some_words(cls, value: int | str) -> int | str:
+        if isinstance(value, int) and value < 1:
+            raise ValueError("must be at least 1, or 'all'")
+        return value
+
+    @model_validator(mode="after")
+    def _heads_share_the_width(self) -> Self:
+        if self.width % self.heads:
+            raise InvalidValue(
+                "width must be a multiple of heads, which share it",
+                f"width {self.width} with {self.heads} heads",
+                "Change one of them.",
+            )
+        return self
+
+    @property
+    def branches(self) -> int:
+        """How many branches the network has: a block has one or two."""
+        return self.depth * (1 if self.attention == "none" else 2)
+
+    @property
+    def residual_scale(self) -> float:
+        """What multiplies the last weight of every branch at initialisation.
+
+        1/√n with n branches, so that their sum does not grow with the depth (Radford et al. 2019,
+        section 2.3). Without residual connections there is no such sum, and the scale is 1.
+        """
+        scaled = self.residual and self.residual_init == "scaled"
+        return 1 / sqrt(self.branches) if scaled else 1.0

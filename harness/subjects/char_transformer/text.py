@@ -1,0 +1,77 @@
+"""What reports say about this network in words: terms, sources, and what a study cannot tell."""
+
+from collections.abc import Sequence
+
+from harness.subjects.char_transformer.fields import Fields
+
+GLOSSARY = (
+    (
+        "Loss.",
+        "Nats a character, over the characters of the words and the boundary at each word's end: "
+        "the same ones as the MLP's. Padding is not counted.",
+    ),
+    (
+        "Attention.",
+        "softmax: learned weights over the characters so far; uniform: their plain average, with "
+        "learned values; none: blocks of feed-forward networks only, which see one character and "
+        "its place.",
+    ),
+    (
+        "Norm place.",
+        "pre: x + branch(norm(x)), and a norm before the logits; post: norm(x + branch(x)).",
+    ),
+    (
+        "Entropy of attention.",
+        "Of the weights over the characters so far, nats: 0 for one character, ln t for all t "
+        "alike.",
+    ),
+    (
+        "Modes.",
+        "init/ and last/ are measured in training mode on the first and the last minibatch, "
+        "final/ in eval mode over whole splits after the last step.",
+    ),
+    (
+        "Divergence.",
+        "A run whose loss or gradient stops being finite is frozen and counted. Its final losses "
+        "count as those of guessing uniformly, as does any loss above that; its other final "
+        "responses are not used.",
+    ),
+)
+
+CITATIONS = (
+    ("Andrej Karpathy, “Neural Networks: Zero to Hero”, makemore and “Let’s build GPT”: the "
+     "network", "https://karpathy.ai/zero-to-hero.html"),
+    ("Vaswani, Shazeer, Parmar, Uszkoreit, Jones, Gomez, Kaiser & Polosukhin 2017, Attention Is "
+     "All You Need", "https://arxiv.org/abs/1706.03762"),
+    ("Ba, Kiros & Hinton 2016, Layer Normalization", "https://arxiv.org/abs/1607.06450"),
+    ("Zhang & Sennrich 2019, Root Mean Square Layer Normalization",
+     "https://arxiv.org/abs/1910.07467"),
+    ("Xiong, Yang, He, Zheng, Zheng, Xing, Zhang, Lan, Wang & Liu 2020, On Layer Normalization in "
+     "the Transformer Architecture", "https://arxiv.org/abs/2002.04745"),
+    ("Radford, Wu, Child, Luan, Amodei & Sutskever 2019, Language Models are Unsupervised "
+     "Multitask Learners: scaled residual projections, section 2.3",
+     "https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf"),
+    ("Haviv, Ram, Press, Izsak & Levy 2022, Transformer Language Models without Positional "
+     "Encodings Still Learn Positional Information", "https://arxiv.org/abs/2203.16634"),
+)  # fmt: skip
+
+
+def caveats(varied: set[str], variants: Sequence[Fields]) -> list[str]:
+    """What a study that varies these fields cannot tell, given the fields of its variants."""
+    found = ["The split of the data is fixed: intervals and verdicts are about seeds, not data."]
+    if "lr" not in varied:
+        found.append("One learning rate for all: variants may differ in the rate that suits them.")
+    if "attention" in varied:
+        found.append(
+            "Attention has more weights than the average, and the average more than none: their "
+            "differences are also differences in size."
+        )
+    plain = any(not f.residual and f.residual_init == "scaled" for f in variants)
+    if "residual" in varied and plain:
+        found.append(
+            "Networks with residual connections start with their branches scaled down, those "
+            "without do not: the two differ in initialisation too."
+        )
+    if max((f.steps for f in variants), default=0) < 5000:
+        found.append("Training is short: what helps early need not help in the end.")
+    return found
