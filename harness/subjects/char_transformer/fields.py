@@ -1,7 +1,7 @@
 """The fields of a run: the transformer, and how it is trained."""
 
 from math import sqrt
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -42,10 +42,6 @@ class Fields(TorchFields):
     lr: float = Field(0.002, gt=0, le=1e6, description="learning rate")
     weight_decay: float = Field(0.01, ge=0, description="as the optimizer has it")
     beta2: float = Field(0.99, ge=0, lt=1, description="of Adam and AdamW")
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled by its values: the class is found by its import, not by a user's file."""
-        return Fields.model_validate, (self.model_dump(),)
 
     @field_validator("train_words")
     @classmethod

@@ -5,7 +5,7 @@ from harness.subjects.figures import CurveFigure, Figure, LayerFigure, Reference
 from harness.subjects.subject import Facts
 
 CURVES, INSIDE, UPDATES = "Learning curves", "Norms and activations", "Update:data"
-TAPPED = "each norm and activation, numbered in the order of the forward pass"
+TAPPED = "each norm and activation"
 
 WANTED = Reference("−3", -3.0, "where weights learn at a healthy pace")
 
@@ -35,11 +35,12 @@ FIGURES: tuple[Figure, ...] = (
         "cross marks a run that diverged.",
         "train/loss", "final/train_loss", log_steps=True,
     ),
-    CurveFigure(
-        "attention_entropy", CURVES, "Entropy of attention while training",
-        "Mean over layers, heads and the characters of the dev split. Near 0 a head looks at one "
-        "character; a head that looks at all t characters so far alike has ln t.",
-        "eval/dev_attention_entropy",
+    LayerFigure(
+        "attention_entropy", INSIDE, "Entropy of attention by layer",
+        "Of the weights of each layer's heads over the characters so far, mean over heads and the "
+        "characters of the last minibatch, padding left out. 0 means that a head looks at one "
+        "character; one that looks at all t characters alike has ln t.",
+        "attention_entropy", "last", "entropy [nats]",
     ),
     LayerFigure(
         "spread_init", INSIDE, "Spread of outputs at initialisation",

@@ -2,6 +2,8 @@
 
 from math import log
 
+import numpy as np
+
 from harness.subjects.subject import Curve, Facts, Response
 
 
@@ -27,12 +29,12 @@ RESPONSES: dict[str, Response] = {
         Response("final/gap", "dev − train loss", "what is lost on unseen words",
                  lambda run: float(run.last("final_dev_loss") - run.last("final_train_loss")),
                  "nats"),
-        Response("final/attention_entropy", "entropy of attention",
-                 "mean over layers, heads and characters, dev split; 0: it looks at one character",
-                 lambda run: float(run.last("final_dev_attention_entropy")), "nats",
-                 direction=None),
         Response("last/batch_loss", "minibatch loss", "mean of the last minibatches",
                  lambda run: float(run.at("loss", run.steps - 1)), "nats"),
+        Response("last/attention_entropy", "entropy of attention",
+                 "mean over layers, heads and characters of the last minibatch; 0: one character",
+                 lambda run: float(np.mean(run.last("attention_entropy"))), "nats",
+                 direction=None),
         Response("last/update_data", "log10 update:data", "median over the weights",
                  lambda run: float(run.last("diag/update_data")), direction=None),
         Response("init/loss", "initial loss", "of the first minibatch",
@@ -40,11 +42,10 @@ RESPONSES: dict[str, Response] = {
     )
 }  # fmt: skip
 
-HEADLINE = ("final/train_loss", "final/dev_loss", "final/test_loss", "final/attention_entropy")
+HEADLINE = ("final/train_loss", "final/dev_loss", "final/test_loss", "last/attention_entropy")
 
 CURVES = {
     "train/loss": Curve("train loss [nats]", charted=True),
     "eval/dev_loss": Curve("dev loss [nats]", charted=True),
-    "eval/dev_attention_entropy": Curve("entropy of attention [nats]", charted=True),
     "diag/update_data": Curve("log10 update:data", charted=True),
 }

@@ -108,12 +108,13 @@ class Member:
         buffers = [b.clone() for b in self.model.buffers()]
         batch = self.batch("train", torch.from_numpy(rows))
         torch.set_rng_state(self.noise)
-        with self.taps.watching():
+        with self.taps.watching(self.subject.counted(batch)):
             loss = mean_loss(self.subject, self.model, batch)
             gradients = self.taps.gradient_stds(loss)
         self._restore(buffers)
         mean, std, flat = zip(*self.taps.outputs, strict=True) if gradients else ((), (), ())
-        return {"mean": list(mean), "std": list(std), "flat": list(flat), "gradient_std": gradients}
+        return {"mean": list(mean), "std": list(std), "flat": list(flat),
+                "gradient_std": gradients, "attention_entropy": self.taps.entropies}  # fmt: skip
 
     @torch.no_grad()
     def evaluate(self, split: str) -> dict[str, float]:
@@ -204,10 +205,12 @@ class TorchMembers:
         self, inside: list[dict[str, list[float]]], before: list[list[Tensor]]
     ) -> Iterator[Series]:
         first = self.members[0]  # the members' modules differ in their numbers only
-        names = distinct([speaking(first.model, name) for name in first.taps.names])
-        for name in ("mean", "std", "flat", "gradient_std"):
+        tapped = distinct([speaking(first.model, name) for name in first.taps.names])
+        for name in inside[0]:
             values = np.array([found[name] for found in inside])  # (K, L)
             if values.size:
+                of_attention = name == "attention_entropy"
+                names = distinct(first.taps.attention) if of_attention else tapped
                 yield Series(name, values, names=names)
         updates = np.array([
             update_data(old, [w.detach() for w in member.weights])

@@ -38,7 +38,7 @@ class TorchSubject(Subject):
     """
 
     primary = "final/dev_loss"
-    layers = ("mean", "std", "flat", "gradient_std")
+    layers = ("mean", "std", "flat", "gradient_std", "attention_entropy")
     weights = ("update_data",)
     metrics_of_splits: Sequence[str] = ()
 
@@ -53,6 +53,10 @@ class TorchSubject(Subject):
     def metrics(self, model: nn.Module, batch: Batch) -> Mapping[str, Tensor]:  # noqa: ARG002
         """Other quantities of a batch in eval mode, one value an example."""
         return {}
+
+    def counted(self, batch: Batch) -> Tensor | None:  # noqa: ARG002
+        """Which positions of a batch of sequences count (B, T); None where there is no padding."""
+        return None
 
     def write(
         self,
@@ -198,6 +202,12 @@ FIGURES: tuple[Figure, ...] = (
             "Standard deviation of the loss's gradient by the outputs of each activation and norm "
             "on the last minibatch, on a logarithmic axis.",
             "gradient_std", "std of gradient", log=True),
+    LayerFigure(
+        "attention_entropy", "Inside the model", "Entropy of attention by layer",
+        "Entropy of the outputs of each nn.Softmax on the last minibatch: 0 where all weight is on "
+        "one place, ln n where n places have the same.",
+        "attention_entropy", "last", "entropy [nats]",
+    ),
     WeightFigure(
         "update_data", "Inside the model", "Update:data ratio of each weight",
         "log10 of std(update) over std(weight) of each weight matrix, mean over seeds.",

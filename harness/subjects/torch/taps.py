@@ -45,28 +45,40 @@ class Taps:
     Attributes:
         names: of the taps seen in the last pass.
         outputs: of each, mean, std and the share of outputs without slope (NaN where unknown).
+        attention: names of the softmaxes seen in it.
+        entropies: of the distributions that each gives, the mean entropy in nats.
     """
 
     def __init__(self, model: nn.Module) -> None:
         self._model = model
         self.names: list[str] = []
         self.outputs: list[tuple[float, float, float]] = []
+        self.attention: list[str] = []
+        self.entropies: list[float] = []
         self._slots: list[Tensor] = []
 
     @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Within the block, forward passes are measured and their gradients tapped."""
+    def watching(self, counted: Tensor | None = None) -> Iterator[None]:
+        """Within the block, forward passes are measured and their gradients tapped.
+
+        Args:
+            counted: which positions of the batch's sequences count (B, T); None for all.
+        """
         self.names, self.outputs, self._slots = [], [], []
-        tapped = [
-            (name, module)
-            for name, module in self._model.named_modules()
-            if isinstance(module, TAPPED)
-        ]
+        self.attention, self.entropies = [], []
         handles = [
             module.register_forward_hook(
                 lambda module, _, out, name=name: self._measure(name, module, out)
             )
-            for name, module in tapped
+            for name, module in self._model.named_modules()
+            if isinstance(module, TAPPED)
+        ]
+        handles += [
+            module.register_forward_hook(
+                lambda module, _, out, name=name: self._weigh(name, module, out, counted)
+            )
+            for name, module in self._model.named_modules()
+            if isinstance(module, nn.Softmax)
         ]
         try:
             yield
@@ -86,6 +98,14 @@ class Taps:
         self._slots.append(slot)
         tapped: Tensor = GradientTap.apply(out, slot)  # type: ignore[no-untyped-call]
         return tapped
+
+    def _weigh(self, name: str, module: nn.Softmax, out: Tensor, counted: Tensor | None) -> None:
+        weights = out.detach().double().movedim(-1 if module.dim is None else module.dim, -1)
+        each = -torch.special.xlogy(weights, weights).sum(-1)  # (B, H, T, T) -> (B, H, T)
+        if counted is not None:
+            each = each.movedim(-1, 1)[counted]  # (B, T, H) -> (N, H)
+        self.attention.append(name)
+        self.entropies.append(each.mean().item())
 
     def gradient_stds(self, loss: Tensor) -> list[float]:
         """The std of the loss's gradient by the output of each tap; NaN where none arrives."""

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from harness.subjects.char_transformer.entropy import entropy
 from harness.subjects.char_transformer.fields import Fields
 from harness.subjects.char_transformer.layers.attention import (
     AttentionWeights,
@@ -119,11 +118,6 @@ def test_weights_are_drawn_with_std_scale_over_root_fan_in(scale: float) -> None
 def test_the_harness_looks_into_norms_and_activations() -> None:
     modules = [LayerNorm(C), RMSNorm(C), FeedForward(C, "relu").activation]
     assert all(isinstance(module, TAPPED) for module in modules)
-
-
-def test_entropy_of_distributions() -> None:
-    weights = torch.tensor([[1.0, 0, 0, 0], [0.5, 0.5, 0, 0], [0.25, 0.25, 0.25, 0.25]])
-    assert entropy(weights).tolist() == pytest.approx([0, 0.6931472, 1.3862944])
 
 
 @pytest.mark.parametrize("place", ["pre", "post"])

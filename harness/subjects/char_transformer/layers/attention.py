@@ -9,7 +9,7 @@ from harness.subjects.char_transformer.layers.linear import linear
 class AttentionWeights(nn.Softmax):
     """How much each token takes from each of the tokens so far: a distribution over them.
 
-    It is a module so that a forward hook can read the distributions; see `entropy.py`.
+    It is a module of its own so that the harness can read the distributions and their entropy.
     """
 
     def __init__(self) -> None:
