@@ -4,12 +4,17 @@ import os
 import shutil
 import signal
 import subprocess
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import harness.cli.session
+from harness.store.store import Store
+from harness.store.stored import find_run
+from harness.subjects import find_subject
 from tests.support import inprocess
 from tests.support.commands import HURRIED, ROOT, ablate, exported, start
 from tests.support.inprocess import InlineEngine
@@ -55,6 +60,36 @@ def test_an_example_is_checked_run_verified_and_reported(
     assert "Refused" not in page
     for word in ("tanh saturation", "names.txt", "character"):
         assert word not in page, word
+
+
+def test_the_best_model_computes_outputs_wherever_it_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(copied(tmp_path, "digits_cnn"))
+    monkeypatch.setattr(harness.cli.session, "LocalEngine", lambda _: InlineEngine())
+    code, _, errors = inprocess.ablate(
+        capsys, "run", "digits_cnn.toml", "--steps", "5", "--seeds", "1"
+    )
+    assert code == 0, errors
+    subject = find_subject("digits_cnn.py")
+    store = Store.open(None)
+    version = store.client.get_model_version_by_alias("digits_cnn", "best")
+    trained = find_run(store, str(version.run_id)).trained
+    x = np.random.default_rng(1).normal(size=(3, 1, 8, 8))
+    expected = subject.predict(trained, x)
+    assert expected is not None
+    assert expected.shape == (3, 10)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow warns about its own types when it is imported
+        import mlflow.pyfunc
+
+        experiment = store.experiment("digits_cnn")
+        assert experiment is not None
+        (logged,) = store.models(experiment.experiment_id)
+        shutil.move(logged.artifact_location.removeprefix("file://"), tmp_path / "elsewhere")
+        (tmp_path / "digits_cnn.py").unlink()
+        model = mlflow.pyfunc.load_model(str(tmp_path / "elsewhere"))
+        assert np.array_equal(model.predict(x), expected)
 
 
 @pytest.mark.service

@@ -37,11 +37,15 @@ def write_artifacts(folder: Path, study: Study, planned: Run, result: Result, fa
     pq.write_table(pa.table(result.trace.columns()), folder / TRACE)
 
 
-def read_artifacts(folder: Path) -> tuple[Subject, Trained]:
+def read_artifacts(folder: Path, code: Path | None = None) -> tuple[Subject, Trained]:
     """The run whose files lie in the folder, and its subject.
 
+    Args:
+        folder: with the run's files.
+        code: where the user's file lies, if not where the study names it.
+
     Raises:
-        UserError: some are missing or damaged.
+        UserError: some are missing or damaged, or the subject has changed.
     """
     try:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
@@ -52,9 +56,18 @@ def read_artifacts(folder: Path) -> tuple[Subject, Trained]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-    subject = find_subject(config["subject"])
+    name = config["subject"]
+    subject = find_subject(str(code / Path(name).name) if code and name.endswith(".py") else name)
+    try:
+        fields = subject.Fields.model_validate(config["fields"])
+    except ValueError:
+        raise UserError(
+            f"a run must be read with the version of {subject.name} that trained it",
+            f"version {config['version']}, and now it is {subject.version}",
+            "Put the subject's file back as it was, or train the study again.",
+        ) from None
     return subject, Trained(
-        fields=subject.Fields.model_validate(config["fields"]),
+        fields=fields,
         seed=config["seed"],
         outcome=config["outcome"],
         facts=config["data"],

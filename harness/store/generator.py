@@ -17,7 +17,8 @@ class Generator(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the run's files."""
-        self.subject, self.run = read_artifacts(Path(context.artifacts["run"]))
+        files = {name: Path(path) for name, path in context.artifacts.items()}
+        self.subject, self.run = read_artifacts(files["run"], files["code"])
 
     def predict(
         self,

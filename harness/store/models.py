@@ -2,6 +2,7 @@
 
 import logging
 import re
+import shutil
 import tempfile
 import warnings
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -20,7 +21,7 @@ from harness.store.artifacts import SAMPLES
 from harness.store.schema import CHILDREN, IS_SCHEMA, SCHEMA
 from harness.store.store import Store
 from harness.study.study import Study
-from harness.subjects.subject import Response
+from harness.subjects.subject import Response, Subject
 
 ALIAS = "best"
 READY = str(LoggedModelStatus.READY)
@@ -72,7 +73,7 @@ def best_run(store: Store, experiment_id: str, study: Study, digest: str) -> Run
     """
     by = criterion(study)
     query = (
-        f"{CHILDREN} AND tags.data_digest = '{digest}' "
+        f"{CHILDREN} AND tags.data_digest = '{digest}' AND tags.version = '{study.model.version}' "
         "AND tags.outcome = 'finished' AND attributes.status = 'FINISHED'"
     )
     higher = by.direction == "higher"
@@ -109,13 +110,15 @@ def registered(store: Store, study: str) -> RegisteredModel | None:
 def _register(store: Store, study: Study, best: Run) -> None:
     run_id, client, by = best.info.run_id, store.client, criterion(study).name
     with store.reach():
-        if SAMPLES not in {file.path for file in client.list_artifacts(run_id)}:
-            logger.info("no model is registered: the runs of %s write no samples", study.name)
+        writes = SAMPLES in {file.path for file in client.list_artifacts(run_id)}
+        if not writes and type(study.model).predict is Subject.predict:
+            logger.info("no model is registered: the runs of %s have none", study.name)
             return
         model = registered(store, study.name) or client.create_registered_model(
             model_name(study.name),
             {IS_SCHEMA: SCHEMA, "study": study.name},
-            f"Writes samples. The run of the study that is best by {by} is @{ALIAS}.",
+            f"{'Writes samples' if writes else 'Computes outputs'}. The run of the study that is "
+            f"best by {by} is @{ALIAS}.",
         )
         versions = client.search_model_versions(f"run_id = '{run_id}'")
         kept = next((v for v in versions if (v.name, v.status) == (model.name, "READY")), None)
@@ -153,10 +156,13 @@ def log_model(store: Store, study: Study, run: Run) -> LoggedModel:
         )
         if str(model.status) == READY:
             return model
-        files, saved = Path(folder) / "run", Path(folder) / "model"
+        files, code, saved = (Path(folder) / name for name in ("run", "code", "model"))
         files.mkdir()
+        code.mkdir()
         client.download_artifacts(info.run_id, "", str(files))
-        save_model(saved, files, Model(run_id=info.run_id, model_id=model.model_id))
+        for file in study.model.code():
+            shutil.copy(file, code)
+        save_model(saved, files, code, Model(run_id=info.run_id, model_id=model.model_id))
         client.log_model_artifacts(model.model_id, str(saved))
         outputs = client.get_run(info.run_id).outputs
         if not (outputs and outputs.model_outputs):  # MLflow takes it once only
@@ -171,18 +177,27 @@ def log_model(store: Store, study: Study, run: Run) -> LoggedModel:
         return client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
 
 
-def save_model(path: Path, files: Path, model: Model) -> None:
-    """Write an MLflow model of a run's files to a new folder, with the harness's own code."""
+def save_model(path: Path, files: Path, code: Path, model: Model) -> None:
+    """Write an MLflow model to a new folder, with the harness's own code.
+
+    Args:
+        path: the folder.
+        files: of the run.
+        code: folder of the user's files that the subject is made of; may be empty.
+        model: MLflow's metadata.
+    """
+    writes = (files / SAMPLES).exists()
+    samples = ModelSignature(None, Schema([ColSpec("string")]), ParamSchema(PARAMS))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow wants an input example, but no input is read
         import mlflow.pyfunc
 
         mlflow.pyfunc.save_model(
             path,
-            python_model=Path(__file__).with_name("generator.py"),
+            python_model=Path(__file__).with_name("generator.py" if writes else "predictor.py"),
             code_paths=[str(Path(harness.__file__).parent)],
-            artifacts={"run": str(files)},
-            signature=ModelSignature(None, Schema([ColSpec("string")]), ParamSchema(PARAMS)),
+            artifacts={"run": str(files), "code": str(code)},
+            signature=samples if writes else None,
             pip_requirements=requirements(),  # inferring them would take 6 s
             mlflow_model=model,
         )

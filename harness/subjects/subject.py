@@ -405,6 +405,14 @@ class Subject(Protocol):
         """
         return None
 
+    def predict(self, run: Trained, inputs: Array) -> Array | None:  # noqa: ARG002
+        """What a trained run's model gives for inputs; None where the subject has no such thing."""
+        return None
+
+    def code(self) -> Sequence[Path]:
+        """Files of the user's that the subject is made of: a logged model takes them along."""
+        return ()
+
 
 def deviation(one: Array, other: Array) -> float:
     """Largest absolute difference; two NaN differ by nothing, NaN and a number by infinity."""

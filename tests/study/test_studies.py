@@ -23,7 +23,8 @@ QUARTER_OF_AN_HOUR = 900  # seconds, on two cores
 # Measured: 140 µs for the MLP's default step of 4 million multiplications, 17.5 ms for the
 # transformer's of 330.
 SECONDS_PER_MILLION = {"char_mlp": 35e-6, "char_transformer": 53e-6}
-SECONDS_PER_RUN = {"char_mlp": 1.0, "char_transformer": 6.0}  # evaluation, sampling, logging
+# Upper bounds for evaluation, sampling and logging; the transformer's 6 s are shared by two cores.
+SECONDS_PER_RUN = {"char_mlp": 1.0, "char_transformer": 3.0}
 
 
 def test_the_studies_that_test_what_is_taught_are_shipped() -> None:
@@ -51,8 +52,8 @@ def test_a_study_ends_within_a_quarter_of_an_hour_on_two_cores(tiny: Corpus, nam
     study = load_study(name)
     runs = expand(study, "digest")
     millions = Costs(study.model, tiny).of_runs(runs)
-    training = millions * SECONDS_PER_MILLION[study.subject]
-    seconds = (training + len(runs) * SECONDS_PER_RUN[study.subject]) / 2
+    training = millions * SECONDS_PER_MILLION[study.subject] / 2
+    seconds = training + len(runs) * SECONDS_PER_RUN[study.subject]
     assert seconds < QUARTER_OF_AN_HOUR
 
 

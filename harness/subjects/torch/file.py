@@ -22,7 +22,13 @@ from harness.subjects.subject import Facts, RunFields, SampleRequest
 from harness.subjects.torch.data import FileData
 from harness.subjects.torch.fields import TorchFields
 from harness.subjects.torch.subject import Batch, TorchSubject
-from harness.subjects.user_file import UserFile, merged_fields, own_fields, said_of_metrics
+from harness.subjects.user_file import (
+    UserFile,
+    local_files,
+    merged_fields,
+    own_fields,
+    said_of_metrics,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -134,6 +140,10 @@ class FileSubject(TorchSubject):
         from harness.subjects.torch.check import metric_names
 
         return metric_names(self)
+
+    def code(self) -> Sequence[Path]:
+        """The file, and the local modules that it imports."""
+        return local_files(self.file.path)
 
     def said(self, metric: str) -> Mapping[str, Any]:
         """What the file says of a metric."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.subjects.figures import CurveFigure, Figure, LayerFigure, WeightFigure
 from harness.subjects.subject import (
+    Array,
     Cost,
     Curve,
     Facts,
@@ -177,6 +178,12 @@ class TorchSubject(Subject):
         from harness.subjects.torch.saved import saved_model
 
         return written(self, saved_model(self, run), run.facts, request)
+
+    def predict(self, run: Trained, inputs: Array) -> Array:
+        """See `saved.outputs`."""
+        from harness.subjects.torch.saved import outputs
+
+        return outputs(self, run, inputs)
 
 
 def _layers(name: str, title: str, caption: str, quantity: str, axis: str, *, log: bool) -> Figure:

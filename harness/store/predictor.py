@@ -1,0 +1,25 @@
+"""A study's MLflow model whose run writes no samples: it gives the outputs of the user's model."""
+
+from pathlib import Path
+
+import numpy as np
+from mlflow.models import set_model
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
+
+from harness.store.artifacts import read_artifacts
+
+
+class Predictor(PythonModel):
+    """Computes outputs with a trained run, whose files and code lie beside the script."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Read the run's files."""
+        files = {name: Path(path) for name, path in context.artifacts.items()}
+        self.subject, self.run = read_artifacts(files["run"], files["code"])
+
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def] # noqa: ARG002 - MLflow's signature, without the type hints that it would take for a schema
+        """The outputs of the trained model, in eval mode, for a batch of inputs."""
+        return self.subject.predict(self.run, np.asarray(model_input))
+
+
+set_model(Predictor())
