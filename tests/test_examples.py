@@ -15,17 +15,19 @@ import harness.cli.session
 from harness.store.store import Store
 from harness.store.stored import find_run
 from harness.subjects import find_subject
+from harness.subjects.corpus import use_corpus
 from tests.support import inprocess
 from tests.support.commands import HURRIED, ROOT, ablate, exported, start
 from tests.support.inprocess import InlineEngine
 
 EXAMPLES = ROOT / "examples"
-SHORT = {"digits_cnn": "60", "regression": "60", "numpy_loop": "60"}  # steps
-LONG = {"digits_cnn": "400", "regression": "1000", "numpy_loop": "20000"}
+SHORT = {"digits_cnn": "60", "lecture_mlp": "30", "numpy_loop": "60", "regression": "60"}  # steps
+LONG = {"digits_cnn": "400", "lecture_mlp": "1000", "numpy_loop": "20000", "regression": "1000"}
 
 
 def copied(folder: Path, name: str) -> Path:
     folder.mkdir(exist_ok=True)
+    use_corpus("embedded", folder / "data")  # for lecture_mlp, without a network
     for ending in ("py", "toml"):
         shutil.copy(EXAMPLES / f"{name}.{ending}", folder)
     return folder
