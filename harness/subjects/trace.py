@@ -66,13 +66,17 @@ class Trace:
             By name of `COLUMNS`: series (text), step, layer (0 where there is none), bin (0 where
             there is none), value.
         """
-        parts = [_rows(series, step, *entry)
-                 for series, entries in self._entries.items()
-                 for step, entry in entries.items()]  # fmt: skip
-        if not parts:
-            return dict(zip(COLUMNS, _rows("", 0, 1, np.array(np.nan)), strict=True))
-        whole = [np.concatenate(column) for column in zip(*parts, strict=True)]
-        return dict(zip(COLUMNS, whole, strict=True))
+        names, arrays = self.to_arrays()
+        number, step, first, layers, bins = arrays["places"].T
+        values, width = arrays["values"], np.maximum(bins, 1)
+        sizes = np.maximum(layers, 1) * width
+        entry = np.repeat(np.arange(len(sizes)), sizes)  # of each value
+        place = np.arange(len(values)) - (np.cumsum(sizes) - sizes)[entry]  # within its entry
+        layer = np.where(layers > 0, first, 0)[entry] + place // width[entry]
+        columns = np.array(names, object)[number[entry]], step[entry], layer, place % width[entry]
+        measured = np.isfinite(values)
+        kept = [column[measured] for column in (*columns, values)]
+        return dict(zip(COLUMNS, kept, strict=True))
 
     def to_arrays(self) -> tuple[list[str], dict[str, Array]]:
         """The trace as names of series and arrays, exact to the bit: for files."""
@@ -100,19 +104,3 @@ def _shape(values: Array) -> tuple[int, int]:
     """How many layers and bins there are, 0 where there are none."""
     layers, bins = (*values.shape, 0, 0)[:2]
     return layers, bins
-
-
-def _rows(series: str, step: int, first_layer: int, values: Array) -> list[Array]:
-    """One entry's columns, without what is not finite."""
-    layers, bins = _shape(values)
-    layer = np.arange(first_layer, first_layer + layers) if layers else np.zeros(1, np.int64)
-    flat = values.ravel()
-    measured = np.isfinite(flat)
-    count = int(measured.sum())
-    return [
-        np.full(count, series, dtype=object),
-        np.full(count, step),
-        np.repeat(layer, max(bins, 1))[measured],
-        np.tile(np.arange(max(bins, 1)), len(layer))[measured],
-        flat[measured],
-    ]
