@@ -47,7 +47,7 @@ coverage: .venv/ready ## the lines run by all quick tests but those of the repor
 	@$(BIN)/pytest --numprocesses 2 --ignore tests/report --cov
 
 test-services: .venv/services ## slow tests: kills, servers, browser, PostgreSQL, Ray
-	@$(BIN)/pytest -m service
+	@$(BIN)/pytest -m service --numprocesses 2 --dist loadfile
 
 campaign: .venv/ready ## hundreds of kills at random moments
 	@$(BIN)/python -m tests.campaign

@@ -1,7 +1,9 @@
 """Corpora that tests share. Tests run in parallel, so torch uses one thread."""
 
 import os
+from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,8 +20,21 @@ TINY = """
 torch.set_num_threads(1)
 
 # Tests against real servers and browsers need the packages that `make test-services` installs.
-NEEDED = ("playwright", "psycopg2")
-collect_ignore = [] if all(map(find_spec, NEEDED)) else ["services"]
+MISSING = [name for name in ("playwright", "psycopg2") if find_spec(name) is None]
+
+
+class LeftOut(pytest.Directory):
+    """A folder of tests that cannot be imported here: it is skipped, which pytest reports."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        pytest.skip(f"no {' and no '.join(MISSING)} here; make test-services installs them")
+
+
+def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Directory | None:
+    """Leave out `services/` where what it imports is missing."""
+    if MISSING and path.name == "services":
+        return LeftOut.from_parent(parent, path=path)
+    return None
 
 
 @pytest.fixture(scope="session")

@@ -101,7 +101,7 @@ def test_an_example_that_is_interrupted_and_killed_ends_with_the_same_bits(
 ) -> None:
     size = ("run", f"{name}.toml", "--steps", LONG[name], "--seeds", "1")
     whole, disturbed = (copied(tmp_path / word, name) for word in ("whole", "disturbed"))
-    ablate(whole, *size)
+    inprocess.run_undisturbed(whole, *size)
     for number in (signal.SIGINT, signal.SIGKILL):
         process = start(disturbed, *size, program=HURRIED)
         wait_for_a_checkpoint(process, disturbed)
@@ -138,7 +138,7 @@ def test_on_ray_an_example_has_the_same_bits(
     monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     size = ("run", f"{name}.toml", "--steps", SHORT[name], "--seeds", "1")
-    ablate(copied(tmp_path / "local", name), *size)
+    inprocess.run_undisturbed(copied(tmp_path / "local", name), *size)
     ablate(copied(tmp_path / "ray", name), *size, "--engine", "ray", "--workers", "2")
     ours, theirs = (exported(tmp_path / word, f"{name}.toml") for word in ("local", "ray"))
     assert ours == theirs

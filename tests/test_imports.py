@@ -100,6 +100,7 @@ def test_a_library_is_imported_in_its_place_only(library: str, places: tuple[str
     [
         ("harness.cli", ("mlflow", "torch", "numba", "pandas", "rich", "pydantic")),
         ("harness.flow", ("mlflow", "torch", "numba", "pandas")),
+        ("harness.cli.session", ("mlflow", "torch", "numba", "pandas")),
         ("harness.study.request", ("mlflow", "torch", "numba", "pandas")),
         ("harness.subjects.char_mlp", ("torch", "numba", "pandas")),
         ("harness.report", ("mlflow", "torch", "numba")),

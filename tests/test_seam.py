@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,9 +13,11 @@ from harness.study.files import parse_study
 from harness.study.plan import run_key
 from harness.subjects import find_subject
 from tests.support import inprocess
+from tests.support.clusters import measured, wait_until
 from tests.support.commands import ablate, exported, start
 from tests.support.inprocess import InlineEngine
 
+LONG = 20_000  # steps of a study that can be stopped while it trains
 STUDY = """
 question = "Does a line need an intercept?"
 subject = "tests.support.linear"
@@ -46,6 +47,20 @@ where = {{ lr = [0.1, 0.3] }}
 def study(folder: Path, steps: int = 400) -> Path:
     (folder / "lines.toml").write_text(STUDY.format(steps=steps))
     return folder
+
+
+def results(folder: Path) -> int:
+    """How much a folder's store holds of the study; it is created whole."""
+    database = folder / "mlflow.db"
+    return measured(database) if database.exists() else 0
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The numbers of an undisturbed study."""
+    whole = study(tmp_path_factory.mktemp("whole"), LONG)
+    inprocess.run_undisturbed(whole, "run", "lines.toml")
+    return exported(whole, "lines.toml")
 
 
 def test_everything_but_training_in_processes_works_in_this_one(
@@ -88,36 +103,28 @@ def test_everything_but_training_in_processes_works_in_this_one(
 @pytest.mark.service
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_study_continues_to_the_same_numbers(
-    tmp_path: Path, number: signal.Signals
+    tmp_path: Path, expected: str, number: signal.Signals
 ) -> None:
-    for name in ("whole", "killed"):
-        (tmp_path / name).mkdir()
-    whole, killed = study(tmp_path / "whole", 20_000), study(tmp_path / "killed", 20_000)
-    ablate(whole, "run", "lines.toml")
+    killed = study(tmp_path, LONG)
     process = start(killed, "run", "lines.toml")
-    assert process.stdout is not None
-    while not process.stdout.readline().startswith("training 18 runs"):
-        assert process.poll() is None
-    time.sleep(1)
+    wait_until(lambda: process.poll() is not None or results(killed) > 0, 120)
     assert process.poll() is None, "it ended before it could be stopped"
     os.killpg(process.pid, number)
     process.communicate()
     assert process.returncode == (130 if number == signal.SIGINT else -number)
     assert "all 18 runs have ended" in ablate(killed, "run", "lines.toml")
-    assert exported(killed, "lines.toml") == exported(whole, "lines.toml")
+    assert exported(killed, "lines.toml") == expected
 
 
 @pytest.mark.service
 @pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
-def test_on_ray_the_numbers_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_ray_the_numbers_are_the_same(
+    tmp_path: Path, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    for name in ("local", "ray"):
-        (tmp_path / name).mkdir()
-    ablate(study(tmp_path / "local"), "run", "lines.toml")
-    ablate(study(tmp_path / "ray"), "run", "lines.toml", "--engine", "ray", "--workers", "2")
-    ours, theirs = (exported(tmp_path / name, "lines.toml") for name in ("ray", "local"))
-    assert ours == theirs
+    ablate(study(tmp_path, LONG), "run", "lines.toml", "--engine", "ray", "--workers", "2")
+    assert exported(tmp_path, "lines.toml") == expected
 
 
 def test_an_unknown_subject_is_refused_with_a_suggestion() -> None:

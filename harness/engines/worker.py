@@ -10,7 +10,6 @@ from harness.engines import Task, TaskDone
 from harness.errors import UserError
 from harness.subjects.subject import Data, Subject
 from harness.training.records import Checkpoint, Event, Record, Result
-from harness.training.trainer import train
 
 LONGEST_DELAY = 0.2  # seconds for which events may wait to travel together
 
@@ -18,8 +17,10 @@ WorkerEvent = Event | TaskDone | UserError
 
 
 def preload(subject: Subject) -> None:
-    """Load the subject's libraries, which takes seconds, before there is a task."""
+    """Load the trainer and the subject's libraries, which takes seconds, before there is a task."""
     with suppress(Exception):  # what fails now fails again in a task, and is reported then
+        import harness.training.trainer  # noqa: F401 - for its imports
+
         subject.preload()
 
 
@@ -35,6 +36,8 @@ def run_task(
         pause: seconds between two checkpoints.
         stopping: polled; once it is true, the last event is a checkpoint.
     """
+    from harness.training.trainer import train  # loads torch, which the coordinator does without
+
     saved, last = time.monotonic(), False
 
     def checkpoint_wanted() -> bool:

@@ -35,22 +35,6 @@ class Entry(NamedTuple):
         """How many bins each layer has, 0 where there are none."""
         return self.values.shape[1] if self.values.ndim > 1 else 0
 
-    def rows(self, series: str, step: int) -> list[Array]:
-        """By column of `COLUMNS`, a row a finite number."""
-        flat = self.values.ravel()  # (L · BINS,)
-        measured = np.isfinite(flat)
-        count, places, bins = int(measured.sum()), max(self.layers, 1), max(self.bins, 1)
-        layer = self.first_layer + np.arange(places) if self.layers else np.zeros(1, np.int64)
-        name = np.array(self.names or ("",) * places, dtype=object)
-        return [
-            np.full(count, series, dtype=object),
-            np.full(count, step),
-            np.repeat(layer, bins)[measured],
-            np.repeat(name, bins)[measured],
-            np.tile(np.arange(bins), places)[measured],
-            flat[measured],
-        ]
-
 
 class Trace:
     """What was measured of one run, entry by entry: a series at a step.
@@ -119,13 +103,26 @@ class Trace:
             By name of `COLUMNS`: series (text), step, layer (0 where there is none), name of the
             layer (text, "" where there is none), bin (0 where there is none), value.
         """
-        parts = [entry.rows(series, step)
-                 for series, entries in self._entries.items()
-                 for step, entry in entries.items()]  # fmt: skip
-        if not parts:
-            return dict(zip(COLUMNS, Entry(np.array(np.nan), 1, ()).rows("", 0), strict=True))
-        whole = [np.concatenate(column) for column in zip(*parts, strict=True)]
-        return dict(zip(COLUMNS, whole, strict=True))
+        texts, arrays = self.to_arrays()
+        number, step, first, layers, bins = arrays["places"].T
+        values, width = arrays["values"], np.maximum(bins, 1)
+        sizes = np.maximum(layers, 1) * width
+        entry = np.repeat(np.arange(len(sizes)), sizes)  # of each value
+        place = np.arange(len(values)) - (np.cumsum(sizes) - sizes)[entry]  # within its entry
+        above = place // width[entry]  # layers within its entry that come before
+        named = np.array([len(text) > 1 for text in texts], bool)[number[entry]]
+        starts = np.cumsum([0, *map(len, texts)])[number[entry]]  # of its entry's texts
+        flat = np.array(["", *(text for one in texts for text in one)], object)
+        columns = {
+            "series": flat[1 + starts],
+            "step": step[entry],
+            "layer": np.where(layers > 0, first, 0)[entry] + above,
+            "name": flat[np.where(named, 2 + starts + above, 0)],
+            "bin": place % width[entry],
+            "value": values,
+        }
+        measured = np.isfinite(values)
+        return {name: columns[name][measured] for name in COLUMNS}
 
     def to_arrays(self) -> tuple[list[list[str]], dict[str, Array]]:
         """The trace as texts and arrays, exact to the bit: for files.

@@ -20,6 +20,7 @@ def steps() -> list[tuple[str, str]]:
 
 
 @pytest.mark.service
+@pytest.mark.timeout(900)
 def test_every_command_of_the_tutorial(tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("\n".join(TINY.split()))
     binaries = str(Path(sys.executable).parent)

@@ -23,7 +23,7 @@ from harness.training.trainer import train
 from tests.support.results import assert_equal
 from tests.support.small_study import STUDY, WORDS
 
-pytestmark = pytest.mark.service
+pytestmark = [pytest.mark.service, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

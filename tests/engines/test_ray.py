@@ -41,6 +41,7 @@ from tests.support.clusters import (
 
 pytestmark = [
     pytest.mark.service,
+    pytest.mark.timeout(600),
     pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed"),
 ]
 

@@ -16,6 +16,7 @@ import pytest
 from mlflow import MlflowClient
 
 from harness.cli.signals import CONTINUE, CUT_OFF
+from tests.support.inprocess import run_undisturbed
 from tests.support.kills import store, workspace
 from tests.support.small_study import NAME, command, run, start, workers, write_study
 from tests.support.stores import picture
@@ -29,8 +30,7 @@ STEPS = 8_000
 def expected(template: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The store of an undisturbed study."""
     folder = create(tmp_path_factory.mktemp("undisturbed"), template)
-    code, output = run(folder)
-    assert code == 0, output
+    run_undisturbed(folder, *command())
     return picture(store(folder), NAME)
 
 
@@ -85,7 +85,7 @@ def test_an_interrupted_study_says_how_to_continue_and_does(
 ) -> None:
     folder, draw = create(tmp_path, template), random.Random(1)  # noqa: S311 - no secret
     interrupts = 0
-    for _ in range(3):
+    for _ in range(2):
         process = start(folder, checkpoint_seconds=30.0)
         wait_for_session(process, folder)
         time.sleep(draw.random() * 6)

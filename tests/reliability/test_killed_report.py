@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.small_study import NAME, run, start, write_study
+from tests.support.inprocess import run_undisturbed
+from tests.support.small_study import NAME, command, run, start, write_study
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(600)]
 
+KILLS = 3  # each at a random moment of its own third of the time
 REPORT = ["report", f"{NAME}.toml", "--data", "words.txt"]
 
 
@@ -28,18 +30,17 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_a_killed_report_is_completed_by_the_next(template: Path, tmp_path: Path) -> None:
     folder, draw = write_study(tmp_path, 200), random.Random(3)  # noqa: S311 - no secret
     shutil.copy(template, folder / "mlflow.db")
-    code, output = run(folder)
-    assert code == 0, output
+    run_undisturbed(folder, *command())
     began = time.monotonic()
     code, output = run(folder, REPORT)
     assert code == 0, output
     seconds, report = time.monotonic() - began, folder / "reports" / NAME
     undisturbed = contents(report)
     kills = 0
-    for _ in range(6):
+    for part in range(KILLS):
         shutil.rmtree(report, ignore_errors=True)
         process = start(folder, REPORT)
-        time.sleep(seconds * (0.3 + 0.7 * draw.random()))
+        time.sleep(seconds * (0.3 + 0.7 * (part + draw.random()) / KILLS))
         if process.poll() is None:  # its number is still its own
             os.killpg(process.pid, signal.SIGKILL)
             kills += 1

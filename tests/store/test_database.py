@@ -88,8 +88,8 @@ def test_a_directory_that_is_missing_is_refused(tmp_path):
         prepare(tmp_path / "missing" / "mlflow.db")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_directory_that_cannot_be_written_is_refused(tmp_path):
     tmp_path.chmod(0o500)
+    place = tmp_path if os.geteuid() else Path("/proc")  # root may write everywhere but there
     with pytest.raises(UserError, match="writable"):
-        prepare(tmp_path / "mlflow.db")
+        prepare(place / "mlflow.db")
