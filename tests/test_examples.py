@@ -16,18 +16,20 @@ from harness.store.store import Store
 from harness.store.stored import find_run
 from harness.subjects import find_subject
 from harness.subjects.corpus import use_corpus
+from tests.conftest import TINY
 from tests.support import inprocess
 from tests.support.commands import HURRIED, ROOT, ablate, exported, start
 from tests.support.inprocess import InlineEngine
 
 EXAMPLES = ROOT / "examples"
-SHORT = {"digits_cnn": "60", "lecture_mlp": "30", "numpy_loop": "60", "regression": "60"}  # steps
+SHORT = {"digits_cnn": "20", "lecture_mlp": "20", "numpy_loop": "60", "regression": "20"}  # steps
 LONG = {"digits_cnn": "400", "lecture_mlp": "1000", "numpy_loop": "20000", "regression": "1000"}
 
 
 def copied(folder: Path, name: str) -> Path:
     folder.mkdir(exist_ok=True)
-    use_corpus("embedded", folder / "data")  # for lecture_mlp, without a network
+    (folder / "words.txt").write_text("\n".join(TINY.split()))
+    use_corpus(str(folder / "words.txt"), folder / "data")  # for lecture_mlp, without a network
     for ending in ("py", "toml"):
         shutil.copy(EXAMPLES / f"{name}.{ending}", folder)
     return folder
@@ -52,7 +54,8 @@ def test_an_example_is_checked_run_verified_and_reported(
 
     size = ("--steps", SHORT[name], "--seeds", "2")
     assert "  ok  " in call("check", f"{name}.py")
-    assert f"data of {name}.py" in call("plan", f"{name}.toml", *size)
+    planned = call("plan", f"{name}.toml", *size)
+    assert f"runs the code of {name}.py\ndata: data of {name}.py" in planned
     assert "runs have ended" in call("run", f"{name}.toml", *size)
     assert "nothing to train" in call("run", f"{name}.toml", *size)
     verified = call("verify", f"{name}.toml", *size)

@@ -91,7 +91,7 @@ def run_session(
         say(console, CONTINUE)
         return INTERRUPTED
     if options.kind == "local" and not tally.diverged:
-        record_speed(tally.seconds, plan.costs.of_runs(tally.trained))
+        record_speed(plan.subject.name, tally.seconds, plan.costs.of_runs(tally.trained))
     return report_outcome(tally, len(plan.runs), console)
 
 

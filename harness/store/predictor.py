@@ -17,7 +17,10 @@ class Predictor(PythonModel):
         files = {name: Path(path) for name, path in context.artifacts.items()}
         self.subject, self.run = read_artifacts(files["run"], files["code"])
 
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def] # noqa: ARG002 - MLflow's signature, without the type hints that it would take for a schema
+    # MLflow knows no type for arrays of any shape, and warns of both: a hint, and none.
+    _skip_type_hint_validation = True
+
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def] # noqa: ARG002
         """The outputs of the trained model, in eval mode, for a batch of inputs."""
         return self.subject.predict(self.run, np.asarray(model_input))
 

@@ -99,9 +99,14 @@ def one_of_each_level(runs: Iterable[Run]) -> list[Run]:
 
 
 class Costs:
-    """What runs of a subject cost on some data; asked for many runs of few different fields."""
+    """What runs of a subject cost on some data; asked for many runs of few different fields.
+
+    Attributes:
+        subject: its name.
+    """
 
     def __init__(self, subject: Subject, data: Data) -> None:
+        self.subject = subject.name
         self._subject, self._data = subject, data
         self._known: dict[tuple[object, ...], Cost] = {}
 

@@ -8,42 +8,48 @@ from harness.files import write_atomically
 from harness.study.plan import Costs, Stack
 
 DEFAULT_RATE = 3.5e-5  # worker-seconds per million multiplications, where nothing is measured yet
-LEAST_WORK = 1e6  # millions of multiplications; less is loading and compiling rather than training
+LEAST_SECONDS = 20.0  # of worker time; less is loading and compiling rather than training
 
 
 def _file(root: Path) -> Path:
     return root / ".ablate" / "speed.json"
 
 
-def record_speed(seconds: float, work: float, root: Path | None = None) -> None:
-    """Keep what some work took, for the next estimate; too little work is not kept.
+def record_speed(subject: str, seconds: float, work: float, root: Path | None = None) -> None:
+    """Keep what some work took, for the next estimate; too little is not kept.
 
     Args:
+        subject: whose runs were trained: each has a rate of its own.
         seconds: of worker time.
         work: in millions of multiplications.
         root: the working directory, if it is another.
     """
-    if work >= LEAST_WORK:
-        payload = json.dumps({"seconds_per_million": seconds / work})
-        write_atomically(_file(root or Path.cwd()), payload.encode())
+    if seconds >= LEAST_SECONDS and work:
+        file = _file(root or Path.cwd())
+        payload = json.dumps({**_rates(file), subject: seconds / work})
+        write_atomically(file, payload.encode())
+
+
+def _rates(file: Path) -> dict[str, float]:
+    """Worker-seconds per million multiplications by subject, as far as they were measured."""
+    try:
+        return {str(name): float(rate) for name, rate in json.loads(file.read_text()).items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
 
 
 def expected_seconds(
     stacks: Sequence[Stack], costs: Costs, workers: int, root: Path | None = None
 ) -> tuple[float, bool]:
-    """How long training these stacks takes, and whether this machine was ever measured.
+    """How long training these stacks takes, and whether their subject was ever measured here.
 
     The costliest stack goes first to the idlest worker, as the engine does it.
     """
-    try:
-        rate = float(json.loads(_file(root or Path.cwd()).read_text())["seconds_per_million"])
-        measured = True
-    except (OSError, ValueError, KeyError, TypeError):
-        rate, measured = DEFAULT_RATE, False
+    rate = _rates(_file(root or Path.cwd())).get(costs.subject)
     loads = [0.0] * workers
     for stack in stacks:
         loads[loads.index(min(loads))] += costs.of_runs(stack.runs)
-    return max(loads) * rate, measured
+    return max(loads) * (DEFAULT_RATE if rate is None else rate), rate is not None
 
 
 def format_duration(seconds: float) -> str:

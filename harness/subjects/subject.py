@@ -410,7 +410,7 @@ class Subject(Protocol):
         return None
 
     def code(self) -> Sequence[Path]:
-        """Files of the user's that the subject is made of: a logged model takes them along."""
+        """Files of the user's that are run for this subject; a logged model takes them along."""
         return ()
 
 

@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 
 import harness.cli.session
+from harness.subjects import find_subject
 from harness.subjects.torch.fields import TorchFields
 from harness.subjects.user_file import LOOP, MODEL
 from tests.support import inprocess
 from tests.support.inprocess import InlineEngine
 
 PAGE = Path(__file__).parents[2] / "docs" / "models.md"
+README = Path(__file__).parents[2] / "README.md"
 
 
 def test_the_pages_file_and_study_go_through_run_and_report(
@@ -48,3 +50,15 @@ def test_the_page_names_every_field_of_the_harness_and_every_part_of_the_contrac
         "run.save(",
     ):
         assert f"`{name}" in text, name
+
+
+def test_the_model_on_the_readme_is_one(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```python\n(# model.py.*?)```", README.read_text("utf-8"), re.DOTALL)
+    splits = "x, y = torch.rand(40, 2), torch.rand(40, 1)"
+    others = "".join(f"; x_{name}, y_{name} = x + 1, y + 1" for name in ("dev", "test"))
+    imports = "from dataclasses import dataclass\nimport torch\nfrom torch import nn\n"
+    (tmp_path / "model.py").write_text(f"{imports}torch.manual_seed(1)\n{splits}{others}\n{block}")
+    subject = find_subject(str(tmp_path / "model.py"))
+    for norm in (False, True):
+        fields = subject.Fields.model_validate({"norm": norm})
+        assert len(list(subject.check(fields, subject.load(None, tmp_path)))) == 5

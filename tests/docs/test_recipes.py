@@ -97,7 +97,8 @@ SPREAD = """    LayerFigure("spread", SATURATION, "Spread by layer", "Std of the
 
 def softsign() -> str:
     """The activation that the README writes out."""
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    readme = (ROOT / "README.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(# harness.*?)```", readme, re.DOTALL)
     return str(code)
 
 

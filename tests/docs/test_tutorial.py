@@ -14,9 +14,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def steps() -> list[tuple[str, str]]:
-    """Its blocks in order: ("sh", commands) and ("toml", a file that names itself)."""
+    """Its blocks in order: ("sh", commands), and files that name themselves."""
     text = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
-    return re.findall(r"```(sh|toml)\n(.*?)```", text, re.DOTALL)
+    return re.findall(r"```(sh|toml|python)\n(.*?)```", text, re.DOTALL)
 
 
 @pytest.mark.service
@@ -28,7 +28,7 @@ def test_every_command_of_the_tutorial(tmp_path: Path) -> None:
     environment.setdefault("ABLATE_DATA", str(tmp_path / "words.txt"))
     environment.pop("MLFLOW_TRACKING_URI", None)
     for kind, text in steps():
-        if kind == "toml":
+        if kind != "sh":
             name = text.splitlines()[0].removeprefix("# ")
             (tmp_path / name).write_text(text)
             continue
@@ -43,3 +43,4 @@ def test_every_command_of_the_tutorial(tmp_path: Path) -> None:
             assert done.stdout.strip(), command
     assert (tmp_path / "reports" / "smoke" / "index.html").exists()
     assert (tmp_path / "reports" / "gain" / "index.html").exists()
+    assert "SUPPORTED" in (tmp_path / "reports" / "digits" / "report.md").read_text()

@@ -25,7 +25,7 @@ def test_without_a_measurement_it_is_a_guess(costs: Costs, tmp_path: Path) -> No
 
 def test_the_time_of_a_study_is_expected_of_it_again(costs: Costs, tmp_path: Path) -> None:
     runs = expand(load_study("core"), "digest")
-    record_speed(300.0, costs.of_runs(runs), tmp_path)
+    record_speed("char_mlp", 300.0, costs.of_runs(runs), tmp_path)
     stacks = make_stacks(runs, costs)
     seconds, measured = expected_seconds(stacks, costs, 1, tmp_path)
     assert measured
@@ -37,13 +37,24 @@ def test_the_time_of_a_study_is_expected_of_it_again(costs: Costs, tmp_path: Pat
 
 
 def test_too_little_work_is_not_remembered(costs: Costs, tmp_path: Path) -> None:
-    record_speed(300.0, costs.of_runs(expand(load_study("smoke"), "digest")), tmp_path)
+    record_speed("char_mlp", 10.0, costs.of_runs(expand(load_study("smoke"), "digest")), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("text", ["", "{", "{}", '{"seconds_per_million": "fast"}'])
+def test_every_subject_has_a_rate_of_its_own(costs: Costs, tmp_path: Path) -> None:
+    runs = expand(load_study("smoke"), "digest")
+    stacks = make_stacks(runs, costs)
+    record_speed("char_transformer", 300.0, 1.0, tmp_path)
+    assert not expected_seconds(stacks, costs, 1, tmp_path)[1]
+    record_speed("char_mlp", 300.0, costs.of_runs(runs), tmp_path)
+    seconds, measured = expected_seconds(stacks, costs, 1, tmp_path)
+    assert measured
+    assert seconds == pytest.approx(300.0)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"char_mlp": "fast"}', '{"char_mlp": null}'])
 def test_a_damaged_measurement_is_no_measurement(costs: Costs, tmp_path: Path, text: str) -> None:
-    record_speed(300.0, 1e9, tmp_path)
+    record_speed("char_mlp", 300.0, 1e9, tmp_path)
     (file,) = (path for path in tmp_path.rglob("*") if path.is_file())
     file.write_text(text)
     stacks = make_stacks(expand(load_study("smoke"), "digest"), costs)

@@ -33,8 +33,11 @@ def command(uri: str | None, request: "Request", workers: int | None, calibrate:
     workers = workers or os.cpu_count() or 1
     stacks = make_stacks(missing, costs, workers)
     if calibrate and stacks:
-        record_speed(_calibrate(plan, stacks[0].runs), costs.of_runs(stacks[0].runs))
+        seconds = _calibrate(plan, stacks[0].runs)
+        record_speed(plan.subject.name, seconds, costs.of_runs(stacks[0].runs))
     click.echo(f"{study.name}: {study.question}")
+    if code := plan.subject.code():
+        click.echo(f"runs the code of {', '.join(map(str, code))}")
     click.echo(f"data: {plan.data.name}, {plan.data.size}, digest {plan.data.digest[:12]}")
     for note in (*plan.data.notes, *notes):
         click.echo(note)

@@ -23,7 +23,13 @@ from pydantic import Field
 from harness.subjects.figures import CurveFigure, Figure
 from harness.subjects.loop.members import LoopMember, LoopMembers
 from harness.subjects.subject import Cost, Curve, Members, Response, RunFields, State, Subject
-from harness.subjects.user_file import UserFile, final_response, merged_fields, said_of_metrics
+from harness.subjects.user_file import (
+    UserFile,
+    final_response,
+    local_files,
+    merged_fields,
+    said_of_metrics,
+)
 
 STEPS = 4  # of a trial
 UNKNOWN = 2**31  # examples
@@ -140,6 +146,10 @@ class LoopSubject(Subject):
             whole.update(hashlib.sha256(content).digest())
         size = ", ".join(names) or "no files named"
         return LoopData(f"data of {self.file.path.name}", whole.hexdigest(), size)
+
+    def code(self) -> Sequence[Path]:
+        """The file, and the local modules that it imports."""
+        return local_files(self.file.path)
 
     def cost(self, fields: Any, data: Any) -> Cost:  # noqa: ARG002 - unknown
         """Unknown; a step counts as a million multiplications."""
