@@ -245,7 +245,7 @@ def _trial(subject: TorchSubject, fields: TorchFields, data: TensorData) -> Memb
 def _check_gradients(subject: TorchSubject, fields: TorchFields, data: TensorData) -> None:
     """Which parameters a step would train."""
     member = _trial(subject, fields, data)
-    _unseeded(subject, "loss", lambda: member.gradient(_rows(fields, data)[0]))
+    _unseeded(subject, "loss", lambda: member.gradient(0, _rows(fields, data)[0]))
     without = [
         name for name, p in member.model.named_parameters() if p.requires_grad and p.grad is None
     ]
@@ -271,7 +271,7 @@ def _check_steps(subject: TorchSubject, fields: TorchFields, data: TensorData) -
 
     def train(member: Member, steps: range) -> Member:
         for step in steps:
-            member.gradient(rows[step])
+            member.gradient(step, rows[step])
             member.update(step)
         return member
 

@@ -6,7 +6,6 @@ Members share a process, not a computation: their bits cannot depend on each oth
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,12 +33,6 @@ def mean_loss(subject: TorchSubject, model: nn.Module, batch: Batch) -> Tensor:
     return subject.losses(model, batch).mean()
 
 
-@cache
-def compiled_mean_loss() -> Any:
-    """`mean_loss` compiled, with its backward pass, once for all members of equal shapes."""
-    return torch.compile(mean_loss, dynamic=False)
-
-
 class Member:
     """One run: a module, its optimizer, and the state of its random numbers."""
 
@@ -57,7 +50,6 @@ class Member:
             self.model = initialised(subject, fields, self.facts, self.splits)
         self.model.train()
         self.noise = stream(seed, "noise").get_state()
-        self.mean_loss = compiled_mean_loss() if fields.compile else mean_loss
         self.optimizer = make_optimizer(fields, self.model)
         self.taps = Taps(self.model)
         self.weights = [p for p in self.model.parameters() if p.dim() > 1]
@@ -68,17 +60,17 @@ class Member:
         """Some examples of a split."""
         return tuple(part[rows] for part in self.splits[split])
 
-    def gradient(self, rows: npt.NDArray[np.int64]) -> float:
+    def gradient(self, step: int, rows: npt.NDArray[np.int64]) -> float:  # noqa: ARG002
         """Compute the minibatch's loss and gradients; returns the loss."""
         self.buffers = [b.clone() for b in self.model.buffers()]
         self.noise_before = self.noise
         batch = self.batch("train", torch.from_numpy(rows))
         torch.set_rng_state(self.noise)
-        loss = self.mean_loss(self.subject, self.model, batch)
+        loss = mean_loss(self.subject, self.model, batch)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         self.noise = torch.get_rng_state()
-        return float(loss.item())
+        return loss.item()
 
     def finite(self) -> bool:
         """Whether all gradients are finite."""
@@ -179,8 +171,9 @@ class TorchMembers:
         torch.set_num_threads(1)
         kept: Sequence[State | None] = [None] * len(seeds) if states is None else states
         self.steps = fields[0].steps
+        kind = _compiled() if fields[0].compile else Member
         self.members = [
-            Member(subject, f, seed, data, state)
+            kind(subject, f, seed, data, state)
             for f, seed, state in zip(fields, seeds, kept, strict=True)
         ]
 
@@ -188,7 +181,7 @@ class TorchMembers:
         """As `Members` says."""
         pairs = list(zip(self.members, rows, strict=True))
         inside = [member.probe(mine) for member, mine in pairs] if probe else []
-        loss = np.array([member.gradient(mine) for member, mine in pairs])
+        loss = np.array([member.gradient(step, mine) for member, mine in pairs])
         finite = np.isfinite(loss) & np.array([member.finite() for member in self.members])
         if not finite.all():
             for member in self.members:
@@ -246,6 +239,13 @@ class TorchMembers:
     def files(self, member: int, outcome: Outcome) -> Mapping[str, bytes]:
         """As `Members` says."""
         return self.members[member].files(outcome)
+
+
+def _compiled() -> type[Member]:
+    """Members whose steps are compiled; loading the compiler takes a second."""
+    from harness.subjects.torch.compiled import CompiledMember
+
+    return CompiledMember
 
 
 def initialised(
