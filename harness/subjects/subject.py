@@ -364,6 +364,10 @@ class Subject(Protocol):
         """Load the libraries that training needs, which may take seconds."""
         return
 
+    def advice(self, fields: Sequence[Any]) -> Sequence[str]:  # noqa: ARG002 - optional
+        """What to consider before runs of these fields are trained, a sentence each."""
+        return ()
+
     def check(self, fields: Any, data: Data) -> Iterator[str]:  # noqa: ARG002 - optional
         """Try what a run of these fields would do; yields what holds, a line each.
 

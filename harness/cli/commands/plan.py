@@ -59,6 +59,8 @@ def command(uri: str | None, request: "Request", workers: int | None, calibrate:
         f"to train: {len(missing):,} runs in {len(stacks):,} stacks of {members} members, about "
         f"{format_duration(seconds)} on {workers} workers{guess}"
     )
+    for sentence in plan.subject.advice([run.fields for run in missing]):
+        click.echo(sentence)
 
 
 def _ended(uri: str | None, plan: "Plan") -> tuple[Mapping[str, str], list[str]]:

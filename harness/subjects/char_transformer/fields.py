@@ -60,6 +60,16 @@ class Fields(TorchFields):
             )
         return self
 
+    @model_validator(mode="after")
+    def _sizes_vary_from_step_to_step(self) -> Self:
+        if self.compile:
+            raise InvalidValue(
+                "compile needs minibatches of one size, and char_transformer leaves out padding",
+                "compile true",
+                "Leave it out.",
+            )
+        return self
+
     @property
     def branches(self) -> int:
         """How many branches the network has: a block has one or two."""

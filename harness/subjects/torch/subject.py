@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 
 Batch: TypeAlias = "tuple[Tensor, ...]"
+PAYS = (10_000, 70_000)  # steps from which compiling may save time, and mostly does; see LOG.md
 WORK_PER_PARAMETER = 6  # multiplications of a step for each parameter and example, about
 
 
@@ -145,6 +147,20 @@ class TorchSubject(Subject):
         from harness.subjects.torch.members import TorchMembers
 
         return TorchMembers(self, fields, seeds, data, states)
+
+    def advice(self, fields: Sequence[Any]) -> Sequence[str]:
+        """Whether compiling would pay off for the shape that has most steps."""
+        steps: Counter[object] = Counter()
+        for one in fields:
+            steps[one.shape] += one.steps
+        most = max(steps.values(), default=0)
+        compiled = any(one.compile for one in fields)
+        pays = "compile = true saves time from some 10,000 to 70,000 steps of a shape and worker on"
+        if compiled and most < PAYS[0]:
+            return [f"{pays}: {most:,} are too few"]
+        if not compiled and most > PAYS[1]:
+            return [f"{pays}: one shape has {most:,}"]
+        return ()
 
     def check(self, fields: Any, data: Any) -> Iterator[str]:
         """See `check.check`."""

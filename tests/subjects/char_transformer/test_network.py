@@ -163,3 +163,8 @@ def test_what_reports_and_plans_need_loads_no_torch() -> None:
     command = [sys.executable, "-c", f"import sys, {named}; print(*sys.modules)"]
     loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     assert {"torch", "numba", "pandas"} & set(loaded) == set()
+
+
+def test_compiling_is_refused_since_minibatches_vary_in_size() -> None:
+    with pytest.raises(ValueError, match="compile needs minibatches of one size"):
+        Fields(compile=True)

@@ -276,3 +276,13 @@ def test_unknown_fields_of_a_file_are_refused_with_a_suggestion(folder: Path) ->
     with pytest.raises(UserError, match="Did you mean 'activation'"):
         load_study(str(folder / "s.toml"))
     assert find_subject(str(folder / "net.py")).Fields.model_fields.keys() >= {"width", "lr"}
+
+
+def test_compiling_is_advised_where_it_pays_off(folder: Path) -> None:
+    subject: Any = plan(folder).subject
+    few, many = ([subject.Fields(steps=steps, compile=c) for _ in range(3)]
+                 for steps, c in ((1_000, True), (30_000, False)))  # fmt: skip
+    says = "compile = true saves time from some 10,000 to 70,000 steps of a shape and worker on"
+    assert subject.advice(few) == [f"{says}: 3,000 are too few"]
+    assert subject.advice(many) == [f"{says}: one shape has 90,000"]
+    assert subject.advice(many[:2]) == ()
