@@ -1,6 +1,7 @@
-"""Any PyTorch model: a user's file is the subject, trained by ordinary modules and `torch.optim`.
+"""Any PyTorch model: each run trained alone, by ordinary modules and `torch.optim`.
 
-`contract.py` reads the file and says what it must define, `fields.py` is how it is trained,
-`data.py` and `members.py` run it, `taps.py` looks inside any module; `subject.py` ties these to the
-seam. May import: what `subjects` offers to all.
+`subject.py` is what all such subjects share, `file.py` the subject that a user's file makes, with
+the file's contract. `fields.py` is how a run is trained, `data.py`, `members.py` and `compiled.py`
+do it, `taps.py` looks inside any module; `check.py` tries a subject before it is trained, `saved.py`
+loads what was trained. May import: what `subjects` offers to all.
 """
