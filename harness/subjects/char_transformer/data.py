@@ -1,6 +1,7 @@
 """What a transformer is trained on: the words of a corpus. Only its splits load torch."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from harness.subjects.char_transformer.fields import Fields
@@ -66,23 +67,27 @@ class WordData:
 
     def facts(self, fields: Fields) -> Facts:
         """What is stored about the data with every run; entropies in nats."""
-        from harness.subjects.char_transformer.sequences import make_rows, placed_entropy
-
-        targets = self.corpus.splits(1)
-        words = make_rows(self.corpus, fields.context, "all")
         sizes = {f"examples/{name}": len(x) for name, (x, _) in self.splits(fields).items()}
-        characters = {f"characters/{name}": len(s.Y) for name, s in targets._asdict().items()}
-        return {
-            "name": self.name,
-            "source": self.corpus.source,
-            "digest": self.digest,
-            "items": len(self.corpus.words),
-            "vocabulary": self.vocabulary,
-            "alphabet": self.corpus.alphabet,
-            **sizes,
-            **characters,
-            "context": fields.context,
-            "entropy/unigram": targets.train.unigram_entropy(),
-            "entropy/bigram": targets.train.context_entropy(),
-            "entropy/placed": placed_entropy(words["train"]),
-        }
+        return {**corpus_facts(self.corpus, fields.context), **sizes, "context": fields.context}
+
+
+@lru_cache(maxsize=8)
+def corpus_facts(corpus: Corpus, context: int) -> Facts:
+    """What is known of a corpus as rows of this length; every run asks for it."""
+    from harness.subjects.char_transformer.sequences import make_rows, placed_entropy
+
+    targets = corpus.splits(1)
+    words = make_rows(corpus, context, "all")
+    characters = {f"characters/{name}": len(s.Y) for name, s in targets._asdict().items()}
+    return {
+        "name": corpus.name,
+        "source": corpus.source,
+        "digest": corpus.digest,
+        "items": len(corpus.words),
+        "vocabulary": corpus.vocabulary,
+        "alphabet": corpus.alphabet,
+        **characters,
+        "entropy/unigram": targets.train.unigram_entropy(),
+        "entropy/bigram": targets.train.context_entropy(),
+        "entropy/placed": placed_entropy(words["train"]),
+    }
