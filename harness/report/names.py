@@ -99,12 +99,28 @@ def shortened(name: str) -> str:
     return whole if len(whole) <= LONGEST else f"{whole[: LONGEST - 1]}…"
 
 
+def without_shared_end(names: Sequence[str]) -> list[str]:
+    """The names without the last parts that all of them share; two parts stay of each.
+
+    >>> without_shared_end(["blocks.0.attention.weights", "blocks.1.attention.weights"])
+    ['blocks.0', 'blocks.1']
+    >>> without_shared_end(["2.act", "5.act"])
+    ['2.act', '5.act']
+    """
+    parts = [name.split(".") for name in names]
+    while len({tuple(p[-1:]) for p in parts}) == 1 < len(parts) and min(map(len, parts)) > 2:
+        parts = [p[:-1] for p in parts]
+    return [".".join(p) for p in parts]
+
+
 def short_names(names: Sequence[str]) -> list[str]:
     """Labels for the names, all different: what is too long is shortened where that is clear."""
-    labels = [shortened(name) for name in names]
-    count = Counter(labels)
-    return [label if count[label] == 1 else name
-            for label, name in zip(labels, names, strict=True)]  # fmt: skip
+    long = any(len(name) > LONGEST for name in names)
+    ends = without_shared_end(names) if long else names
+    count = Counter(map(shortened, ends))
+    labels = [shortened(end) if count[shortened(end)] == 1 else name
+              for end, name in zip(ends, names, strict=True)]  # fmt: skip
+    return labels if len(set(labels)) == len(set(names)) else list(names)
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def references(facts: Facts) -> list[Reference]:
     found = [
         Reference(name, float(facts[key]), meaning)
         for name, key, meaning in (
-            ("placed bigrams", "entropy/placed",
+            ("bigrams", "entropy/placed",
              "the entropy of a character given the one before it and its place in the word on the "
              "train split, below which no network without attention can fall there"),
             ("unigrams", "entropy/unigram", "the entropy of the characters' frequencies"),
