@@ -1,9 +1,7 @@
 """Corpora that tests share. Tests run in parallel, so torch uses one thread."""
 
 import os
-from collections.abc import Iterator
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 import torch
@@ -23,18 +21,13 @@ torch.set_num_threads(1)
 MISSING = [name for name in ("playwright", "psycopg2") if find_spec(name) is None]
 
 
-class LeftOut(pytest.Directory):
-    """A folder of tests that cannot be imported here: it is skipped, which pytest reports."""
-
-    def collect(self) -> Iterator[pytest.Item]:
-        pytest.skip(f"no {' and no '.join(MISSING)} here; make test-services installs them")
+collect_ignore = ["services"] if MISSING else []
 
 
-def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Directory | None:
-    """Leave out `services/` where what it imports is missing."""
-    if MISSING and path.name == "services":
-        return LeftOut.from_parent(parent, path=path)
-    return None
+def pytest_report_header() -> list[str]:
+    """What is left out, so that nobody takes it for tested."""
+    where = f"no {' and no '.join(MISSING)} here; make test-services installs them"
+    return [f"tests/services is left out: {where}"] if MISSING else []
 
 
 @pytest.fixture(scope="session")
