@@ -160,8 +160,9 @@ def log_model(store: Store, study: Study, run: Run) -> LoggedModel:
         files.mkdir()
         code.mkdir()
         client.download_artifacts(info.run_id, "", str(files))
-        for file in study.model.code():
-            shutil.copy(file, code)
+        for name, file in study.model.code().items():
+            (code / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, code / name)
         save_model(saved, files, code, Model(run_id=info.run_id, model_id=model.model_id))
         client.log_model_artifacts(model.model_id, str(saved))
         outputs = client.get_run(info.run_id).outputs

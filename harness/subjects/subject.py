@@ -413,9 +413,12 @@ class Subject(Protocol):
         """What a trained run's model gives for inputs; None where the subject has no such thing."""
         return None
 
-    def code(self) -> Sequence[Path]:
-        """Files of the user's that are run for this subject; a logged model takes them along."""
-        return ()
+    def code(self) -> Mapping[str, Path]:
+        """Files of the user's that are run for this subject, by relative path.
+
+        A logged model takes them along.
+        """
+        return {}
 
 
 def deviation(one: Array, other: Array) -> float:

@@ -10,10 +10,12 @@ import ast
 import dataclasses
 import hashlib
 import importlib.util
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -23,9 +25,11 @@ from pydantic import ValidationError, create_model
 from harness.errors import UserError, suggest
 from harness.subjects.subject import Response, RunFields
 
+IDENTITY = ("data", "seed", "subject", "version")  # what a run's identity holds beside its fields
 MODEL = ("Fields", "data", "build")
 LOOP = ("Fields", "METRICS", "train")
 SCALARS = (int, float, bool, str)
+MOST_FRAMES, LONGEST = 5, 300  # of an error that is shown, and characters of it
 SHOWN = ("label", "unit", "direction", "cap")  # what METRICS may say of a metric
 SPLITS = ("train", "dev", "test")
 
@@ -75,7 +79,7 @@ class UserFile:
             return function()
         except UserError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise UserError(
                 f"{self.path.name}: {signature} must run",
                 own_frames(error, self.path.resolve().parent),
@@ -103,7 +107,11 @@ def load_user_file(path: Path) -> UserFile:
         ) from None
     digest = _digest(path, source)
     module = _import(path, digest)
-    file = UserFile(path, module, str(getattr(module, "VERSION", digest)))
+    version = getattr(module, "VERSION", digest)
+    if isinstance(version, bool) or not isinstance(version, str | int):
+        remedy = "Write a number or a text, or leave it out."
+        raise UserError(f"{path.name}: VERSION must be a text or a number", repr(version), remedy)
+    file = UserFile(path, module, str(version))
     needed = LOOP if file.is_loop else MODEL
     missing = [name for name in needed if not file.has(name)]
     if missing:
@@ -123,7 +131,9 @@ def own_frames(error: BaseException, folder: Path) -> str:
         for frame in traceback.extract_tb(error.__traceback__)
         if Path(frame.filename).is_relative_to(folder) and ".venv" not in frame.filename
     ]
-    return "; ".join([*frames, f"{type(error).__name__}: {error}"])
+    what = f"{type(error).__name__}: {error}"
+    short = what if len(what) <= LONGEST else f"{what[:LONGEST]}…"
+    return "; ".join([*frames[-MOST_FRAMES:], short])
 
 
 def _import(path: Path, digest: str) -> ModuleType:
@@ -157,33 +167,48 @@ def _does_not_run(path: Path, received: str) -> UserError:
 def _digest(path: Path, source: str) -> str:
     """A hash of the file's syntax tree, and of the local modules that it imports."""
     whole = hashlib.sha256()
-    for _, tree in sorted(_trees(path, source, {}).items()):
+    for _, tree in sorted(_trees(path.parent, path, source, {}).items()):
         whole.update(tree.encode())
     return whole.hexdigest()[:16]
 
 
-def local_files(path: Path) -> list[Path]:
-    """The file, and the modules beside it that it imports, directly or not."""
-    return [path.parent / name for name in sorted(_trees(path, path.read_text("utf-8"), {}))]
+def local_files(path: Path) -> dict[str, Path]:
+    """The file and the modules beside it that it imports, directly or not, by relative path."""
+    names = sorted(_trees(path.parent, path, path.read_text("utf-8"), {}))
+    return {name: path.parent / name for name in names}
 
 
-def _trees(path: Path, source: str, found: dict[str, str]) -> dict[str, str]:
-    """Syntax trees by file name, without docstrings and comments, of a file and its imports."""
+def _trees(folder: Path, path: Path, source: str, found: dict[str, str]) -> dict[str, str]:
+    """Syntax trees by path, without docstrings and comments, of a file and its local imports.
+
+    Raises:
+        UserError: a local module has the name of one of Python's, which would be imported instead.
+    """
+    place = path.relative_to(folder).as_posix()
     try:
         tree = ast.parse(source, str(path))
     except SyntaxError:
-        return {**found, path.name: source}  # importing it reports the error
+        found[place] = source  # importing it reports the error
+        return found
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
             value = body[0].value
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
                 value.value = ""
-    found[path.name] = ast.dump(tree)
+    found[place] = ast.dump(tree)
     for name in _imported(tree):
-        local = path.parent / f"{name}.py"
-        if local.is_file() and local.name not in found:
-            _trees(local, local.read_text("utf-8"), found)
+        module, package = folder / f"{name}.py", folder / name
+        local = [module] if module.is_file() else sorted(package.rglob("*.py"))
+        if local and name in sys.stdlib_module_names:
+            raise UserError(
+                f"{path.name}: a local module must not have the name of one of Python's",
+                f"'{name}'",
+                "Rename it.",
+            )
+        for file in local:
+            if file.relative_to(folder).as_posix() not in found:
+                _trees(folder, file, file.read_text("utf-8"), found)
     return found
 
 
@@ -210,15 +235,20 @@ def merged_fields(file: UserFile, base: type[F]) -> type[F]:
         raise file.refuse(
             "Fields must be a dataclass", repr(own)[:80], "Write @dataclass above it."
         )
-    hints = get_type_hints(own)
+    hints = file.call("Fields", lambda: get_type_hints(own))
     merged: dict[str, Any] = {}
     for field in dataclasses.fields(own):
-        taken = hasattr(base, field.name) or field.name in {*base.model_fields, "seed"}
-        if taken or field.name.startswith("_"):
+        if hasattr(base, field.name) or field.name in {*base.model_fields, *IDENTITY}:
             raise file.refuse(
                 "Fields must not use a name of the harness's fields",
                 f"'{field.name}'",
-                f"Rename it; the harness has seed, {', '.join(base.model_fields)}.",
+                f"Rename it; the harness has {', '.join((*IDENTITY, *base.model_fields))}.",
+            )
+        if field.name.startswith("_") or not field.init:
+            raise file.refuse(
+                "Fields must have public names and be set by Fields(...)",
+                f"'{field.name}'",
+                "Rename it, or make it a property.",
             )
         if field.default is dataclasses.MISSING:
             raise file.refuse("Fields must have defaults", f"'{field.name}'", "Give it one.")
@@ -263,7 +293,8 @@ def restore_fields(path: str, values: dict[str, Any]) -> RunFields:
 def own_fields(file: UserFile, fields: RunFields) -> Any:
     """The file's own `Fields` with the values of a run."""
     names = [field.name for field in dataclasses.fields(file.module.Fields)]
-    return file.module.Fields(**{name: getattr(fields, name) for name in names})
+    values = {name: getattr(fields, name) for name in names}
+    return file.call("Fields(...)", lambda: file.module.Fields(**values))
 
 
 def said_of_metrics(file: UserFile) -> Mapping[str, Mapping[str, Any]]:
@@ -278,12 +309,21 @@ def said_of_metrics(file: UserFile) -> Mapping[str, Mapping[str, Any]]:
         example = 'Write {"accuracy": {"unit": "share", "direction": "higher"}}.'
         raise file.refuse(rule, repr(found)[:80], example)
     for name, said in found.items():
-        if unknown := sorted(set(said) - set(SHOWN)):
+        if not is_metric_name(name):
+            raise file.refuse(
+                "names of metrics must be of letters, digits and _", repr(name), "Rename it."
+            )
+        if unknown := sorted(map(str, said.keys() - set(SHOWN))):
             raise file.refuse(
                 f"METRICS may say {', '.join(SHOWN)} of '{name}'",
                 ", ".join(unknown),
                 suggest(unknown[0], SHOWN, "keys"),
             )
+        for key in ("label", "unit"):
+            if not isinstance(said.get(key, ""), str):
+                raise file.refuse(
+                    f"the {key} of '{name}' must be a text", repr(said[key]), "Write one."
+                )
         if said.get("direction") not in (None, "lower", "higher"):
             raise file.refuse(
                 f"the direction of '{name}' must be 'lower' or 'higher'",
@@ -291,11 +331,17 @@ def said_of_metrics(file: UserFile) -> Mapping[str, Mapping[str, Any]]:
                 "Choose one, or leave it out.",
             )
         cap = said.get("cap")
-        if cap is not None and (isinstance(cap, bool) or not isinstance(cap, int | float)):
+        number = isinstance(cap, int | float) and not isinstance(cap, bool) and isfinite(cap)
+        if cap is not None and not number:
             raise file.refuse(
                 f"the cap of '{name}' must be a number", repr(cap), "Write one, or leave it out."
             )
     return found
+
+
+def is_metric_name(name: object) -> bool:
+    """Whether MLflow and tables can take it as part of a metric's name."""
+    return isinstance(name, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is not None
 
 
 def final_response(name: str, series: str, metric: str, said: Mapping[str, Any]) -> Response:

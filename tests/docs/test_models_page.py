@@ -61,4 +61,4 @@ def test_the_model_on_the_readme_is_one(tmp_path: Path) -> None:
     subject = find_subject(str(tmp_path / "model.py"))
     for norm in (False, True):
         fields = subject.Fields.model_validate({"norm": norm})
-        assert len(list(subject.check(fields, subject.load(None, tmp_path)))) == 5
+        assert len(list(subject.check(fields, subject.load(None, tmp_path)))) == 6

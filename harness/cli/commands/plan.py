@@ -37,7 +37,7 @@ def command(uri: str | None, request: "Request", workers: int | None, calibrate:
         record_speed(plan.subject.name, seconds, costs.of_runs(stacks[0].runs))
     click.echo(f"{study.name}: {study.question}")
     if code := plan.subject.code():
-        click.echo(f"runs the code of {', '.join(map(str, code))}")
+        click.echo(f"runs the code of {', '.join(map(str, code.values()))}")
     click.echo(f"data: {plan.data.name}, {plan.data.size}, digest {plan.data.digest[:12]}")
     for note in (*plan.data.notes, *notes):
         click.echo(note)

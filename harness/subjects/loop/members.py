@@ -34,7 +34,7 @@ class LoopMember:
         self.run = LoopRun(own, seed, fields.steps, fields.batch, saved)
         self.latest: dict[str, float] = kept.get("latest", {})
         self.yielded: dict[str, float] = {}
-        self.step = -1
+        self.step, self._resumed = -1, saved is not None
         started = file.call("train(run)", lambda: file.module.train(self.run))
         if not isinstance(started, Iterator):
             raise file.refuse(
@@ -85,13 +85,27 @@ class LoopMember:
                 repr(found)[:60],
                 "Write: yield step, {'loss': loss}.",
             )
-        self.step = int(found[0])
+        last, self.step = self.step, int(found[0])
+        first = 0 <= self.step <= self.run.steps if self._resumed else self.step == 0
+        if self.step != last + 1 if last >= 0 else not first:
+            raise self.file.refuse(
+                "train(run) must yield every step in order, from 0 on",
+                f"step {self.step}" + (f" after {last}" if last >= 0 else " first"),
+                "Yield step, {...} once a step.",
+            )
         values = {str(name): self._number(str(name), value) for name, value in found[1].items()}
         if self.step < self.run.steps and "loss" not in values:
             raise self.file.refuse(
                 "train(run) must yield a loss at every step",
                 f"{', '.join(values) or 'nothing'} at step {self.step}",
                 "Add 'loss'; it tells whether a run diverges.",
+            )
+        missing = sorted(self.known - {"loss"} - values.keys())
+        if self.step >= self.run.steps and missing:
+            raise self.file.refuse(
+                "train(run) must yield every metric of METRICS at the end",
+                f"no {', '.join(missing)}",
+                f"Yield run.steps, {{'{missing[0]}': ...}} after the loop.",
             )
         self.yielded = values
         self.latest |= values
@@ -118,7 +132,7 @@ class LoopMembers:
         states: Sequence[State] | None,
     ) -> None:
         kept: Sequence[State | None] = [None] * len(seeds) if states is None else states
-        self.steps, self.metrics, self.file = fields[0].steps, metrics, file
+        self.steps, self.metrics = fields[0].steps, metrics
         self.members = [
             LoopMember(file, metrics, f, seed, state)
             for f, seed, state in zip(fields, seeds, kept, strict=True)
@@ -145,14 +159,8 @@ class LoopMembers:
         for member in self.members:
             member.advance(step)
         for name in self.metrics:
-            values = [member.yielded.get(name) for member in self.members]
-            if None in values:
-                raise self.file.refuse(
-                    "train(run) must yield every metric of METRICS at the end",
-                    f"no '{name}'",
-                    f"Yield run.steps, {{'{name}': ...}} after the loop.",
-                )
-            yield Series(f"final_{name}", np.array(values, np.float64))
+            values = [member.yielded.get(name, float("nan")) for member in self.members]
+            yield Series(f"final_{name}", np.array(values))
 
     def keep(self, members: Sequence[int]) -> None:
         """As `Members` says."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from harness.subjects.subject import State
 
 TEXT = "json"  # the array that holds what is no array, as UTF-8
-ARRAY = "the array"  # key of an array's path in it
+ARRAY = "\0array"  # key of an array's path in it
 
 
 @dataclass

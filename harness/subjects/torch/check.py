@@ -5,6 +5,7 @@ from one process to the next, state that a checkpoint misses, random numbers tha
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -14,13 +15,12 @@ from torch import Tensor, nn
 
 from harness.errors import UserError
 from harness.subjects.streams import stream
-from harness.subjects.subject import SampleRequest
 from harness.subjects.torch.data import TensorData, digest, load_splits
 from harness.subjects.torch.fields import TorchFields
 from harness.subjects.torch.file import FileSubject
-from harness.subjects.torch.members import Member, initialised, seeded, written
+from harness.subjects.torch.members import SAMPLES, Member, initialised, seeded
 from harness.subjects.torch.subject import TorchSubject
-from harness.subjects.user_file import SPLITS
+from harness.subjects.user_file import SPLITS, is_metric_name
 
 STEPS = 4  # of a trial, and half of them before its checkpoint
 EXAMPLES = 4  # of a trial's minibatch, at most
@@ -57,13 +57,15 @@ def check(subject: TorchSubject, fields: TorchFields, data: TensorData) -> Itera
     yield f"build: two models of a seed are equal, {size:,} parameters"
     batch = _few(splits)
     _check_losses(subject, model, batch)
-    _measure(subject, model, batch)
+    _check_metrics(subject, model, batch)
     yield "loss and metrics: one value or more an example, equal each time in eval mode"
     _check_gradients(subject, fields, data)
     yield "gradients: every parameter has one"
     _check_steps(subject, fields, data)
     yield f"training: {STEPS // 2} + {STEPS // 2} steps around a checkpoint equal {STEPS} steps"
-    if written(subject, model, data.facts(fields), SampleRequest(count=1)) is not None:
+    files = _check_evaluation(subject, fields, data)
+    yield "evaluation: every split is measured, and so is the inside of the model"
+    if SAMPLES in files:
         yield "sample: gives texts"
 
 
@@ -91,32 +93,36 @@ def _check_data(subject: FileSubject, fields: TorchFields) -> Iterator[str]:
             "Draw from a generator of its own: torch.Generator().manual_seed(0).",
         )
     for one, other in combinations(SPLITS, 2):
-        shared = [
-            number
-            for number, (ours, theirs) in enumerate(zip(splits[one], splits[other], strict=False))
-            if _overlap(ours, theirs)
-        ]
-        if shared:
+        if _overlap(splits[one][0], splits[other][0]):
             raise refuse(
                 subject,
                 "splits must not share examples",
-                f"{one} and {other} hold the same memory in tensor {shared[0]}",
+                f"{one} and {other} hold rows of the same memory",
                 "Cut each split from other rows.",
+            )
+        ours, theirs = ([(p.dtype, p.shape[1:]) for p in splits[n]] for n in (one, other))
+        if [kind for kind, _ in ours] != [kind for kind, _ in theirs]:
+            raise refuse(
+                subject,
+                "splits must hold tensors of the same types",
+                f"{', '.join(str(k) for k, _ in ours)} in {one}, "
+                f"{', '.join(str(k) for k, _ in theirs)} in {other}",
+                "Convert one of them.",
             )
     sizes = ", ".join(f"{len(splits[name][0]):,} {name}" for name in SPLITS)
     yield f"data: equal when loaded twice, finite, {sizes} examples"
 
 
 def _overlap(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors hold some memory in common; slices of one tensor may not."""
+    """Whether some row of a tensor lies where one of the other does; constants may."""
 
-    def reach(tensor: Tensor) -> tuple[int, int]:
-        steps = zip(tensor.shape, tensor.stride(), strict=True)
-        last = sum((size - 1) * stride for size, stride in steps)
-        return tensor.data_ptr(), tensor.data_ptr() + last * tensor.element_size()
+    def rows(tensor: Tensor) -> set[int]:
+        step = tensor.stride(0) * tensor.element_size()
+        if not tensor.numel() or not step:  # no memory, or one row for all examples
+            return set()
+        return {tensor.data_ptr() + row * step for row in range(len(tensor))}
 
-    (start, end), (begin, stop) = reach(one), reach(other)
-    return start <= stop and begin <= end
+    return not rows(one).isdisjoint(rows(other))
 
 
 def _check_build(subject: TorchSubject, fields: TorchFields, data: TensorData) -> nn.Module:
@@ -126,7 +132,16 @@ def _check_build(subject: TorchSubject, fields: TorchFields, data: TensorData) -
         with seeded(stream(0, "weights")):
             return initialised(subject, fields, data.facts(fields), data.splits(fields))
 
-    model, again = build().state_dict(), build().state_dict()
+    one, two = build(), build()
+    places = {t.data_ptr() for t in (*one.parameters(), *one.buffers()) if t.numel()}
+    if one is two or any(t.data_ptr() in places for t in (*two.parameters(), *two.buffers())):
+        raise refuse(
+            subject,
+            "build(fields) must make a new model each time",
+            "a model that shares weights with the one before",
+            "Make all its modules within build.",
+        )
+    model, again = one.state_dict(), two.state_dict()
     other = [name for name, value in model.items() if not isinstance(value, Tensor)]
     if other:
         raise refuse(
@@ -143,6 +158,14 @@ def _check_build(subject: TorchSubject, fields: TorchFields, data: TensorData) -
             f"'{half[0]}' in bfloat16",
             "Keep it in float32; compute in bfloat16 where you want to.",
         )
+    spread = [n for n, p in one.named_parameters() if p.requires_grad and _expanded(p)]
+    if spread:
+        raise refuse(
+            subject,
+            "parameters must have memory of their own for every number",
+            f"'{spread[0]}' is expanded",
+            "Write .clone() behind expand.",
+        )
     differing = [
         name
         for name in {**model, **again}
@@ -155,7 +178,13 @@ def _check_build(subject: TorchSubject, fields: TorchFields, data: TensorData) -
             f"'{differing[0]}' differs at the second call",
             "Draw by torch, NumPy or random, which the harness seeds before it calls build.",
         )
-    return build()
+    return one
+
+
+def _expanded(tensor: Tensor) -> bool:
+    """Whether some of its numbers share their memory."""
+    steps = zip(tensor.shape, tensor.stride(), strict=True)
+    return any(size > 1 and stride == 0 for size, stride in steps)
 
 
 def _same(one: Tensor, other: Tensor) -> bool:
@@ -205,16 +234,41 @@ def _measure(
         example = 'Return {"accuracy": ...}.'
         raise refuse(subject, rule, type(found).__name__, example)
     for name, values in found.items():
-        if not isinstance(name, str) or not name.replace("_", "").isalnum() or name == "loss":
+        if not is_metric_name(name) or name == "loss":
             remedy = "Use letters, digits and _; the loss is measured anyway."
             raise refuse(subject, rule, f"the name {name!r}", remedy)
-        size = torch.as_tensor(values).numel()
+        each = subject.guarded(f"{name} as a tensor", partial(torch.as_tensor, values))
+        if each.is_complex():
+            raise refuse(subject, rule, f"complex '{name}'", "Give its parts, or its size.")
+        size = each.numel()
         if size < len(batch[0]):
             raise refuse(
                 subject, rule, f"{size} of '{name}' for {len(batch[0])} examples",
                 "Leave the mean out; the harness takes it.",
             )  # fmt: skip
     return found
+
+
+def _check_metrics(subject: TorchSubject, model: nn.Module, batch: tuple[Tensor, ...]) -> None:
+    """The metrics twice, which must leave the model as it is."""
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    found, again = _measure(subject, model, batch), _measure(subject, model, batch)
+    changed = [n for n, t in model.state_dict().items() if not _same(t, before[n])]
+    if changed or any(module.training for module in model.modules()):
+        raise refuse(
+            subject,
+            "loss and metrics must leave the model as it is in eval mode",
+            f"'{changed[0]}' changed" if changed else "train mode after them",
+            "Change no weights there, and call neither train() nor eval().",
+        )
+    for name, values in found.items():
+        if name not in again or not _same(torch.as_tensor(values), torch.as_tensor(again[name])):
+            raise refuse(
+                subject,
+                "metrics must be the same each time in eval mode",
+                f"another '{name}' at the second call",
+                "Leave random numbers to modules that eval() switches off, such as Dropout.",
+            )
 
 
 def _unseeded(subject: TorchSubject, name: str, function: Any) -> Any:
@@ -256,6 +310,21 @@ def _check_gradients(subject: TorchSubject, fields: TorchFields, data: TensorDat
             f"none for {', '.join(without[:3])}{' and others' if len(without) > 3 else ''}",
             "Use it in the loss, leave it out, or freeze it by requires_grad_(False).",
         )
+
+
+def _check_evaluation(
+    subject: TorchSubject, fields: TorchFields, data: TensorData
+) -> Mapping[str, bytes]:
+    """What is measured beside training, on a few examples; returns the files kept of a run."""
+    member = _trial(subject, fields, data)
+    member.splits = {n: tuple(part[:EXAMPLES] for part in p) for n, p in member.splits.items()}
+    rows = np.arange(min(fields.batch, len(member.splits["train"][0])))
+    member.probe(rows)
+    member.gradient(0, rows)
+    member.finite()
+    for split in SPLITS:
+        member.evaluate(split)
+    return member.files("finished")
 
 
 def _rows(fields: TorchFields, data: TensorData) -> Sequence[Any]:

@@ -3,12 +3,13 @@
 import dataclasses
 import hashlib
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from harness.subjects.subject import Data, RunFields
-from harness.subjects.user_file import SPLITS, UserFile, load_user_file, own_fields
+from harness.subjects.user_file import SPLITS, UserFile, own_fields
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,20 +49,29 @@ class FileData:
         return FileData, (self.path, self.name, self.digest, self.size, self.notes)
 
     @classmethod
-    def load(cls, path: Path, fields: RunFields) -> "FileData":
+    def load(cls, file: UserFile, fields: RunFields) -> "FileData":
         """The data at the default fields, checked."""
-        read, splits = load_splits(load_user_file(path), fields)
+        path = file.path
+        read, splits = load_splits(file, fields)
         sizes = ", ".join(f"{len(splits[name][0]):,} {name}" for name in SPLITS)
         found = cls(path, f"data of {path.name}", digest(splits), f"{sizes} examples")
         found._loaded.append((read, splits))
         return found
 
+    def _file(self) -> UserFile:
+        """The file as this process imported it."""
+        from harness.subjects import find_subject
+
+        file: UserFile = find_subject(str(self.path)).file  # type: ignore[attr-defined]
+        return file
+
     def splits(self, fields: RunFields) -> Splits:
         """See `TensorData`."""
+        own = own_fields(self._file(), fields)
         for read, splits in self._loaded:
-            if all(getattr(fields, name) == value for name, value in read.items()):
+            if all(getattr(own, name) == value for name, value in read.items()):
                 return splits
-        entry = load_splits(load_user_file(self.path), fields)
+        entry = load_splits(self._file(), fields)
         self._loaded.insert(0, entry)
         del self._loaded[KEPT:]
         return entry[1]
@@ -98,13 +108,15 @@ def load_splits(file: UserFile, fields: RunFields) -> tuple[dict[str, object], S
     watched, read = watching(own_fields(file, fields))
     found = file.call("data(fields)", lambda: file.module.data(watched))
     if not isinstance(found, dict) or not set(SPLITS) <= found.keys():
-        keys = sorted(found) if isinstance(found, dict) else type(found).__name__
+        keys = sorted(map(str, found)) if isinstance(found, dict) else type(found).__name__
         raise file.refuse(rule, keys, 'Return {"train": (x, y), "dev": …, "test": …}.')
     for name in SPLITS:
         parts = found[name]
         tensors = isinstance(parts, tuple) and all(isinstance(p, torch.Tensor) for p in parts)
         if not tensors or not parts or any(p.dim() == 0 for p in parts):
-            raise file.refuse(rule, f"{name}: {type(parts).__name__}", "Return tuples of tensors.")
+            kinds = ", ".join(type(p).__name__ for p in parts) if isinstance(parts, tuple) else ""
+            received = f"{name}: {type(parts).__name__}{f' of {kinds}' if kinds else ''}"
+            raise file.refuse(rule, received, "Return tuples of tensors with a row an example.")
         if len({len(part) for part in parts}) > 1 or not len(parts[0]):
             sizes = ", ".join(str(len(part)) for part in parts)
             raise file.refuse(
@@ -113,6 +125,7 @@ def load_splits(file: UserFile, fields: RunFields) -> tuple[dict[str, object], S
                 "Their first dimension is the examples.",
             )
         for part in parts:
+            file.call("data(fields), as NumPy arrays,", part.detach().numpy)
             if part.is_floating_point() and not part.isfinite().all():
                 raise file.refuse("data must be finite", f"NaN or infinity in {name}", "Clean it.")
     return read, {name: tuple(part.detach() for part in found[name]) for name in SPLITS}
@@ -124,16 +137,20 @@ def watching(own: Any) -> tuple[Any, dict[str, object]]:
     Returns:
         The fields, and the values read so far by name, which grow as they are used.
     """
-    names = {entry.name for entry in dataclasses.fields(own)}
+    values = {entry.name: getattr(own, entry.name) for entry in dataclasses.fields(own)}
     read: dict[str, object] = {}
 
     class Watched(type(own)):  # type: ignore[misc]  # the user's class, known at run time only
+        __slots__ = ()
+
         def __getattribute__(self, name: str) -> Any:
             value = super().__getattribute__(name)
-            if name in names:
+            if name in values:
                 read[name] = value
+            elif name == "__dict__" or not (name.startswith("__") or callable(value)):
+                read.update(values)  # what follows from the values in a way that is not seen
             return value
 
-    watched = Watched(**{name: getattr(own, name) for name in names})
-    read.clear()  # what its own construction reads tells nothing
+    watched = copy(own)
+    object.__setattr__(watched, "__class__", Watched)
     return watched, read

@@ -13,10 +13,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.subjects.subject import Facts, RunFields, SampleRequest
 from harness.subjects.torch.data import FileData
@@ -32,6 +32,8 @@ from harness.subjects.user_file import (
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+T = TypeVar("T")
 
 
 class FileSubject(TorchSubject):
@@ -69,7 +71,7 @@ class FileSubject(TorchSubject):
                 f"data {source!r}",
                 "Leave data and --data out, or make it a field of the file.",
             )
-        return FileData.load(self.file.path, self.defaults)
+        return FileData.load(self.file, self.defaults)
 
     def build(self, fields: Any, facts: Facts) -> nn.Module:  # noqa: ARG002
         """The file's module.
@@ -129,7 +131,7 @@ class FileSubject(TorchSubject):
                     repr(found)[:40],
                     "Return some, as a list.",
                 )
-            texts += [str(text) for text in found]
+            texts += [str(text).encode("utf-8", "replace").decode() for text in found]
         return texts[: request.count]
 
     @cached_property
@@ -141,7 +143,11 @@ class FileSubject(TorchSubject):
 
         return metric_names(self)
 
-    def code(self) -> Sequence[Path]:
+    def guarded(self, what: str, function: Callable[[], T]) -> T:
+        """What a function gives that runs the file's code, such as its backward pass."""
+        return self.file.call(what, function)
+
+    def code(self) -> Mapping[str, Path]:
         """The file, and the local modules that it imports."""
         return local_files(self.file.path)
 

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from harness.errors import UserError
 from harness.subjects.streams import stream
 from harness.subjects.subject import Outcome, SampleRequest, Series, State, Step
 from harness.subjects.torch.data import TensorData
@@ -68,14 +69,16 @@ class Member:
         torch.set_rng_state(self.noise)
         loss = mean_loss(self.subject, self.model, batch)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        self.subject.guarded("the backward pass", loss.backward)
         self.noise = torch.get_rng_state()
         return loss.item()
 
     def finite(self) -> bool:
         """Whether all gradients are finite."""
         grads = [p.grad for p in self.model.parameters() if p.grad is not None]
-        return all(bool(g.isfinite().all()) for g in grads)
+        return self.subject.guarded(
+            "the look at gradients", lambda: all(bool(g.isfinite().all()) for g in grads)
+        )
 
     def undo(self) -> None:
         """Put back what a forward pass changes, since the step is not taken."""
@@ -93,7 +96,7 @@ class Member:
             group["lr"] = self.fields.lr_at(step)
         if self.fields.grad_clip:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.fields.grad_clip)
-        self.optimizer.step()
+        self.subject.guarded("the optimizer's step", self.optimizer.step)
 
     def probe(self, rows: npt.NDArray[np.int64]) -> dict[str, list[float]]:
         """What goes on inside for a minibatch, in a pass of its own that leaves no trace."""
@@ -102,7 +105,9 @@ class Member:
         torch.set_rng_state(self.noise)
         with self.taps.watching(self.subject.counted(batch)):
             loss = mean_loss(self.subject, self.model, batch)
-            gradients = self.taps.gradient_stds(loss)
+            gradients = self.subject.guarded(
+                "the backward pass", lambda: self.taps.gradient_stds(loss)
+            )
         self._restore(buffers)
         mean, std, flat = zip(*self.taps.outputs, strict=True) if gradients else ((), (), ())
         return {"mean": list(mean), "std": list(std), "flat": list(flat),
@@ -118,7 +123,15 @@ class Member:
         for start in range(0, len(self.splits[split][0]), CHUNK):
             batch = self.batch(split, slice(start, start + CHUNK))
             losses = {"loss": self.subject.losses(self.model, batch)}
-            for name, values in {**losses, **self.subject.metrics(self.model, batch)}.items():
+            metrics = self.subject.metrics(self.model, batch)
+            if set(metrics) != set(self.subject.metrics_of_splits):
+                raise UserError(
+                    f"{self.subject.name}: metrics must be the same for every batch and variant",
+                    f"{', '.join(map(str, metrics)) or 'none'} on {split}",
+                    f"Give {', '.join(self.subject.metrics_of_splits) or 'none'}, as at the "
+                    "default fields.",
+                )
+            for name, values in {**losses, **metrics}.items():
                 each = torch.as_tensor(values).double()
                 totals[name] = totals.get(name, 0.0) + each.sum().item()
                 counts[name] = counts.get(name, 0) + each.numel()
@@ -254,7 +267,7 @@ def initialised(
     """A new module whose lazy layers have taken their shapes, in eval mode."""
     model = subject.build(fields, facts)
     model.eval()  # running statistics stay as they are
-    if any(isinstance(p, nn.parameter.UninitializedParameter) for p in model.parameters()):
+    if any(nn.parameter.is_lazy(t) for t in (*model.parameters(), *model.buffers())):
         with torch.no_grad():
             subject.losses(model, tuple(part[:2] for part in splits["train"]))
     return model

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from harness.subjects.figures import CurveFigure, Figure, LayerFigure, WeightFigure
 from harness.subjects.subject import (
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
+T = TypeVar("T")
 Batch: TypeAlias = "tuple[Tensor, ...]"
 PAYS = (10_000, 70_000)  # steps from which compiling may save time, and mostly does; see LOG.md
 WORK_PER_PARAMETER = 6  # multiplications of a step for each parameter and example, about
@@ -56,6 +57,10 @@ class TorchSubject(Subject):
     def metrics(self, model: nn.Module, batch: Batch) -> Mapping[str, Tensor]:  # noqa: ARG002
         """Other quantities of a batch in eval mode, one value an example."""
         return {}
+
+    def guarded(self, what: str, function: Callable[[], T]) -> T:  # noqa: ARG002
+        """What a function gives that runs a model's code; a user's errors are told as such."""
+        return function()
 
     def counted(self, batch: Batch) -> Tensor | None:  # noqa: ARG002
         """Which positions of a batch of sequences count (B, T); None where there is no padding."""

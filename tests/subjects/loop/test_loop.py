@@ -143,7 +143,7 @@ def test_a_loop_needs_no_torch(folder: Path) -> None:
 
 def check(folder: Path) -> list[str]:
     subject = find_subject(str(folder / "loop.py"))
-    return list(subject.check(subject.Fields(), None))  # type: ignore[arg-type]  # reads its own
+    return list(subject.check(subject.Fields(), subject.load(None, folder)))
 
 
 def test_check_says_what_holds(folder: Path) -> None:
@@ -179,7 +179,21 @@ def test_check_says_what_holds(folder: Path) -> None:
          "loop.py: train(run) must run; received loop.py:28 in train: x, y = point(); NameError"),
         (('        yield step, {"loss": (error**2).mean()}',
           '        yield 2 * step, {"loss": (error**2).mean()}'),
-         "loop.py: train(run) must yield every step in order; received [0, 2, 4]. Yield step"),
+         "loop.py: train(run) must yield every step in order, from 0 on; received step 2 after 0."),
+        (('        yield step, {"loss"', '        yield step + 1, {"loss"'),
+         "loop.py: train(run) must yield every step in order, from 0 on; received step 1 first."),
+        (('        yield step, {"loss"', '        yield -1, {"loss"'),
+         "loop.py: train(run) must yield every step in order, from 0 on; received step -1 first."),
+        (('"near": (abs(error) < 0.2).mean()}', '}'),
+         "loop.py: train(run) must yield every metric of METRICS at the end; received no near."),
+        (('    "near": {', '    "near by": {'),
+         "loop.py: names of metrics must be of letters, digits and _; received 'near by'. Rename"),
+        (('{"label": "squared error"}', '{"label": 3}'),
+         "loop.py: the label of 'dev_error' must be a text; received 3. Write one."),
+        (("    x, y = points()\n", "    x, y = points()\n    raise SystemExit(0)\n"),
+         "loop.py: train(run) must run; received loop.py:29 in train: raise SystemExit(0);"),
+        (("METRICS = {\n", "FILES = 3\nMETRICS = {\n"),
+         "loop.py: FILES must be a list of paths; received 3. Write "),
         (("METRICS = {\n", "METRICS = {}\n_ = {\n"),
          "loop.py: METRICS must name what the loop measures at its end; received none. Write"),
         (('"direction": "higher"', '"direction": "up"'),

@@ -27,6 +27,7 @@ def test_check_says_what_holds(tmp_path: Path) -> None:
         "loss and metrics: one value or more an example, equal each time in eval mode",
         "gradients: every parameter has one",
         "training: 2 + 2 steps around a checkpoint equal 4 steps",
+        "evaluation: every split is measured, and so is the inside of the model",
     ]
 
 
@@ -36,8 +37,8 @@ def test_check_says_what_holds(tmp_path: Path) -> None:
         (("torch.rand(300, 3, generator=g)", "torch.rand(300, 3)"),
          "net.py: data(fields) must give the same each time; received other tensors at the second"),
         (("(x[200:250], y[200:250])", "(x[150:200], y[150:200])"),
-         "net.py: splits must not share examples; received train and dev hold the same memory in "
-         "tensor 0. Cut each split from other rows."),
+         "net.py: splits must not share examples; received train and dev hold rows of the "
+         "same memory. Cut each split from other rows."),
         (("def build(fields):", "import os\n\ndef build(fields):\n    torch.manual_seed("
           "int.from_bytes(os.urandom(4), 'big'))"),
          "net.py: build(fields) must give the same weights for a seed; received '0.weight'"),
@@ -82,7 +83,28 @@ def test_check_says_what_holds(tmp_path: Path) -> None:
           "Extra = Net"),
          "net.py: the state of a model must be tensors; received '5._extra_state'"),
         (("    width: int = 8", "    _width: int = 8"),
-         "net.py: Fields must not use a name of the harness's fields; received '_width'. "),
+         "net.py: Fields must have public names and be set by Fields(...); received '_width'. "),
+        (("    width: int = 8", "    subject: int = 8"),
+         "net.py: Fields must not use a name of the harness's fields; received 'subject'. Rename"),
+        (("    width: int = 8\n", "    width: int = 8\n    def __post_init__(self):\n"
+          "        raise ValueError('too wide')\n"),
+         "net.py: Fields(...) must run; received net.py:14 in __post_init__: raise ValueError"),
+        (("def build(fields):", "SHARED = nn.Linear(3, 3)\n\ndef build(fields):\n"
+          "    return nn.Sequential(SHARED, nn.Linear(3, 1))\n\ndef old(fields):"),
+         "net.py: build(fields) must make a new model each time; received a model that shares"),
+        (("((model(x) - y).abs() < 0.1).float()", "torch.rand(len(x))"),
+         "net.py: metrics must be the same each time in eval mode; received another 'near' at the"),
+        (("    x, y = batch\n    return {", "    x, y = batch\n    model.train()\n    return {"),
+         "net.py: loss and metrics must leave the model as it is in eval mode; received '1.run"),
+        (('"dev": (x[200:250], y[200:250])', '"dev": (x[200:250].double(), y[200:250])'),
+         "net.py: splits must hold tensors of the same types; received torch.float32, "),
+        ((LOSS, "    h = model(x).relu()\n    h += 1\n    return (h.exp() * h - y).relu_() ** 2"),
+         "net.py: the backward pass must run; received RuntimeError: one of the variables needed"),
+        (("import torch\n", "import torch\nVERSION = None\n"),
+         "net.py: VERSION must be a text or a number; received None. Write a number or a text"),
+        (("    x = torch.rand(300, 3, generator=g)\n",
+          "    x = torch.rand(300, 3, generator=g)\n    return {1: x, 'a': x}\n"),
+         "net.py: data(fields) must give tuples of tensors for train, dev and test; received ['1'"),
         (("    width: int = 8", "    width: int = 8.5"),
          "net.py: defaults of Fields must have the fields' types; received 'width': <class"),
         ((LOSS, "    return (model(x) @ y - y) ** 2"),
@@ -109,4 +131,21 @@ def test_texts_of_a_sample_are_tried(tmp_path: Path) -> None:
 
 def test_dropout_is_no_hidden_state(tmp_path: Path) -> None:
     """It draws by torch's global generator, whose state a checkpoint holds."""
-    assert len(check(tmp_path, MODEL.replace("dropout: float = 0.2", "dropout: float = 0.5"))) == 5
+    assert len(check(tmp_path, MODEL.replace("dropout: float = 0.2", "dropout: float = 0.5"))) == 6
+
+
+def test_what_only_looks_like_a_mistake_passes(tmp_path: Path) -> None:
+    interleaved = (
+        '{"train": (x[::2], y[::2]), "dev": (x[1::4], y[1::4]), "test": (x[3::4], y[3::4])}'
+    )
+    start = MODEL.index('{"train"')
+    end = MODEL.index("}", start) + 1
+    text = MODEL[:start] + interleaved + MODEL[end:]
+    for number, changed in enumerate((
+        text,
+        text.replace("torch.rand(300, 3, generator=g)", "torch.rand(3, 300, generator=g).T"),
+        MODEL.replace("nn.BatchNorm1d(fields.width)", "nn.LazyBatchNorm1d(affine=False)"),
+    )):  # fmt: skip
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert len(check(folder, changed)) == 6

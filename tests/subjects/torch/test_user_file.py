@@ -286,3 +286,65 @@ def test_compiling_is_advised_where_it_pays_off(folder: Path) -> None:
     assert subject.advice(few) == [f"{says}: 3,000 are too few"]
     assert subject.advice(many) == [f"{says}: one shape has 90,000"]
     assert subject.advice(many[:2]) == ()
+
+
+def test_local_packages_count_and_names_of_pythons_modules_are_refused(folder: Path) -> None:
+    package = folder / "parts"
+    package.mkdir()
+    (package / "__init__.py").write_text("A = 1\n")
+    (package / "deep.py").write_text("B = 1\n")
+    (folder / "net.py").write_text(MODEL + "\nfrom parts.deep import B\n")
+    first = load_user_file(folder / "net.py").version
+    (package / "deep.py").write_text("B = 1  # a comment\n")
+    assert load_user_file(folder / "net.py").version == first
+    (package / "deep.py").write_text("B = 2\n")
+    assert load_user_file(folder / "net.py").version != first
+    (folder / "code.py").write_text("C = 1\n")
+    (folder / "net.py").write_text(MODEL + "\nimport code\n")
+    with pytest.raises(UserError, match="must not have the name of one of Python's; received"):
+        load_user_file(folder / "net.py")
+
+
+DATA = """
+from dataclasses import dataclass
+import torch
+from torch import nn
+
+LOADS = []
+
+
+@dataclass(frozen=True)
+class Fields:
+    width: int = 4
+    scale: float = 1.0
+
+    def __post_init__(self):
+        object.__setattr__(self, "twice", 2 * self.scale)
+
+
+def data(fields):
+    LOADS.append(1)
+    x = torch.ones(10, 2) * {expression}
+    return {{"train": (x, x), "dev": (x + 1, x), "test": (x + 2, x)}}
+
+
+def build(fields):
+    return nn.Linear(2, 2)
+"""
+
+
+@pytest.mark.parametrize(
+    ("expression", "loads"),
+    [("fields.scale", 2), ("vars(fields)['scale']", 4), ("fields.twice / 2", 4), ("1", 1)],
+)
+def test_data_are_loaded_anew_where_a_field_that_they_read_differs(
+    tmp_path: Path, expression: str, loads: int
+) -> None:
+    (tmp_path / "d.py").write_text(DATA.format(expression=expression))
+    subject: Any = find_subject(str(tmp_path / "d.py"))
+    data = subject.load(None, tmp_path)
+    for width in (4, 5):
+        for scale in (1.0, 3.0):
+            x, _ = data.splits(subject.Fields(width=width, scale=scale))["train"]
+            assert x.eq(1.0 if expression == "1" else scale).all()
+    assert len(subject.file.module.LOADS) == loads
