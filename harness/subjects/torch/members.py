@@ -6,6 +6,7 @@ Members share a process, not a computation: their bits cannot depend on each oth
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,9 +77,7 @@ class Member:
     def finite(self) -> bool:
         """Whether all gradients are finite."""
         grads = [p.grad for p in self.model.parameters() if p.grad is not None]
-        return self.subject.guarded(
-            "the look at gradients", lambda: all(bool(g.isfinite().all()) for g in grads)
-        )
+        return self.subject.guarded("the look at gradients", lambda: all_finite(grads))
 
     def undo(self) -> None:
         """Put back what a forward pass changes, since the step is not taken."""
@@ -252,6 +251,12 @@ class TorchMembers:
     def files(self, member: int, outcome: Outcome) -> Mapping[str, bytes]:
         """As `Members` says."""
         return self.members[member].files(outcome)
+
+
+def all_finite(tensors: list[Tensor]) -> bool:
+    """Whether all numbers are finite: their largest are, and a NaN is the largest."""
+    largest = torch._foreach_norm(tensors, float("inf")) if tensors else ()
+    return all(isfinite(float(one)) for one in largest)
 
 
 def _compiled() -> type[Member]:

@@ -18,7 +18,7 @@ from harness.study.plan import Run, Stack
 from harness.study.request import Plan, Request
 from harness.subjects import find_subject
 from harness.subjects.streams import stream
-from harness.subjects.torch.members import WEIGHTS, seeded
+from harness.subjects.torch.members import WEIGHTS, all_finite, seeded
 from harness.subjects.torch.taps import distinct, speaking
 from harness.subjects.user_file import load_user_file
 from harness.training.minibatches import Minibatches
@@ -348,3 +348,13 @@ def test_data_are_loaded_anew_where_a_field_that_they_read_differs(
             x, _ = data.splits(subject.Fields(width=width, scale=scale))["train"]
             assert x.eq(1.0 if expression == "1" else scale).all()
     assert len(subject.file.module.LOADS) == loads
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("place", [0, 5])
+def test_one_number_that_is_not_finite_is_seen(wrong: float, place: int) -> None:
+    large = torch.full((6,), 3e38)  # whose sum and squares are not finite
+    assert all_finite([large, torch.zeros(2, 2, dtype=torch.float64)])
+    large[place] = wrong
+    assert not all_finite([torch.ones(3), large])
+    assert all_finite([])
