@@ -54,7 +54,8 @@ class Member:
         self.noise = stream(seed, "noise").get_state()
         self.optimizer = make_optimizer(fields, self.model)
         self.taps = Taps(self.model)
-        self.weights = [p for p in self.model.parameters() if p.dim() > 1]
+        self.parameters = list(self.model.parameters())  # listed once: the walk takes time
+        self.weights = [p for p in self.parameters if p.dim() > 1]
         if state is not None:
             self._load(state)
 
@@ -76,7 +77,7 @@ class Member:
 
     def finite(self) -> bool:
         """Whether all gradients are finite."""
-        grads = [p.grad for p in self.model.parameters() if p.grad is not None]
+        grads = [p.grad for p in self.parameters if p.grad is not None]
         return self.subject.guarded("the look at gradients", lambda: all_finite(grads))
 
     def undo(self) -> None:
