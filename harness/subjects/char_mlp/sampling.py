@@ -2,9 +2,9 @@
 
 import torch
 
-from harness.errors import UserError
 from harness.subjects.char_mlp.network import MLP
 from harness.subjects.char_mlp.saved import saved_network
+from harness.subjects.corpus.corpus import require_alphabet
 from harness.subjects.streams import stream
 from harness.subjects.subject import SampleRequest, Trained
 
@@ -55,13 +55,7 @@ def write_names(run: Trained, request: SampleRequest) -> list[str]:
         UserError: the prefix has characters that are not in the alphabet of the run's data.
     """
     alphabet = str(run.facts["alphabet"])
-    foreign = sorted(set(request.prefix) - set(alphabet[1:]))
-    if foreign:
-        raise UserError(
-            "--prefix must be written in the data's alphabet",
-            f"{''.join(foreign)!r}",
-            f"Use characters of {alphabet[1:]!r}.",
-        )
+    require_alphabet(request.prefix, alphabet)
     draws = stream(request.seed, "samples")
     network, context = saved_network(run), run.fields.context
     return sample(

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from harness.errors import UserError
+from harness.subjects.corpus.corpus import require_alphabet
 from harness.subjects.streams import stream
 from harness.subjects.subject import Facts, SampleRequest
 
@@ -53,13 +54,7 @@ def write_words(model: nn.Module, facts: Facts, request: SampleRequest) -> list[
         UserError: the prefix is too long, or has characters that are not in the data's alphabet.
     """
     alphabet, context = str(facts["alphabet"]), int(facts["context"])
-    foreign = sorted(set(request.prefix) - set(alphabet[1:]))
-    if foreign:
-        raise UserError(
-            "--prefix must be written in the data's alphabet",
-            f"{''.join(foreign)!r}",
-            f"Use characters of {alphabet[1:]!r}.",
-        )
+    require_alphabet(request.prefix, alphabet)
     if len(request.prefix) >= context:
         raise UserError(
             "--prefix must be shorter than the run's context",

@@ -131,3 +131,18 @@ class Corpus:
 def split_ends(words: int) -> tuple[int, int]:
     """The ends of the training and the dev split of so many words, as in the lecture."""
     return int(0.8 * words), int(0.9 * words)
+
+
+def require_alphabet(prefix: str, alphabet: str) -> None:
+    """Check that what samples shall begin with can be written in a corpus's alphabet.
+
+    Raises:
+        UserError: it cannot.
+    """
+    foreign = sorted(set(prefix) - set(alphabet[1:]))
+    if foreign:
+        raise UserError(
+            "--prefix must be written in the data's alphabet",
+            f"{''.join(foreign)!r}",
+            f"Use characters of {alphabet[1:]!r}.",
+        )

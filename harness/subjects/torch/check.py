@@ -100,13 +100,12 @@ def _check_data(subject: FileSubject, fields: TorchFields) -> Iterator[str]:
                 f"{one} and {other} hold rows of the same memory",
                 "Cut each split from other rows.",
             )
-        ours, theirs = ([(p.dtype, p.shape[1:]) for p in splits[n]] for n in (one, other))
-        if [kind for kind, _ in ours] != [kind for kind, _ in theirs]:
+        ours, theirs = (", ".join(str(p.dtype) for p in splits[name]) for name in (one, other))
+        if ours != theirs:
             raise refuse(
                 subject,
                 "splits must hold tensors of the same types",
-                f"{', '.join(str(k) for k, _ in ours)} in {one}, "
-                f"{', '.join(str(k) for k, _ in theirs)} in {other}",
+                f"{ours} in {one}, {theirs} in {other}",
                 "Convert one of them.",
             )
     sizes = ", ".join(f"{len(splits[name][0]):,} {name}" for name in SPLITS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -46,13 +47,13 @@ class TorchSubject(Subject):
     weights = ("update_data",)
     metrics_of_splits: Sequence[str] = ()
 
+    @abstractmethod
     def build(self, fields: Any, facts: Facts) -> nn.Module:
         """A new module for runs of these fields, on data with these facts."""
-        raise NotImplementedError
 
+    @abstractmethod
     def losses(self, model: nn.Module, batch: Batch) -> Tensor:
         """The losses of a batch, of any shape; the mean of all batches' is minimised."""
-        raise NotImplementedError
 
     def metrics(self, model: nn.Module, batch: Batch) -> Mapping[str, Tensor]:  # noqa: ARG002
         """Other quantities of a batch in eval mode, one value an example."""
