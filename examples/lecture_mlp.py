@@ -28,7 +28,7 @@ def corpus():
 
 def data(fields):
     splits = corpus().splits(CONTEXT)._asdict()
-    return {name: (split.X, split.Y) for name, split in splits.items()}
+    return {name: split.tensors() for name, split in splits.items()}
 
 
 def build(fields):

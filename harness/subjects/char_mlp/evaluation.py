@@ -34,7 +34,7 @@ class Contexts:
     @classmethod
     def of(cls, *splits: Split) -> "Contexts":
         """The blocks of some splits; a context that several have is computed once."""
-        every = np.concatenate([split.contexts.numpy() for split in splits])
+        every = np.concatenate([split.contexts for split in splits])
         distinct, places = np.unique(every, axis=0, return_inverse=True)
         blocks, context = math.ceil(len(distinct) / LARGEST_BLOCK), distinct.shape[1]
         rows = math.ceil(len(distinct) / blocks / TILE) * TILE
@@ -43,7 +43,7 @@ class Contexts:
         counts = np.zeros((blocks * rows, len(splits), splits[0].counts.shape[1]))
         ends = np.cumsum([len(split.contexts) for split in splits])[:-1]
         for number, (split, where) in enumerate(zip(splits, np.split(places, ends), strict=True)):
-            counts[where, number] = split.counts.numpy()
+            counts[where, number] = split.counts
         return cls(
             padded.reshape(blocks, rows, context), counts.reshape(blocks, rows, len(splits), -1)
         )

@@ -158,12 +158,13 @@ def train(network: Network, split: Split, generator: torch.Generator) -> Iterato
 
     The layers' outputs of the last step keep their gradients.
     """
+    X, Y = split.tensors()
     parameters = network.parameters()
     for parameter in parameters:
         parameter.requires_grad_()
     for _ in range(STEPS):
-        rows = torch.randint(0, len(split.X), (BATCH,), generator=generator)
-        loss = cross_entropy(network(split.X[rows]), split.Y[rows])
+        rows = torch.randint(0, len(X), (BATCH,), generator=generator)
+        loss = cross_entropy(network(X[rows]), Y[rows])
         for layer in network.layers:
             layer.out.retain_grad()
         for parameter in parameters:
@@ -193,10 +194,8 @@ def row(number: int, layer: Tanh) -> Row:
 def losses(network: Network, corpus: Corpus) -> dict[str, float]:
     """The loss over each split in eval mode, nats."""
     network.evaluation()
-    return {
-        name: cross_entropy(network(split.X), split.Y).item()
-        for name, split in corpus.splits(CONTEXT)._asdict().items()
-    }
+    splits = {n: split.tensors() for n, split in corpus.splits(CONTEXT)._asdict().items()}
+    return {name: cross_entropy(network(X), Y).item() for name, (X, Y) in splits.items()}
 
 
 @torch.no_grad()

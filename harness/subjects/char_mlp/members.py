@@ -42,7 +42,7 @@ class StackedMembers:
         torch.set_num_threads(1)  # one core a worker; other thread counts round differently
         self.corpus, first = corpus, fields[0]
         self.splits = corpus.splits(first.context, first.train_words)
-        self.x, self.y = self.splits.train.X.numpy(), self.splits.train.Y.numpy()
+        self.x, self.y = self.splits.train.X, self.splits.train.Y
         self.dev = Contexts.of(self.splits.dev)
         self.steps = first.steps
         if states is None:

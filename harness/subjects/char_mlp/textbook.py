@@ -31,6 +31,7 @@ def against_textbook(
         for f, seed in zip(fields, seeds, strict=True)
     ]
     split = corpus.splits(fields[0].context, fields[0].train_words).train
+    X, Y = split.tensors()
     draws = [stream(seed, "textbook") for seed in seeds]
     lr = np.array([f.lr for f in fields])
     largest = {"loss": 0.0, "weights": 0.0}
@@ -41,9 +42,9 @@ def against_textbook(
                 torch.randint(len(split.X), (fields[0].batch,), generator=draw) for draw in draws
             ])  # (K, B)  # fmt: skip
             network = MLP.restored(fields[0], corpus.vocabulary, stack.member_state(0))
-            stack.gradient(split.X.numpy()[rows], split.Y.numpy()[rows], lr)
+            stack.gradient(split.X[rows], split.Y[rows], lr)
             stack.update()
-            loss = textbook_step(network, split.X[rows[0]], split.Y[rows[0]], fields[0].lr)
+            loss = textbook_step(network, X[rows[0]], Y[rows[0]], fields[0].lr)
             apart = deviation(np.array([loss]), stack.loss[:1])
             largest["loss"] = max(largest["loss"], apart)
             for name, tensor in stack.member_state(0).items():

@@ -75,7 +75,7 @@ def make_rows(corpus: Corpus, context: int, train_words: int | Literal["all"]) -
             f"Raise it to {len(longest) + 1}, or use shorter items.",
         )
     parts = corpus.splits(1, train_words)._asdict()
-    return {name: by_length(rows(split.Y, context)) for name, split in parts.items()}
+    return {name: by_length(rows(split.tensors()[1], context)) for name, split in parts.items()}
 
 
 def by_length(words: Rows) -> Rows:

@@ -1,19 +1,24 @@
-"""The three splits of a corpus as tensors: all examples, and the distinct contexts with counts."""
+"""The three splits of a corpus: all examples, and the distinct contexts with counts.
+
+They are arrays of NumPy, so that who only counts examples does not load torch, which takes seconds.
+"""
 
 import random
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from harness.errors import UserError
 from harness.subjects.corpus.corpus import BOUNDARY, Corpus, split_ends
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 Codes = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.float64]
 
 LARGEST_TABLE = 2**27  # entries of `Split.counts`: a gigabyte of float64
 
@@ -29,14 +34,20 @@ class Split:
         counts: how often each symbol follows each distinct context, float64 (C, V).
     """
 
-    X: Tensor
-    Y: Tensor
-    contexts: Tensor
-    counts: Tensor
+    X: Codes
+    Y: Codes
+    contexts: Codes
+    counts: Counts
+
+    def tensors(self) -> "tuple[Tensor, Tensor]":
+        """X and Y for torch, without a copy."""
+        import torch
+
+        return torch.from_numpy(self.X), torch.from_numpy(self.Y)
 
     def unigram_entropy(self) -> float:
         """Entropy of the next symbol, nats: the lowest loss of predictions without context."""
-        return _entropy(self.counts.sum(0, keepdim=True))
+        return _entropy(self.counts.sum(axis=0, keepdims=True))
 
     def context_entropy(self) -> float:
         """Entropy of the next symbol given its context, nats: the lowest possible loss."""
@@ -81,8 +92,7 @@ def _make_split(words: list[str], alphabet: str, context: int) -> Split:
             "Use a smaller alphabet, fewer items or a shorter context.",
         )
     counts = np.bincount(rank * V + Y, minlength=len(first) * V).reshape(-1, V)
-    arrays = (X, Y, X[first], counts.astype(np.float64))
-    return Split(*(torch.from_numpy(np.ascontiguousarray(array)) for array in arrays))
+    return Split(np.ascontiguousarray(X), Y, X[first], counts.astype(np.float64))
 
 
 def _examples(words: list[str], alphabet: str, context: int) -> tuple[Codes, Codes]:
@@ -104,7 +114,8 @@ def _encode(text: str, alphabet: str) -> Codes:
     return place[np.frombuffer(text.encode("utf-32-le"), np.uint32)]
 
 
-def _entropy(counts: Tensor) -> float:
+def _entropy(counts: Counts) -> float:
     """Entropy of the columns given the rows, nats; rows are weighted by their totals."""
-    share = counts / counts.sum(1, keepdim=True)
-    return float(-torch.special.xlogy(counts, share).sum() / counts.sum())
+    share = counts / counts.sum(axis=1, keepdims=True)
+    seen = counts > 0  # 0 · log 0 counts as 0
+    return float(-(counts[seen] * np.log(share[seen])).sum() / counts.sum())

@@ -27,7 +27,8 @@ def test_losses_and_layers_over_a_split(embedded: Corpus, norm: str, residual: b
         for k, network in enumerate(networks):
             network.train(False)
             for place, one in enumerate([splits.test, split]):  # layers keep their last outputs
-                loss = cross_entropy(network(one.X), one.Y).item()
+                x, y = one.tensors()
+                loss = cross_entropy(network(x), y).item()
                 assert losses[k, place] == pytest.approx(loss, abs=2e-6)
             for number, block in enumerate(network.hidden):
                 out = block.layers["activation"].out
