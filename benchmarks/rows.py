@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 
@@ -10,9 +11,21 @@ from benchmarks.cores import both_over_one, workers
 from benchmarks.timing import Measured, side_by_side
 from benchmarks.ways import MEMBERS, SEED_NETWORK
 from harness.subjects.char_mlp.fields import Fields
+from harness.subjects.char_mlp.members import StackedMembers
 
 ROUNDS = 2  # of measuring both cores, after each row
 PRODUCTS = "matrix products alone, by torch.bmm"
+LIMIT = "their multiply-adds alone, the physical limit"
+AT_ONCE = StackedMembers.at_once
+OTHERS: dict[str, dict[str, object]] = {  # networks, and the fields in which they differ
+    "norm none": {"norm": "none"},
+    "norm layer": {"norm": "layer"},
+    "relu": {"activation": "relu"},
+    "residual": {"residual": True},
+    "depth 1": {"depth": 1},
+    "depth 10": {"depth": 10},
+    "width 200": {"width": 200},
+}
 
 
 @dataclass(frozen=True)
@@ -50,28 +63,30 @@ class Row:
 def network_rows(rounds: int) -> Iterator[Row]:
     """What a step costs, in one thread, relative to its matrix products by torch.bmm."""
     torch.set_num_threads(1)
-    stack, bmm, loop, modules = side_by_side(
+    products = multiplications(SEED_NETWORK)
+    stack, bmm, loop, modules, peak = side_by_side(
         [ways.stacked(SEED_NETWORK, MEMBERS), ways.products(SEED_NETWORK, MEMBERS),
-         ways.textbook(SEED_NETWORK), ways.torch_nn(SEED_NETWORK)], rounds,
+         ways.textbook(SEED_NETWORK), ways.torch_nn(SEED_NETWORK),
+         ways.multiply_adds(products * MEMBERS)], rounds,
     )  # fmt: skip
-    for label, seconds, members in (
+    for label, seconds, runs in (
         ("textbook loop, one run", loop, 1), ("torch.nn + SGD, one run", modules, 1),
-        (f"stack of {MEMBERS}", stack, MEMBERS), (PRODUCTS, bmm, MEMBERS),
+        (f"stack of {MEMBERS}", stack, MEMBERS * AT_ONCE), (PRODUCTS, bmm, MEMBERS),
+        (LIMIT, peak, MEMBERS),
     ):  # fmt: skip
-        per_run = Measured(tuple(value * 1e6 / members for value in seconds.values))
+        per_run = Measured(tuple(value * 1e6 / runs for value in seconds.values))
         yield Row(f"a run-step of the seed network: {label}", per_run, "µs")
-    yield Row("stacked run-step over its matrix products", stack.over(bmm), "×", 2.0, 1.5)
-    yield Row("textbook loop over a stacked run-step", loop.over(stack, MEMBERS), "×", 9, 13, True)
-    yield Row("torch.nn + SGD over a stacked run-step", modules.over(stack, MEMBERS),
-              "×", 5.5, 8, True)  # fmt: skip
-    for norm in ("none", "batch", "layer"):
-        fields = SEED_NETWORK.model_copy(update={"depth": 10, "width": 200} | _norms(norm))
-        yield Row(f"depth 10, width 200, norm {norm}: over its products",
-                  _over_products(fields, rounds), "×", 2.5)  # fmt: skip
-    for norm in ("none", "batch"):
-        fields = SEED_NETWORK.model_copy(update={"depth": 1} | _norms(norm))
-        yield Row(f"depth 1, norm {norm}: over its products",
-                  _over_products(fields, rounds), "×", 3.5)  # fmt: skip
+    yield Row("stacked run-step over its matrix products", stack.over(bmm, 1 / AT_ONCE),
+              "×", 0.8, 0.75)  # fmt: skip
+    yield Row("stacked run-step over the physical limit", stack.over(peak, 1 / AT_ONCE),
+              "×", 1.7, 1.5)  # fmt: skip
+    many = MEMBERS * AT_ONCE
+    yield Row("textbook loop over a stacked run-step", loop.over(stack, many), "×", 14, 25, True)
+    yield Row("torch.nn + SGD over a stacked run-step", modules.over(stack, many),
+              "×", 8, 15, True)  # fmt: skip
+    for label, changed in OTHERS.items():
+        fields = Fields.model_validate(changed)
+        yield Row(f"{label}: over its products", _over_products(fields, rounds), "×", 1.0)
 
 
 def with_both_cores(rows: Iterable[Row]) -> Iterator[Row]:
@@ -87,8 +102,10 @@ def with_both_cores(rows: Iterable[Row]) -> Iterator[Row]:
     yield Row("throughput of both cores over one's", Measured(tuple(ratios)), "×", 1.8, None, True)
 
 
-def _norms(name: str) -> dict[str, str]:
-    return {"norm": name, "output_norm": name}
+def multiplications(fields: Fields) -> int:
+    """How many multiplications the matrix products of a run-step have, forward and backward."""
+    widths = [fields.context * fields.embedding, *[fields.width] * fields.depth, ways.V]
+    return 3 * fields.batch * sum(a * b for a, b in pairwise(widths))
 
 
 def _over_products(fields: Fields, rounds: int) -> Measured:
@@ -96,4 +113,4 @@ def _over_products(fields: Fields, rounds: int) -> Measured:
     stack, bmm = side_by_side(
         [ways.stacked(fields, members), ways.products(fields, members)], rounds
     )
-    return stack.over(bmm)
+    return stack.over(bmm, 1 / AT_ONCE)

@@ -2,6 +2,7 @@
 
 import itertools
 
+import numba
 import numpy as np
 import torch
 from torch import nn
@@ -9,6 +10,9 @@ from torch.nn.functional import cross_entropy
 
 from benchmarks.timing import Way
 from harness.subjects.char_mlp.fields import Fields
+from harness.subjects.char_mlp.layers.lanes import LANES
+from harness.subjects.char_mlp.layers.products import BROAD, TALL, broad_tile
+from harness.subjects.char_mlp.members import StackedMembers
 from harness.subjects.char_mlp.network import MLP
 from harness.subjects.char_mlp.stacked import StackedMLP
 from harness.subjects.char_mlp.textbook import textbook_step
@@ -27,20 +31,39 @@ def minibatches(members: int, fields: Fields) -> tuple[np.ndarray, np.ndarray]:
 
 
 def stacked(fields: Fields, members: int) -> Way:
-    """One step of a stack, as the trainer takes it."""
-    stack = StackedMLP([MLP.initial(fields, seed, V) for seed in range(members)], fields)
-    x, y = minibatches(members, fields)
-    lr = np.full(members, 0.01)
-    places = itertools.cycle(range(BATCHES))
+    """`StackedMembers.at_once` steps of a stack, as the trainer takes them."""
+    stack = StackedMLP(
+        [MLP.initial(fields, seed, V) for seed in range(members)], [fields] * members
+    )
+    x, y = (part.reshape(-1, *part.shape[3:]) for part in minibatches(members, fields))
+    count = StackedMembers.at_once
+    shape = (BATCHES, members, count, fields.batch)
+    rows = np.random.default_rng(1).integers(0, len(y), shape)
+    rates, places = np.full(count, 0.01), itertools.cycle(range(BATCHES))
+
+    def steps() -> None:
+        place = next(places)
+        for k in range(members):
+            stack.advance(k, x, y, rows[place, k], rates)
+
+    return steps
+
+
+def multiply_adds(count: int) -> Way:
+    """So many fused multiply-adds of vectors as fast as this core can: what no way goes below."""
+    steps = count // (TALL * BROAD * LANES)
+    numbers = np.ones((TALL + 1) * BROAD * LANES, np.float32)
+    out = np.empty(TALL * BROAD * LANES, np.float32)
 
     def step() -> None:
-        place = next(places)
-        with torch.no_grad():
-            stack.gradient(x[place], y[place], lr)
-            stack.all_finite()
-            stack.update()
+        _multiply_adds(steps, numbers, out)
 
     return step
+
+
+@numba.njit
+def _multiply_adds(steps, numbers, out):  # type: ignore[no-untyped-def]  # numba's
+    broad_tile(1.0, numbers, 0, 1, 0, numbers, 0, 0, steps, out, 0, BROAD * LANES)
 
 
 def textbook(fields: Fields) -> Way:

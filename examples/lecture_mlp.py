@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import nn
 
+from harness.subjects.char_mlp.draws import normal
 from harness.subjects.corpus import load_corpus
 
 CONTEXT, EMBEDDING, WIDTH = 3, 10, 100
@@ -35,8 +36,8 @@ def build(fields):
     vocabulary = corpus().vocabulary
     sizes = [CONTEXT * EMBEDDING, *[WIDTH] * fields.depth, vocabulary]
     pairs = list(pairwise(sizes))
-    table = torch.randn(vocabulary, EMBEDDING)
-    weights = [torch.randn(fan_in, fan_out) for fan_in, fan_out in pairs]
+    table = normal((vocabulary, EMBEDDING))
+    weights = [normal((fan_in, fan_out)) for fan_in, fan_out in pairs]
     if fields.init == "kaiming":
         weights = [w / fan_in**0.5 for w, (fan_in, _) in zip(weights, pairs)]
     if fields.norm == "none":

@@ -148,18 +148,19 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Step:
-    """What came of one step of a stack.
+class Steps:
+    """What came of some steps of a stack.
 
     Attributes:
-        loss: each member's mean minibatch loss, before the update (K,).
-        finite: whether a member's loss and its gradients are finite (K,). Where one is not, no
-            member was updated.
+        loss: each member's mean minibatch loss before each update (n, K). A member's losses after
+            that of the first step that it did not take have no meaning.
+        taken: how many of the n steps each member took (K,): it stops before a step whose loss or
+            gradients are not finite, and is then as it was before that step.
         measured: what a probe found; nothing where none was asked for.
     """
 
     loss: Array
-    finite: npt.NDArray[np.bool_]
+    taken: npt.NDArray[np.int64]
     measured: Sequence[Series] = ()
 
 
@@ -194,15 +195,22 @@ class Data(Protocol):
 
 
 class Members(Protocol):
-    """Runs in training together, each to the last bit as it would be alone."""
+    """Runs in training together, each to the last bit as it would be alone.
 
-    def step(self, step: int, rows: npt.NDArray[np.int64], probe: bool) -> Step:
-        """Compute every member's loss and gradients, and update all members if all are finite.
+    Attributes:
+        at_once: how many steps may be asked for in one call. More than 1 pays where a member's
+            numbers then stay in the cache.
+    """
+
+    at_once: int
+
+    def advance(self, step: int, rows: npt.NDArray[np.int64], probe: bool) -> Steps:
+        """Let every member take some steps, as far as its loss and gradients are finite.
 
         Args:
-            step: counted from 0.
-            rows: which training examples make each member's minibatch (K, B).
-            probe: whether to measure what goes on inside. Measuring changes no bit.
+            step: the first, counted from 0.
+            rows: which training examples make each member's minibatches (n, K, B), n ≤ `at_once`.
+            probe: whether to measure what goes on inside; then n is 1. Measuring changes no bit.
         """
 
     def evaluate(self, step: int) -> Iterable[Series]:

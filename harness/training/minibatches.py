@@ -31,11 +31,14 @@ class Minibatches:
         self._drawn = 0
         self._chunk: Indices
 
-    def at(self, step: int) -> Indices:
-        """Indices (K, B) of training examples. Later calls must not be for earlier steps."""
-        while step >= self._drawn:
+    def between(self, first: int, end: int) -> Indices:
+        """Indices (n, K, B) of training examples for steps from `first` to before `end`.
+
+        Later calls must not be for earlier steps; one call stays within a chunk of `CHUNK` steps.
+        """
+        while first >= self._drawn:
             self._draw()
-        rows: Indices = self._chunk[step % CHUNK]
+        rows: Indices = self._chunk[first % CHUNK : first % CHUNK + end - first]
         return rows
 
     def _draw(self) -> None:
@@ -51,5 +54,7 @@ class Minibatches:
 
         It covers whole chunks of steps, up to the one that holds the last of `steps`.
         """
-        self.at(steps - 1)  # a run that resumes after its last step has drawn nothing yet
+        self.between(
+            steps - 1, steps
+        )  # a run that resumes after its last step has drawn nothing yet
         return self._hashes[self._place[k]].hexdigest()[:16]

@@ -1,6 +1,6 @@
 """The one trainer: a stack in, records and results out, whatever runs it and wherever.
 
-`Training.advance` is one step of a stack from top to bottom.
+`Training.advance` takes some steps of a stack, from top to bottom.
 """
 
 import time
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from harness.study.plan import Run, Stack
-from harness.subjects.subject import Data, Outcome, Series, Step, Subject
+from harness.subjects.subject import Data, Outcome, Series, Steps, Subject
 from harness.subjects.trace import Trace
 from harness.training.minibatches import Minibatches
 from harness.training.records import Checkpoint, Event, Record, Result, pack, unpack
@@ -91,47 +91,76 @@ class Training:
         self.minibatches = Minibatches(seeds, self.examples, self.batch)
 
     def advance(self) -> Iterator[Event]:
-        """One step of every member; yields what was measured on it."""
+        """Some steps of every member; yields what was measured on the way.
+
+        A step that is probed is taken by itself; an evaluation follows the last one.
+        """
         began, here = time.perf_counter(), self.step
         probe = here in self.schedule.probes
-        taken = self.members.step(here, self.minibatches.at(here), probe)
-        if not taken.finite.all():
-            yield from self._freeze(taken)
-            return  # the others take this step again, and get the same numbers
-        self._record_losses(taken.loss, probe)
-        curves = self._record(here, taken.measured)
-        self.step += 1
+        rows = self.minibatches.between(here, here + (1 if probe else self._ahead()))
+        taken = self.members.advance(here, rows, probe)
+        curves = self._record_steps(taken, probe)
+        self.step += len(rows)
+        training_for = time.perf_counter() - began
+        yield from self._freeze(here, taken)
+        if not self.active:
+            return
+        began = time.perf_counter()
+        evaluated = []
         if self.step in self.schedule.evaluations:
             evaluated = self._record(self.step, self.members.evaluate(self.step))
-        else:
-            evaluated = []
-        self.seconds += (time.perf_counter() - began) / len(self.active)
+        self.seconds += (training_for + time.perf_counter() - began) / len(self.active)
         if probe:
             self.last_probe = self.step
             yield from self._records(here, [*curves, "train/loss"])
         if evaluated:
             yield from self._records(self.step, evaluated)
 
-    def _record_losses(self, losses: Any, probe: bool) -> None:
-        """Average the minibatch losses over windows of steps, and since the last probe."""
-        window = self.schedule.window_end(self.step, self.steps)
-        for member, loss in zip(self.active, losses.tolist(), strict=True):
-            member.window_loss += loss
-            member.probe_loss += loss
-            if window:
-                member.trace.add("loss", self.step, member.window_loss / window)
-                member.window_loss = 0.0
-            if probe:
+    def _ahead(self) -> int:
+        """How many steps may be taken at once from here on, none of them probed."""
+        due = self.step - self.step % CHECK_EVERY + CHECK_EVERY
+        for other in (*self.schedule.probes, *self.schedule.evaluations, self.steps):
+            if self.step < other < due:
+                due = other
+        return min(self.members.at_once, due - self.step)
+
+    def _record_steps(self, taken: Steps, probe: bool) -> list[str]:
+        """Record the losses of the steps that members took, and what a probe found.
+
+        Minibatch losses are averaged over windows of steps, and since the last probe.
+
+        Returns:
+            The names of the curves among what a probe found.
+        """
+        steps = range(self.step, self.step + len(taken.loss))
+        windows = [self.schedule.window_end(step, self.steps) for step in steps]
+        for member, losses, count in zip(
+            self.active, taken.loss.T.tolist(), taken.taken.tolist(), strict=True
+        ):
+            for step, window, loss in zip(steps[:count], windows, losses, strict=False):
+                member.window_loss += loss
+                member.probe_loss += loss
+                if window:
+                    member.trace.add("loss", step, member.window_loss / window)
+                    member.window_loss = 0.0
+            if probe and count:
                 since = self.step + 1 - self.last_probe
                 member.trace.add("train/loss", self.step, member.probe_loss / since)
                 member.probe_loss = 0.0
+        return self._record(self.step, taken.measured, taken.taken > 0)
 
-    def _record(self, step: int, measured: Iterable[Series]) -> list[str]:
-        """Add what was measured to the members' traces; returns the names of the curves."""
+    def _record(self, step: int, measured: Iterable[Series], of: Any = None) -> list[str]:
+        """Add what was measured to the members' traces, or to those of some members.
+
+        Returns:
+            The names of the curves.
+        """
         curves = []
+        of = [True] * len(self.active) if of is None else of
         for series in measured:
-            for member, values in zip(self.active, series.values, strict=True):
-                member.trace.add(series.name, step, values, series.first_layer, series.names)
+            for member, values, here in zip(self.active, series.values, of, strict=True):
+                if here:
+                    member.trace.add(series.name, step, values, series.first_layer, series.names)
             if "/" in series.name:
                 curves.append(series.name)
         return curves
@@ -144,13 +173,17 @@ class Training:
             if finite:
                 yield Record(member.run.key, step, finite)
 
-    def _freeze(self, taken: Step) -> Iterator[Result]:
-        """End the members that are no longer finite, as they were before this step."""
-        for k in np.flatnonzero(np.logical_not(taken.finite)).tolist():
-            cause = "gradient" if np.isfinite(taken.loss[k]) else "loss"
-            facts = {"diverged_step": self.step, "diverged_cause": cause}
+    def _freeze(self, first: int, taken: Steps) -> Iterator[Result]:
+        """End the members that did not take all steps: something was no longer finite."""
+        whole = taken.taken == len(taken.loss)
+        if whole.all():
+            return
+        for k in np.flatnonzero(~whole).tolist():
+            last = int(taken.taken[k])
+            cause = "gradient" if np.isfinite(taken.loss[last, k]) else "loss"
+            facts = {"diverged_step": first + last, "diverged_cause": cause}
             yield self._result(k, "diverged", facts)
-        kept = np.flatnonzero(taken.finite).tolist()
+        kept = np.flatnonzero(whole).tolist()
         self.active = [self.active[k] for k in kept]
         if kept:
             self.members.keep(kept)
@@ -163,7 +196,7 @@ class Training:
             yield self._result(k, "finished", {})
 
     def _result(self, k: int, outcome: Outcome, facts: dict[str, Any]) -> Result:
-        member, seen = self.active[k], min(self.step + 1, self.steps)
+        member, seen = self.active[k], min(self.step, self.steps)
         order = self.minibatches.digest(k, seen)
         return Result(
             key=member.run.key,

@@ -59,7 +59,7 @@ def test_every_run_is_a_row_with_typed_fields(stored: simulated.InMemory) -> Non
             name: str(value) if name == "train_words" else value
             for name, value in run.fields.model_dump().items()
         }
-        assert (row["seed"], row["outcome"], row["version"]) == (run.seed, "finished", "4")
+        assert (row["seed"], row["outcome"], row["version"]) == (run.seed, "finished", "5")
     given = stored.runs.set_index("run_key")["final/dev_loss"]
     assert (runs["final/dev_loss"] == given.reindex(runs.index)).all()
     assert runs["width"].dtype == "Int64"

@@ -96,7 +96,7 @@ def test_another_version_of_the_subject_is_refused(runs: pd.DataFrame) -> None:
     runs.loc[2, "version"] = "0"
     (finding,) = audit(simulated.data(ASKED, simulated.noise(), runs=runs))
     assert (finding.check, finding.severity) == ("version", "refuse")
-    assert finding.message == "Runs by version 0, 4 of char_mlp; this program has version 4."
+    assert finding.message == "Runs by version 0, 5 of char_mlp; this program has version 5."
 
 
 @pytest.mark.parametrize("column", ["commit", "device", "versions"])

@@ -21,7 +21,7 @@ from harness.subjects.subject import (
     RunFields,
     Series,
     State,
-    Step,
+    Steps,
     Subject,
     stackable,
 )  # fmt: skip
@@ -62,8 +62,10 @@ class Lines:
         start = [np.zeros(2) for _ in fields] if states is None else [s["w"] for s in states]
         self.w = np.stack(start)  # (K, 2)
 
-    def step(self, step: int, rows: Any, probe: bool) -> Step:  # noqa: ARG002
-        x, y = self.x[rows], self.y[rows]  # (K, B)
+    at_once = 1
+
+    def advance(self, step: int, rows: Any, probe: bool) -> Steps:  # noqa: ARG002
+        x, y = self.x[rows[0]], self.y[rows[0]]  # (K, B)
         lr = np.array([f.lr for f in self.fields])[:, None]
         trained = np.array([[1.0, f.intercept] for f in self.fields])
         error = self.w[:, :1] * x + self.w[:, 1:] - y
@@ -71,10 +73,9 @@ class Lines:
             loss = (error**2).mean(1)
             gradient = np.stack([(error * x).mean(1), error.mean(1)], 1) * 2 * trained
         finite = np.isfinite(loss) & np.isfinite(gradient).all(1)
-        if finite.all():
-            self.w = self.w - lr * gradient
+        self.w = np.where(finite[:, None], self.w - lr * gradient, self.w)
         measured = [Series("diag/slope", self.w[:, 0]), Series("weight", self.w)] if probe else []
-        return Step(loss, finite, measured)
+        return Steps(loss[None], finite.astype(np.int64), measured)
 
     def evaluate(self, step: int) -> Iterable[Series]:
         error = self.w[:, :1] * self.x + self.w[:, 1:] - self.y

@@ -171,11 +171,11 @@ class TestDivergence:
         assert isinstance(training.members, StackedMembers)
         stack = training.members.stack
         small, huge, last = (
-            block.linear.weight.tensor[0]  # of the first member; the second stays as it was
-            for block in (*stack.hidden, stack.output)
+            stack.places[f"{name}.linear.weight"].of(stack.p)[0]  # of the first member only
+            for name in ("hidden.1", "hidden.2", "output")
         )
         small *= 1e-37  # so that huge weights behind them give a moderate loss
-        huge.copy_(huge.sign() * 3e38)
+        huge[:] = np.sign(huge) * 3e38
         last *= 1e5
         before = {name: tensor.numpy() for name, tensor in stack.member_state(0).items()}
         (result,) = [event for event in training.advance() if isinstance(event, Result)]

@@ -8,7 +8,7 @@ from harness.training.minibatches import CHUNK, Minibatches
 def test_equal_seeds_see_equal_minibatches_and_others_do_not() -> None:
     minibatches = Minibatches([4, 7, 4], examples=1000, batch=8)
     for step in range(CHUNK + 20):
-        first, other, same = minibatches.at(step)
+        ((first, other, same),) = minibatches.between(step, step + 1)
         assert np.array_equal(first, same)
         assert not np.array_equal(first, other)
     assert minibatches.digest(0, 1) == minibatches.digest(2, 1) != minibatches.digest(1, 1)
@@ -18,12 +18,14 @@ def test_the_order_of_a_seed_does_not_depend_on_other_seeds_or_on_the_first_step
     alone, together = Minibatches([7], 1000, 8), Minibatches([3, 7], 1000, 8)
     step = 2 * CHUNK + 3
     for earlier in range(step):
-        together.at(earlier)
-    assert np.array_equal(alone.at(step)[0], together.at(step)[1])
+        together.between(earlier, earlier + 1)
+    ours, theirs = (drawn.between(step, step + 5) for drawn in (alone, together))
+    assert ours.shape == (5, 1, 8)
+    assert np.array_equal(ours[:, 0], theirs[:, 1])
     assert alone.digest(0, 1) == together.digest(1, 1)
 
 
 def test_every_example_can_be_drawn() -> None:
     minibatches = Minibatches([1], examples=5, batch=16)
-    drawn = np.concatenate([minibatches.at(step).ravel() for step in range(20)])
+    drawn = minibatches.between(0, 20).ravel()
     assert set(drawn) == {0, 1, 2, 3, 4}

@@ -5,11 +5,24 @@ They are computed in float64, member by member, from the memory of a step, and d
 
 from collections.abc import Iterator
 
+import numba
 import numpy as np
 
 from harness.subjects.char_mlp import layers
 from harness.subjects.char_mlp.fields import Fields
-from harness.subjects.char_mlp.layers.kernels import Array, Signal, row_kernel
+from harness.subjects.char_mlp.layers.functions import log
+from harness.subjects.char_mlp.layers.lanes import (
+    LANES,
+    between,
+    double,
+    fma,
+    pointer,
+    spread,
+    take,
+    total,
+    within,
+)
+from harness.subjects.char_mlp.layers.parts import Array
 from harness.subjects.char_mlp.measured import ACTIVATIONS, BINS
 from harness.subjects.char_mlp.responses import growth, mean, middle_update, worst
 from harness.subjects.char_mlp.stacked import StackedMLP
@@ -19,151 +32,137 @@ from harness.subjects.subject import Series
 class Probe:
     """Measurements inside every member during one step.
 
-    Pass `observe` to `StackedMLP.gradient`, then call `measured` before the update.
+    Call `take` with each member after `StackedMLP.gradient`, then `measured`. Members that were
+    left out have NaN.
 
     Args:
         stack: the members.
-        lr: their learning rates at this step (K,).
         histograms: whether to count activations and gradients in bins.
     """
 
-    def __init__(self, stack: StackedMLP, lr: Array, histograms: bool = False) -> None:
-        self._stack, self._lr, self._histograms = stack, lr, histograms
-        depth = len(stack.hidden)
-        self._gradient_std = np.full((stack.count, depth), np.nan)
-        self._gradients: list[Array] = [np.empty(0)] * depth
+    def __init__(self, stack: StackedMLP, histograms: bool = False) -> None:
+        self._stack, self._histograms = stack, histograms
+        count, depth = stack.count, len(stack.hidden)
+        self._weights = [name for name in stack.trained if name.endswith(".weight")]
+        self._table = np.full((count, depth, 4), np.nan)
+        self._gradient_std = np.full((count, depth), np.nan)
+        self._update_data = np.full((count, len(self._weights)), np.nan)
+        self._bins = np.full((2, count, depth, BINS), np.nan)
+        self._reach = np.full((count, depth), np.nan)
 
-    def observe(self, number: int, gradient: Signal) -> None:
-        """Take the gradient of a hidden layer's outputs; it comes times the learning rate."""
-        spread = np.empty(self._stack.count)
-        deviation(gradient.array, gradient.rows, gradient.columns, spread)
-        self._gradient_std[:, number] = spread / self._lr
-        if self._histograms:
-            self._gradients[number] = gradient.tensor.double().numpy() / self._lr[:, None, None]
+    def take(self, k: int, rate: float) -> None:
+        """Measure inside a member whose gradients were just computed, and take its step."""
+        stack = self._stack
+        for number, (out, gradient) in enumerate(zip(stack.outputs, stack.d_outputs, strict=True)):
+            self._table[k, number] = activation_table(out, stack.fields)
+            self._gradient_std[k, number] = deviation(gradient)
+            if self._histograms:
+                self._count(k, number, out, gradient)
+        before = [deviation(stack.places[name].of(stack.p)[k]) for name in self._weights]
+        stack.apply(k, rate)
+        changes = stack.gradients()
+        for place, (name, spread_) in enumerate(zip(self._weights, before, strict=True)):
+            self._update_data[k, place] = log10_ratio(rate * deviation(changes[name]), spread_)
 
     def measured(self) -> Iterator[Series]:
         """All measurements: by layer, by weight, and as curves."""
-        table = np.stack(
-            [activation_table(block.out, self._stack.fields) for block in self._stack.hidden], 1
-        )  # (K, L, 4)
+        table = self._table
         for place, name in enumerate(ACTIVATIONS[:4]):
             yield Series(name, table[:, :, place])
         yield Series("gradient_std", self._gradient_std)
-        update_data = self._update_data()  # (K, M)
-        yield Series("update_data", update_data, first_layer=0)
+        yield Series("update_data", self._update_data, first_layer=0)
         saturation, dead = table[:, :, 2], table[:, :, 3]
         curves = {
             "diag/saturation_worst": [worst(layers) for layers in saturation],
             "diag/saturation_mean": [mean(layers) for layers in saturation],
             "diag/dead_units": [mean(layers) for layers in dead],
             "diag/gradient_growth": [growth(layers) for layers in self._gradient_std],
-            "diag/update_data": [middle_update(weights) for weights in update_data],
+            "diag/update_data": [middle_update(weights) for weights in self._update_data],
         }
         for name, values in curves.items():
             yield Series(name, np.array(values))
         if self._histograms:
-            yield from self._bin_counts()
+            yield Series("activation_histogram", self._bins[0])
+            yield Series("activation_range", np.ones(self._reach.shape))
+            yield Series("gradient_histogram", self._bins[1])
+            yield Series("gradient_range", self._reach)
 
-    def _update_data(self) -> Array:
-        """log10(std(lr × gradient) / std(weight)) of each member and weight (K, M)."""
-        columns = []
-        for weight, step, shape in self._updates():
-            before, change = np.empty((2, self._stack.count))
-            deviation(weight, *shape, before)
-            deviation(step, *shape, change)
-            with np.errstate(divide="ignore", invalid="ignore"):  # a weight may be constant
-                columns.append(np.log10(change / before))
-        return np.stack(columns, 1)
-
-    def _updates(self) -> Iterator[tuple[Array, Array, tuple[int, int]]]:
-        """Each weight, its update up to the sign, and how many rows and columns count."""
-        embedding = self._stack.embedding
-        yield embedding.weight, embedding.d_weight, embedding.weight.shape[1:]
-        for block in (*self._stack.hidden, self._stack.output):
-            weight = block.linear.weight
-            yield weight.array, block.linear.step().array, (weight.rows, weight.columns)
-
-    def _bin_counts(self) -> Iterator[Series]:
-        """Histograms by layer: activations over ±1, gradients over ± their largest value.
+    def _count(self, k: int, number: int, out: Array, gradient: Array) -> None:
+        """Histograms of a layer: activations over ±1, gradients over ± their largest value.
 
         Activations beyond ±1 (of ReLU and GELU) count in the outermost bins.
         """
-        count, depth = self._gradient_std.shape
         edges = np.linspace(-1, 1, BINS + 1)
-        activations, gradients = np.empty((2, count, depth, BINS))
-        reach = np.empty((count, depth))
-        for number, block in enumerate(self._stack.hidden):
-            outputs = np.clip(block.out.tensor.numpy(), -1, 1)  # (K, B, H)
-            for k, gradient in enumerate(self._gradients[number]):  # (B, H)
-                reach[k, number] = float(np.abs(gradient).max()) or 1.0
-                activations[k, number] = np.histogram(outputs[k], edges)[0]
-                gradients[k, number] = np.histogram(gradient, edges * reach[k, number])[0]
-        yield Series("activation_histogram", activations)
-        yield Series("activation_range", np.ones((count, depth)))
-        yield Series("gradient_histogram", gradients)
-        yield Series("gradient_range", reach)
+        reach = float(np.abs(gradient).max()) or 1.0
+        self._reach[k, number] = reach
+        self._bins[0, k, number] = np.histogram(np.clip(out, -1, 1), edges)[0]
+        self._bins[1, k, number] = np.histogram(gradient.astype(float), edges * reach)[0]
 
 
-def activation_table(out: Signal, fields: Fields) -> Array:
-    """Mean, std, saturation and share of dead units of one layer's outputs, by member (K, 4).
+def activation_table(out: Array, fields: Fields) -> Array:
+    """Mean, std, saturation and share of dead units of a layer's outputs (H, B), as (4,).
 
     Saturation is the share of tanh outputs beyond ±0.97, and NaN for other activations. A unit is
     dead if all its outputs are outside the activation's `sloped` range.
     """
     activation = layers.activation(fields.activation).Textbook
-    table = np.empty((len(out.array), 4))
-    moments(out.array, out.rows, out.columns, *activation.sloped, table)
-    deviation(out.array, out.rows, out.columns, table[:, 1])
+    table = np.empty(4)
+    low, high = activation.sloped
+    moments(out, low, high, table)
+    table[1] = deviation(out)
     if not activation.saturates:
-        table[:, 2] = np.nan
+        table[2] = np.nan
     return table
 
 
-# Contiguous rows without branches let the compiler vectorise: four to six times faster.
-@row_kernel
-def moments(signal: Array, rows: int, columns: int, low: float, high: float, table: Array) -> None:
-    """Each member's mean, share outside [low, high], and share of columns wholly outside.
+@numba.njit(cache=True)
+def moments(values: Array, low: float, high: float, table: Array) -> None:
+    """Mean, share outside [low, high], and share of rows wholly outside, of values (H, B).
 
     Args:
-        signal: (K, padded rows, padded columns), contiguous.
-        rows, columns: without padding.
+        values: rows in memory of any distance; what follows a row up to whole vectors is read.
         low, high: the range in which the activation has a slope.
-        table: output (K, 4) float64; only columns 0, 2 and 3 are set.
+        table: output (4,) float64; only places 0, 2 and 3 are set.
     """
-    alive = np.empty(columns, np.int64)  # number of rows in which a column is within [low, high]
-    for k in range(len(table)):
-        total = 0.0
-        alive[:] = 0
-        for b in range(rows):
-            row = signal[k, b]
-            for h in range(columns):
-                total += np.float64(row[h])
-                alive[h] += np.int64(low <= row[h]) & np.int64(row[h] <= high)
-        table[k, 0] = total / (rows * columns)
-        table[k, 2] = 1 - alive.sum() / (rows * columns)
-        table[k, 3] = (alive == 0).sum() / columns
+    rows, columns = values.shape
+    start, step = pointer(values), values.strides[0] // values.itemsize
+    sums, inside, dead = spread(0.0, 0.0), 0.0, 0
+    for h in range(rows):
+        within_row = spread(0.0, 0.0)
+        for b in range(0, columns, LANES):
+            row = double(take(start, h * step + b))
+            sums = sums + within(row, b, columns)
+            within_row = within_row + within(between(row, low, high), b, columns)
+        alive = total(within_row)
+        inside += alive
+        dead += alive == 0
+    table[0] = total(sums) / (rows * columns)
+    table[2] = 1 - inside / (rows * columns)
+    table[3] = dead / rows
 
 
-@row_kernel
-def deviation(values: Array, rows: int, columns: int, out: Array) -> None:
-    """Each member's standard deviation over rows and columns, with n − 1 degrees of freedom.
+@numba.njit(cache=True)
+def deviation(values: Array) -> float:
+    """Standard deviation of a matrix (rows, columns), with n − 1 degrees of freedom.
 
-    Args:
-        values: (K, padded rows, padded columns), contiguous.
-        rows, columns: without padding.
-        out: output (K,) float64.
+    Rows may have any distance in memory; what follows a row up to whole vectors is read.
     """
-    count = rows * columns
-    for k in range(len(out)):
-        total = 0.0
-        for b in range(rows):
-            row = values[k, b]
-            for h in range(columns):
-                total += np.float64(row[h])
-        mean = total / count
-        squares = 0.0
-        for b in range(rows):
-            row = values[k, b]
-            for h in range(columns):
-                squares += (np.float64(row[h]) - mean) ** 2
-        out[k] = np.sqrt(squares / max(count - 1, 1))
+    rows, columns = values.shape
+    start, step = pointer(values), values.strides[0] // values.itemsize
+    sums = spread(0.0, 0.0)
+    for r in range(rows):
+        for c in range(0, columns, LANES):
+            sums = sums + within(double(take(start, r * step + c)), c, columns)
+    mean = spread(0.0, total(sums) / (rows * columns))
+    squares = spread(0.0, 0.0)
+    for r in range(rows):
+        for c in range(0, columns, LANES):
+            apart = within(double(take(start, r * step + c)) - mean, c, columns)
+            squares = fma(apart, apart, squares)
+    return float(np.sqrt(total(squares) / max(rows * columns - 1, 1)))
+
+
+@numba.njit(cache=True, error_model="numpy")
+def log10_ratio(change: float, before: float) -> float:
+    """log10(change / before); infinite or NaN where one is 0, as of a constant weight."""
+    return float(log(change / before) * 0.4342944819032518)

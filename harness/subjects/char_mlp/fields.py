@@ -4,6 +4,8 @@ import math
 from collections.abc import Collection
 from typing import Any, Literal, Self
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import Field, field_validator, model_validator
 
 from harness.errors import InvalidValue, suggest
@@ -57,6 +59,11 @@ class Fields(RunFields):
         0.75, ge=0, le=1, description="share of the steps before lr_drop applies"
     )
 
+    momentum: float = stackable(0.0, ge=0, lt=1, description="of SGD, as torch.optim.SGD has it")
+    weight_decay: float = stackable(
+        0.0, ge=0, le=10, description="of all parameters, as torch.optim.SGD has it"
+    )
+
     @field_validator("norm")
     @classmethod
     def _norm_exists(cls, value: str) -> str:
@@ -106,6 +113,11 @@ class Fields(RunFields):
                 "Raise one of them.",
             )
         return self
+
+    def rates(self, first: int, count: int) -> npt.NDArray[np.float64]:
+        """The learning rates of so many steps from the first on (count,)."""
+        early = np.arange(first, first + count) < self.drop_step
+        return np.where(early, self.lr, self.lr * self.lr_drop)
 
     @property
     def drop_step(self) -> int:

@@ -17,20 +17,23 @@ from harness.subjects.char_mlp.saved import WEIGHTS
 from harness.subjects.char_mlp.stacked import StackedMLP
 from harness.subjects.corpus import Corpus
 from harness.subjects.streams import stream
-from harness.subjects.subject import Outcome, Series, State, Step
+from harness.subjects.subject import Outcome, Series, State, Steps
 
 SAMPLES = 20  # names sampled from every trained network
 NAMES = "samples.txt"
+VELOCITY = "velocity/"  # before a parameter's name, in the state of a member with momentum
 
 
 class StackedMembers:
-    """Networks of equal shape, trained as one `StackedMLP`; see `harness.subjects.subject.Members`.
+    """Networks of equal shape, trained as a `StackedMLP`; see `harness.subjects.subject.Members`.
 
     Args:
         fields, seeds: of each member.
         corpus: what they are trained on.
         states: to go on from, one for each member; else they start untrained.
     """
+
+    at_once = 8  # the parameters of a member then stay in the second-level cache
 
     def __init__(
         self,
@@ -56,28 +59,34 @@ class StackedMembers:
                 for f, s in zip(fields, states, strict=True)
             ]
         self._assemble(list(fields), list(seeds), networks)
+        for k, state in enumerate(states or ()):
+            velocity = {n.removeprefix(VELOCITY): torch.from_numpy(a) for n, a in state.items()
+                        if n.startswith(VELOCITY)}  # fmt: skip
+            self.stack.set_velocity(k, velocity)
 
     def _assemble(self, fields: list[Fields], seeds: list[int], networks: list[MLP]) -> None:
         self.fields, self.seeds = fields, seeds
         with torch.no_grad():
-            self.stack = StackedMLP(networks, fields[0])
-        self.drop_steps = np.array([f.drop_step for f in fields])
-        self.early_lr = np.array([f.lr for f in fields])
-        self.late_lr = np.array([f.lr * f.lr_drop for f in fields])
+            self.stack = StackedMLP(networks, fields)
 
     @torch.no_grad()
-    def step(self, step: int, rows: npt.NDArray[np.int64], probe: bool) -> Step:
+    def advance(self, step: int, rows: npt.NDArray[np.int64], probe: bool) -> Steps:
         """As `Members` says."""
-        lr = np.where(step < self.drop_steps, self.early_lr, self.late_lr)  # (K,)
-        ends = step in (0, self.steps - 1)
-        look = Probe(self.stack, lr, histograms=ends) if probe else None
-        self.stack.gradient(self.x[rows], self.y[rows], lr, look.observe if look else None)
-        finite = self.stack.all_finite()  # (K,)
-        if not finite.all():
-            return Step(self.stack.loss.copy(), finite)
-        measured = list(look.measured()) if look else []
-        self.stack.update()
-        return Step(self.stack.loss, finite, measured)
+        n, count, _ = rows.shape
+        loss, taken = np.zeros((n, count)), np.zeros(count, np.int64)
+        rates = [f.rates(step, n) for f in self.fields]
+        if not probe:
+            for k in range(count):
+                loss[:, k], taken[k] = self.stack.advance(k, self.x, self.y, rows[:, k], rates[k])
+            return Steps(loss, taken)
+        look = Probe(self.stack, histograms=step in (0, self.steps - 1))
+        for k in range(count):
+            mine = rows[0, k]
+            loss[0, k], finite = self.stack.gradient(k, self.x[mine], self.y[mine])
+            if finite:
+                look.take(k, rates[k][0])
+                taken[k] = 1
+        return Steps(loss, taken, list(look.measured()))
 
     @torch.no_grad()
     def evaluate(self, step: int) -> Iterable[Series]:
@@ -101,8 +110,12 @@ class StackedMembers:
     def keep(self, members: Sequence[int]) -> None:
         """As `Members` says."""
         networks = [self.network(k) for k in members]
-        kept = [self.fields[k] for k in members], [self.seeds[k] for k in members]
-        self._assemble(*kept, networks)
+        velocities = [self.stack.velocity(k) for k in members]
+        self._assemble(
+            [self.fields[k] for k in members], [self.seeds[k] for k in members], networks
+        )
+        for k, tensors in enumerate(velocities):
+            self.stack.set_velocity(k, tensors)
 
     def network(self, member: int) -> MLP:
         """A member's network in its textbook form; a copy."""
@@ -111,7 +124,9 @@ class StackedMembers:
 
     def state(self, member: int) -> State:
         """As `Members` says."""
-        return {name: t.numpy() for name, t in self.stack.member_state(member).items()}
+        velocity = {f"{VELOCITY}{n}": t for n, t in self.stack.velocity(member).items()}
+        tensors = self.stack.member_state(member) | velocity
+        return {name: tensor.numpy() for name, tensor in tensors.items()}
 
     def files(self, member: int, outcome: Outcome) -> Mapping[str, bytes]:
         """As `Members` says."""
@@ -119,6 +134,6 @@ class StackedMembers:
         names: list[str] = []
         if outcome == "finished":
             draws = stream(self.seeds[member], "samples")
-            context, alphabet = self.fields[member].context, self.corpus.alphabet
-            names = sample(self.network(member), alphabet, context, SAMPLES, draws)
+            network, fields = self.network(member), self.fields[member]
+            names = sample(network, fields, self.corpus.alphabet, SAMPLES, draws)
         return {WEIGHTS: save(state), NAMES: "".join(f"{name}\n" for name in names).encode()}

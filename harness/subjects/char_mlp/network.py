@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from harness.subjects.char_mlp import layers
+from harness.subjects.char_mlp.draws import normal
 from harness.subjects.char_mlp.fields import Fields
 from harness.subjects.char_mlp.init import INITS
 from harness.subjects.char_mlp.layers.embedding import Embedding
@@ -50,18 +51,22 @@ class MLP:
 
     def __init__(self, fields: Fields, vocabulary: int, generator: torch.Generator) -> None:
         divisor = INITS[fields.init]
-        self.embedding = Embedding(vocabulary, fields.embedding, generator)
+        self.embedding = Embedding(vocabulary, fields.embedding, generator, normal)
         self.hidden: list[Block] = []
         fan_in = fields.context * fields.embedding
         for _ in range(fields.depth):
-            linear = Linear(fan_in, fields.width, generator, fields.norm == "none", divisor(fan_in))
+            linear = Linear(
+                fan_in, fields.width, generator, fields.norm == "none", divisor(fan_in), normal
+            )
             linear.weight *= fields.gain
             activation = layers.activation(fields.activation).Textbook()
             skip = fields.residual and fan_in == fields.width
             norm = _norm(fields.norm, fields.width)
             self.hidden.append(Block({"linear": linear, **norm, "activation": activation}, skip))
             fan_in = fields.width
-        last = Linear(fan_in, vocabulary, generator, fields.output_norm == "none", divisor(fan_in))
+        last = Linear(
+            fan_in, vocabulary, generator, fields.output_norm == "none", divisor(fan_in), normal
+        )
         self.output = Block({"linear": last} | _norm(fields.output_norm, vocabulary))
         self._scale_output(fields.output_scale)
 

@@ -33,19 +33,20 @@ def against_textbook(
     split = corpus.splits(fields[0].context, fields[0].train_words).train
     X, Y = split.tensors()
     draws = [stream(seed, "textbook") for seed in seeds]
-    lr = np.array([f.lr for f in fields])
     largest = {"loss": 0.0, "weights": 0.0}
     with torch.no_grad():
-        stack = StackedMLP(networks, fields[0])
+        stack = StackedMLP(networks, fields)
         for _ in range(STEPS):
-            rows = np.stack([
-                torch.randint(len(split.X), (fields[0].batch,), generator=draw) for draw in draws
-            ])  # (K, B)  # fmt: skip
             network = MLP.restored(fields[0], corpus.vocabulary, stack.member_state(0))
-            stack.gradient(split.X[rows], split.Y[rows], lr)
-            stack.update()
-            loss = textbook_step(network, X[rows[0]], Y[rows[0]], fields[0].lr)
-            apart = deviation(np.array([loss]), stack.loss[:1])
+            velocity = list(stack.velocity(0).values())
+            for k in reversed(range(len(fields))):  # the first at last
+                rows = torch.randint(len(X), (1, fields[0].batch), generator=draws[k]).numpy()
+                rate = np.array([fields[k].lr])
+                losses, _ = stack.advance(k, split.X, split.Y, rows, rate)
+            first = fields[0]
+            loss = textbook_step(network, X[rows[0]], Y[rows[0]], first.lr, first.momentum,
+                                 first.weight_decay, velocity)  # fmt: skip
+            apart = deviation(np.array([loss]), losses)
             largest["loss"] = max(largest["loss"], apart)
             for name, tensor in stack.member_state(0).items():
                 apart = deviation(tensor.numpy(), network.state()[name].detach().numpy())
@@ -55,8 +56,26 @@ def against_textbook(
         yield Comparison(compared, quantity, apart, TOLERANCE)
 
 
-def textbook_step(network: MLP, x: torch.Tensor, y: torch.Tensor, lr: float) -> float:
-    """One step of plain SGD by autograd; returns the minibatch's loss, nats."""
+def textbook_step(
+    network: MLP,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    lr: float,
+    momentum: float = 0.0,
+    decay: float = 0.0,
+    velocity: Sequence[torch.Tensor] = (),
+) -> float:
+    """One step of SGD by autograd, as torch.optim.SGD defines it.
+
+    Args:
+        network: is updated.
+        x, y: the minibatch, (B, context) and (B,).
+        lr, momentum, decay: learning rate, momentum and weight decay.
+        velocity: of each parameter, with momentum; is updated.
+
+    Returns:
+        The minibatch's loss, nats.
+    """
     parameters = network.parameters()
     for parameter in parameters:
         parameter.requires_grad_()
@@ -65,7 +84,10 @@ def textbook_step(network: MLP, x: torch.Tensor, y: torch.Tensor, lr: float) -> 
         loss = cross_entropy(network(x), y)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     with torch.no_grad():
-        for parameter in parameters:
+        for number, parameter in enumerate(parameters):
             assert parameter.grad is not None  # noqa: S101 - backward has just set it
-            parameter -= lr * parameter.grad
+            change = parameter.grad + decay * parameter
+            if momentum:
+                change = velocity[number].mul_(momentum).add_(change)
+            parameter -= lr * change
     return loss.item()

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.subjects.loop.run import LoopRun, from_arrays, to_arrays
-from harness.subjects.subject import Outcome, RunFields, Series, State, Step
+from harness.subjects.subject import Outcome, RunFields, Series, State, Steps
 from harness.subjects.user_file import UserFile, own_fields
 
 
@@ -138,12 +138,13 @@ class LoopMembers:
             for f, seed, state in zip(fields, seeds, kept, strict=True)
         ]
 
-    def step(self, step: int, rows: npt.NDArray[np.int64], probe: bool) -> Step:  # noqa: ARG002
-        """As `Members` says; a member that is asked for the same step again stays where it is."""
+    at_once = 1
+
+    def advance(self, step: int, rows: npt.NDArray[np.int64], probe: bool) -> Steps:  # noqa: ARG002
+        """As `Members` says."""
         loss = np.array([member.advance(step) for member in self.members])
-        finite = np.isfinite(loss)
-        measured = list(self._series("train/")) if probe and finite.all() else []
-        return Step(loss, finite, measured)
+        measured = list(self._series("train/")) if probe else []
+        return Steps(loss[None], np.isfinite(loss).astype(np.int64), measured)
 
     def _series(self, prefix: str) -> Iterator[Series]:
         """The latest value of every metric that all members have."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from harness.errors import UserError
 from harness.subjects.streams import stream
-from harness.subjects.subject import Outcome, SampleRequest, Series, State, Step
+from harness.subjects.subject import Outcome, SampleRequest, Series, State, Steps
 from harness.subjects.torch.data import TensorData
 from harness.subjects.torch.fields import TorchFields
 from harness.subjects.torch.taps import Taps, distinct, speaking, update_data
@@ -190,22 +190,22 @@ class TorchMembers:
             for f, seed, state in zip(fields, seeds, kept, strict=True)
         ]
 
-    def step(self, step: int, rows: npt.NDArray[np.int64], probe: bool) -> Step:
+    at_once = 1
+
+    def advance(self, step: int, rows: npt.NDArray[np.int64], probe: bool) -> Steps:
         """As `Members` says."""
-        pairs = list(zip(self.members, rows, strict=True))
+        pairs = list(zip(self.members, rows[0], strict=True))
         inside = [member.probe(mine) for member, mine in pairs] if probe else []
-        loss = np.array([member.gradient(step, mine) for member, mine in pairs])
-        finite = np.isfinite(loss) & np.array([member.finite() for member in self.members])
-        if not finite.all():
-            for member in self.members:
-                member.undo()
-            return Step(loss, finite)
         before = [[w.detach().clone() for w in m.weights] for m in self.members] if probe else []
-        for member in self.members:
-            member.update(step)
-        if not probe:
-            return Step(loss, finite)
-        return Step(loss, finite, list(self._measured(inside, before)))
+        loss, taken = np.zeros((1, len(pairs))), np.zeros(len(pairs), np.int64)
+        for k, (member, mine) in enumerate(pairs):
+            loss[0, k] = member.gradient(step, mine)
+            if isfinite(loss[0, k]) and member.finite():
+                member.update(step)
+                taken[k] = 1
+            else:
+                member.undo()
+        return Steps(loss, taken, list(self._measured(inside, before)) if probe else [])
 
     def _measured(
         self, inside: list[dict[str, list[float]]], before: list[list[Tensor]]

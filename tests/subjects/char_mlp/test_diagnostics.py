@@ -19,11 +19,12 @@ V = 27
 
 def probe(fields: list[Fields], x: Array, y: Array) -> dict[str, Array]:
     """What a probe measures of a stack's first step, by name."""
-    lr = np.array([f.lr for f in fields])
     with torch.no_grad():
-        stack = StackedMLP([MLP.initial(f, seed, V) for seed, f in enumerate(fields)], fields[0])
-        found = Probe(stack, lr, histograms=True)
-        stack.gradient(x, y, lr, found.observe)
+        stack = StackedMLP([MLP.initial(f, seed, V) for seed, f in enumerate(fields)], fields)
+        found = Probe(stack, histograms=True)
+        for k, f in enumerate(fields):
+            stack.gradient(k, x[k], y[k])
+            found.take(k, f.lr)
         return {series.name: series.values for series in found.measured()}
 
 

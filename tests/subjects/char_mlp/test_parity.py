@@ -1,12 +1,16 @@
 """The stack computes the same as the textbook layers, in float64, where rounding hides nothing."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
 from harness.subjects.char_mlp.cost import parameters
 from harness.subjects.char_mlp.fields import Fields
 from harness.subjects.char_mlp.layers import ACTIVATIONS, NORMS
+from harness.subjects.char_mlp.layers.activations.gelu import GELU
 from harness.subjects.char_mlp.network import MLP
 from harness.subjects.char_mlp.stacked import StackedMLP
 from harness.subjects.char_mlp.textbook import TOLERANCE, against_textbook, textbook_step
@@ -30,44 +34,111 @@ def test_200_steps_in_float64(shape: dict[str, object]) -> None:
         for lr, gain in ((0.1, 1.0), (0.2, 0.8), (0.05, 5 / 3))
     ]
     numbers = np.random.default_rng(3)
-    x = numbers.integers(0, V, (STEPS, 3, members[0].batch, 3))
-    y = numbers.integers(0, V, (STEPS, 3, members[0].batch))
+    x, y = numbers.integers(0, V, (500, 3)), numbers.integers(0, V, 500)
+    rows = numbers.integers(0, 500, (3, STEPS, members[0].batch))
     initial = [MLP.initial(f, seed, V).to(torch.float64) for seed, f in enumerate(members)]
-    lr = np.array([f.lr for f in members])
-    losses = []
     with torch.no_grad():
-        stack = StackedMLP(initial, members[0])
-        for step in range(STEPS):
-            stack.gradient(x[step], y[step], lr)
-            assert stack.all_finite().all()
-            stack.update()
-            losses.append(stack.loss.copy())
+        stack = StackedMLP(initial, members)
+        found = [stack.advance(k, x, y, rows[k], np.full(STEPS, f.lr))
+                 for k, f in enumerate(members)]  # fmt: skip
+    assert [taken for _, taken in found] == [STEPS] * 3
     for k, fields in enumerate(members):
         network = MLP.initial(fields, k, V).to(torch.float64)
         for step in range(STEPS):
-            tokens, targets = torch.from_numpy(x[step, k]), torch.from_numpy(y[step, k])
+            mine = rows[k, step]
+            tokens, targets = torch.from_numpy(x[mine]), torch.from_numpy(y[mine])
             loss = textbook_step(network, tokens, targets, fields.lr)
-            assert losses[step][k] == pytest.approx(loss, abs=1e-9)
+            assert found[k][0][step] == pytest.approx(loss, abs=1e-9)
         for name, tensor in network.state().items():
             apart = (stack.member_state(k)[name] - tensor.detach()).abs().max().item()
             assert apart < 1e-9, name
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("decay", [0.0, 0.01])
+def test_momentum_and_weight_decay_are_those_of_torch(momentum: float, decay: float) -> None:
+    steps, numbers = 50, np.random.default_rng(3)
+    fields = Fields(depth=2, width=30, lr=0.05, momentum=momentum, weight_decay=decay)
+    x, y = numbers.integers(0, V, (500, 3)), numbers.integers(0, V, 500)
+    rows = numbers.integers(0, 500, (steps, 32))
+    network = MLP.initial(fields, 1, V).to(torch.float64)
+    stack = StackedMLP([network], [fields])
+    stack.advance(0, x, y, rows, np.full(steps, fields.lr))
+    parameters = [parameter.requires_grad_() for parameter in network.parameters()]
+    optimizer = torch.optim.SGD(parameters, fields.lr, momentum, weight_decay=decay)
+    for mine in rows:
+        loss = cross_entropy(network(torch.from_numpy(x[mine])), torch.from_numpy(y[mine]))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    for name, tensor in network.state().items():
+        assert (stack.member_state(0)[name] - tensor.detach()).abs().max() < 1e-9, name
+
+
+def test_a_member_without_momentum_is_the_same_beside_one_with_it() -> None:
+    plain = Fields(depth=1, width=20, lr=0.1)
+    heavy = plain.model_copy(update={"momentum": 0.9, "weight_decay": 0.01})
+    numbers = np.random.default_rng(3)
+    x, y = numbers.integers(0, V, (500, 3)), numbers.integers(0, V, 500)
+    rows, rates = numbers.integers(0, 500, (20, 32)), np.full(20, 0.1)
+    states = []
+    for fields in ([plain], [heavy, plain]):
+        stack = StackedMLP([MLP.initial(plain, 1, V) for _ in fields], fields)
+        stack.advance(len(fields) - 1, x, y, rows, rates)
+        states.append(stack.member_state(len(fields) - 1))
+    assert all(torch.equal(tensor, states[1][name]) for name, tensor in states[0].items())
+
+
+def test_steps_at_once_and_one_by_one_with_measurements_are_the_same() -> None:
+    fields = Fields(depth=2, width=33, norm="layer", residual=True, weight_decay=0.01)
+    numbers = np.random.default_rng(3)
+    x, y = numbers.integers(0, V, (500, 3)), numbers.integers(0, V, 500)
+    rows = numbers.integers(0, 500, (20, 32))
+    once, singly = (StackedMLP([MLP.initial(fields, 1, V)], [fields]) for _ in range(2))
+    losses, taken = once.advance(0, x, y, rows, np.full(20, 0.1))
+    assert taken == 20
+    for mine, expected in zip(rows, losses, strict=True):
+        assert singly.gradient(0, x[mine], y[mine]) == (expected, True)
+        singly.apply(0, 0.1)
+    assert np.array_equal(once.p, singly.p)
+
+
+@pytest.mark.parametrize("form", ["forward", "backward"])
+def test_an_error_of_a_layer_without_a_kernel_is_raised(form: str) -> None:
+    class Broken(GELU):
+        def __call__(self, x: torch.Tensor) -> torch.Tensor:
+            if form == "forward":
+                raise RuntimeError("broken")
+            return x.detach()  # nothing to differentiate
+
+    fields = Fields(depth=1, width=20)
+    network = MLP.initial(fields, 1, V)
+    network.hidden[0].layers["activation"] = Broken()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr("harness.subjects.char_mlp.layers.activations.tanh.Stacked")
+        stack = StackedMLP([network], [fields])
+    rows = np.zeros((1, 32), np.int64)
+    with pytest.raises(RuntimeError, match=r"broken|does not require grad"):
+        stack.advance(0, np.zeros((9, 3), np.int64), np.zeros(9, np.int64), rows, np.ones(1))
+
+
 def test_verify_compares_a_stack_with_the_textbook_layers(tiny: Corpus) -> None:
-    fields = [Fields(depth=2, width=20, init=init) for init in ("naive", "kaiming")]
+    fields = [Fields(depth=2, width=20, init=init, momentum=0.5, weight_decay=0.01)
+              for init in ("naive", "kaiming")]  # fmt: skip
     found = {one.quantity: one for one in against_textbook(fields, [1, 2], tiny)}
     assert found.keys() == {"loss", "weights"}
     assert all(one.passed and one.allowed == TOLERANCE for one in found.values())
 
 
 def test_verify_notices_a_wrong_step(tiny: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    update = StackedMLP.update
+    advance = StackedMLP.advance
 
-    def wrong_update(stack: StackedMLP) -> None:
-        update(stack)
-        stack.embedding.weight += 1e-6
+    def wrong(stack: StackedMLP, k: int, *given: Any) -> Any:
+        found = advance(stack, k, *given)
+        stack.places["embedding.weight"].of(stack.p)[:] += 1e-6
+        return found
 
-    monkeypatch.setattr(StackedMLP, "update", wrong_update)
+    monkeypatch.setattr(StackedMLP, "advance", wrong)
     found = {one.quantity: one for one in against_textbook([Fields(depth=1)], [1], tiny)}
     assert not found["weights"].passed
     assert found["weights"].deviation == pytest.approx(1e-6, rel=1e-3)

@@ -24,26 +24,27 @@ def parrot() -> MLP:
 
 
 def test_a_parrot_writes_to_the_limit() -> None:
-    assert sample(parrot(), ALPHABET, 3, 2, stream(1, "samples")) == ["b" * LONGEST] * 2
+    assert sample(parrot(), FIELDS, ALPHABET, 2, stream(1, "samples")) == ["b" * LONGEST] * 2
 
 
 def test_a_prefix_begins_every_name() -> None:
-    names = sample(parrot(), ALPHABET, 3, 3, stream(1, "samples"), prefix="ca")
+    names = sample(parrot(), FIELDS, ALPHABET, 3, stream(1, "samples"), prefix="ca")
     assert names == ["ca" + "b" * (LONGEST - 2)] * 3
 
 
 def test_equal_draws_write_equal_names() -> None:
-    network = MLP.initial(Fields(depth=1), 1, 4)
-    once, again = (sample(network, ALPHABET, 3, 10, stream(5, "samples")) for _ in range(2))
+    fields = Fields(depth=1)
+    network = MLP.initial(fields, 1, 4)
+    once, again = (sample(network, fields, ALPHABET, 10, stream(5, "samples")) for _ in range(2))
     assert once == again
-    assert once != sample(network, ALPHABET, 3, 10, stream(6, "samples"))
+    assert once != sample(network, fields, ALPHABET, 10, stream(6, "samples"))
 
 
 def test_frequencies_follow_the_softmax_at_a_temperature() -> None:
     network = MLP.initial(FIELDS, 1, 4)
     logits = torch.tensor([2.0, 1.0, 0.0, -1.0])
     network.output.layers["linear"].bias.copy_(logits)
-    names = sample(network, ALPHABET, 3, 20_000, stream(1, "samples"), temperature=2.0)
+    names = sample(network, FIELDS, ALPHABET, 20_000, stream(1, "samples"), temperature=2.0)
     share = sum(name == "" for name in names) / len(names)
     assert share == pytest.approx((logits / 2).softmax(0)[0].item(), abs=0.01)
 

@@ -89,14 +89,14 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_not_its_neighbours(folder: P
     wild = runs[0].fields.model_copy(update={"lr": 1e9})
     members = LoopMembers(find_subject(str(folder / "loop.py")).file,  # type: ignore[attr-defined]
                           ["dev_error", "near"], [wild, runs[1].fields], [1, 2], None)  # fmt: skip
-    rows = np.zeros((2, 16), np.int64)
+    rows = np.zeros((1, 2, 16), np.int64)
     step = 0
     with np.errstate(over="ignore", invalid="ignore"):
-        while (taken := members.step(step, rows, False)).finite.all():
+        while (taken := members.advance(step, rows, False)).taken.all():
             step += 1
-    assert taken.finite.tolist() == [False, True]
+    assert taken.taken.tolist() == [0, 1]
     members.keep([1])
-    assert members.step(step, rows[:1], False).loss == taken.loss[1]
+    assert members.advance(step + 1, rows[:, 1:], False).taken.tolist() == [1]
 
 
 def test_minibatches_of_a_seed_are_equal_and_within_the_examples() -> None:

@@ -66,14 +66,13 @@ def test_in_float64_weights_agree_over_two_hundred_steps(
     X, Y = split.X, split.Y
     largest = 0.0
     with torch.no_grad():
-        stack = StackedMLP([network], theirs)
+        stack = StackedMLP([network], [theirs])
         for step in range(STEPS):
-            rows = minibatches.at(step)
+            rows = minibatches.between(step, step + 1)
             with torch.enable_grad():
-                taken = members.step(step, rows, probe=step % 50 == 0)
-            stack.gradient(X[rows], Y[rows], np.array([fields.lr_at(step)]))
-            stack.update()
-            largest = max(largest, abs(float(taken.loss[0]) - float(stack.loss[0])))
+                taken = members.advance(step, rows, probe=step % 50 == 0)
+            losses, _ = stack.advance(0, X, Y, rows[:, 0], np.array([fields.lr_at(step)]))
+            largest = max(largest, abs(float(taken.loss[0, 0]) - losses[0]))
     assert largest < 1e-9
     ours, expected = state_of(members, norm), stack.member_state(0)
     assert ours.keys() == {n for n in expected if "running" not in n}

@@ -144,7 +144,7 @@ def test_training_is_that_of_a_plain_loop_probes_or_not(folder: Path) -> None:
     torch.set_rng_state(stream(run.seed, "noise").get_state())
     minibatches = Minibatches([run.seed], 200, 16)
     for step in range(120):
-        rows = torch.from_numpy(minibatches.at(step)[0])
+        rows = torch.from_numpy(minibatches.between(step, step + 1)[0, 0])
         x, y = splits["train"][0][rows], splits["train"][1][rows]
         optimizer.param_groups[0]["lr"] = fields.lr * (0.1 if step >= 90 else 1.0)
         optimizer.zero_grad()

@@ -1,11 +1,12 @@
 """The embedding of characters."""
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from harness.subjects.char_mlp.layers.kernels import Array, Signal, kernel
-from harness.subjects.char_mlp.layers.state import arrays, numpy_dtype, stacked_state
+from harness.subjects.char_mlp.layers.lanes import LANES, fma, put, spread, take, transpose, within
+from harness.subjects.char_mlp.layers.parts import RATE, Array, Part, Program, padded
+from harness.subjects.char_mlp.layers.signals import by_example
+from harness.subjects.char_mlp.layers.state import Draw, Layout
 
 
 class Embedding:
@@ -16,8 +17,10 @@ class Embedding:
         out: the last output.
     """
 
-    def __init__(self, vocabulary: int, size: int, generator: torch.Generator) -> None:
-        self.weight = torch.randn((vocabulary, size), generator=generator)
+    def __init__(
+        self, vocabulary: int, size: int, generator: torch.Generator, draw: Draw = torch.randn
+    ) -> None:
+        self.weight = draw((vocabulary, size), generator=generator)
 
     def __call__(self, x: Tensor) -> Tensor:
         """The embedded contexts (B, C × E) of character numbers x (B, C)."""
@@ -34,65 +37,83 @@ class Embedding:
 
 
 class StackedEmbedding:
-    """The embeddings of all members.
+    """The embedding in a program.
+
+    Args:
+        textbook: the layer of any member.
+        context: characters of a context, C.
+        layout: assigns the places of parameters.
 
     Attributes:
-        state: weight (K, V, E).
+        places: of the weight (V, E).
+        units: of the output, C × E.
     """
 
-    def __init__(
-        self, members: list[Embedding], rows: int, context: int, dtype: torch.dtype
-    ) -> None:
-        self.state = stacked_state(members)
-        (self.weight,) = arrays(self.state)
-        count, _, size = self.weight.shape
-        self.out = Signal(count, rows, context * size, dtype)
-        self.d_weight = np.zeros(self.weight.shape, numpy_dtype(dtype))
-        self.x: Array
+    def __init__(self, textbook: Embedding, context: int, layout: Layout) -> None:
+        self.vocabulary, self.size = textbook.weight.shape
+        self.context, self.units = context, context * self.size
+        self.weight = layout.place(textbook.weight.shape)
+        self.places = {"weight": self.weight}
 
-    def forward(self, x: Array) -> Signal:
-        """The embedded contexts (K, B, C × E) of character numbers x (K, B, C)."""
-        self.x = x
-        return self.apply(x, self.out)
-
-    def apply(self, x: Array, out: Signal) -> Signal:
-        """The embedded contexts, written to `out`."""
-        embed(self.weight, x, out.array)
+    def forward(self, program: Program) -> int:
+        """The embedded contexts, (C × E, batch)."""
+        step = padded(self.units) + LANES  # of a row: a character's vectors reach beyond its end
+        rows, out = program.memory(program.batch * step), program.signal(self.units)
+        program.add(
+            embed, self.context, self.size, self.weight.at, self.weight.stride, rows, step, out
+        )
         return out
 
-    def backward(self, d_out: Signal) -> None:
-        """Compute the weight's gradient from the output's."""
-        embed_backward(d_out.array, self.x, self.d_weight)
+    evaluate = forward
 
-    def gradients(self) -> dict[str, Array]:
-        """What the next update subtracts, by attribute."""
-        return {"weight": self.d_weight}
+    def backward(self, program: Program, gradient: int) -> None:
+        """Keep the output's gradient for the update, example by example."""
+        self.step = padded(self.units)
+        self.gradient = program.memory(program.batch * self.step + LANES)
+        self.sums = program.memory(self.vocabulary * self.weight.stride)
+        program.add(by_example, self.units, gradient, self.gradient, self.step)
 
-    def update(self) -> None:
-        """Subtract the gradients."""
-        self.weight -= self.d_weight
-
-
-@kernel
-def embed(weight: Array, x: Array, out: Array) -> None:
-    """out (K, B, C × E) ← the rows of weight (K, V, E) at indices x (K, B, C)."""
-    members, rows, context = x.shape
-    size = weight.shape[2]
-    for k in range(members):
-        for b in range(rows):
-            for c in range(context):
-                for e in range(size):
-                    out[k, b, c * size + e] = weight[k, x[k, b, c], e]
+    def update(self, program: Program) -> None:
+        """Subtract the gradient."""
+        program.add(
+            embedding_update, self.context, self.size, self.vocabulary, self.weight.at,
+            self.weight.stride, self.gradient, self.step, self.sums,
+        )  # fmt: skip
 
 
-@kernel
-def embed_backward(d_out: Array, x: Array, d_weight: Array) -> None:
-    """d_weight (K, V, E) ← for each row, the sum of d_out (K, B, C × E) where x has its index."""
-    members, rows, context = x.shape
-    size = d_weight.shape[2]
-    for k in range(members):
-        d_weight[k] = 0
-        for b in range(rows):
-            for c in range(context):
-                for e in range(size):
-                    d_weight[k, x[k, b, c], e] += d_out[k, b, c * size + e]
+@Part
+def embed(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
+    """z[out] (C × E, batch) ← the rows of p[weight] (V, E) that the contexts name.
+
+    A character's numbers are copied in whole vectors; the next character overwrites the rest.
+    """
+    examples, batch, context, size = n[1], n[2], n[3], n[4]
+    weight, stride, rows, step, out = n[5], n[6], n[7], n[8], n[9]
+    for b in range(examples):
+        for c in range(context):
+            for e in range(0, size, LANES):
+                row = take(p, weight + x[b * context + c] * stride + e)
+                put(z, rows + b * step + c * size + e, row)
+    for unit in range(0, context * size, LANES):
+        for b in range(0, batch, LANES):
+            transpose(z, rows + b * step + unit, step, z, out + unit * batch + b, batch)
+
+
+@Part
+def embedding_update(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
+    """p[weight] (V, E) ← p − rate × the sum of the gradients (batch, C × E) of each character."""
+    examples, context, size, vocabulary = n[1], n[3], n[4], n[5]
+    weight, stride, gradient, step, sums = n[6], n[7], n[8], n[9], n[10]
+    for at in range(0, vocabulary * stride, LANES):
+        put(z, sums + at, spread(z, 0.0))
+    for b in range(examples):
+        for c in range(context):
+            for e in range(0, size, LANES):
+                place = sums + x[b * context + c] * stride + e
+                put(z, place, take(z, place) + take(z, gradient + b * step + c * size + e))
+    rate = spread(z, -s[RATE])
+    for v in range(vocabulary):
+        for e in range(0, size, LANES):
+            place = v * stride + e
+            change = within(take(z, sums + place), e, size)
+            put(p, weight + place, fma(rate, change, take(p, weight + place)))

@@ -1,12 +1,13 @@
 """The linear layer."""
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from harness.subjects.char_mlp.layers.kernels import Array, Signal, kernel
-from harness.subjects.char_mlp.layers.products import product, product_back, subtract_product
-from harness.subjects.char_mlp.layers.state import numpy_dtype
+from harness.subjects.char_mlp.layers.lanes import LANES, put, spread, take
+from harness.subjects.char_mlp.layers.parts import RATE, Array, Part, Program, padded
+from harness.subjects.char_mlp.layers.products import activation_product, add_weight_product
+from harness.subjects.char_mlp.layers.signals import by_example, energy, subtract, sums_of_units
+from harness.subjects.char_mlp.layers.state import Draw, Layout, Place
 
 
 class Linear:
@@ -17,6 +18,7 @@ class Linear:
         generator: draws the weights, row by row.
         bias: whether there is a b; before a norm it has no effect.
         divisor: of the draws; the default is √fan_in (He et al. 2015).
+        draw: N(0, 1) draws; the lecture's are torch's.
 
     Attributes:
         weight: (fan_in, fan_out).
@@ -31,8 +33,9 @@ class Linear:
         generator: torch.Generator,
         bias: bool = True,
         divisor: float | None = None,
+        draw: Draw = torch.randn,
     ) -> None:
-        self.weight = torch.randn((fan_in, fan_out), generator=generator)
+        self.weight = draw((fan_in, fan_out), generator=generator)
         self.weight /= fan_in**0.5 if divisor is None else divisor
         self.bias = torch.zeros(fan_out) if bias else None
 
@@ -53,99 +56,90 @@ class Linear:
 
 
 class StackedLinear:
-    """The linear layers of all members; each member has its own matrix products.
+    """The linear layer in a program.
 
     Attributes:
-        state: weight (K, fan_in, fan_out), and bias (K, fan_out) if there is one.
+        places: of the weight (fan_in, fan_out), and of the bias (fan_out,) if there is one.
+        units: of the output, fan_out.
     """
 
-    def __init__(self, members: list[Linear], rows: int, dtype: torch.dtype) -> None:
-        self.weight = Signal.of([member.weight.detach() for member in members])
-        self.state = {"weight": self.weight.tensor}
-        self.bias: Array | None = None
-        if members[0].bias is not None:
-            biases = torch.stack([m.bias.detach() for m in members if m.bias is not None])
-            self.state["bias"], self.bias = biases, biases.numpy()
-        count, fan_in, fan_out = self.weight.tensor.shape
-        self.out = Signal(count, rows, fan_out, dtype)
-        self.d_x = Signal(count, rows, fan_in, dtype)
-        self.d_bias = np.zeros((count, fan_out), numpy_dtype(dtype))
-        self.transposed = Signal(1, fan_out, fan_in, dtype)
-        self.x: Signal
-        self.d_out: Signal
+    def __init__(self, textbook: Linear, layout: Layout) -> None:
+        self.fan_in, self.units = textbook.weight.shape
+        self.weight = layout.place(textbook.weight.shape)
+        self.places = {"weight": self.weight}
+        self.bias: Place | None = None
+        if textbook.bias is not None:
+            self.places["bias"] = self.bias = layout.place(textbook.bias.shape)
 
-    def forward(self, x: Signal) -> Signal:
-        """x W + b, written to this layer's own memory."""
-        self.x = x
-        return self.apply(x, self.out)
+    def forward(self, program: Program, source: int) -> int:
+        """x W + b of the input at `source`."""
+        self.source = source
+        program.add(energy, self.fan_in, source)
+        return self.evaluate(program, source)
 
-    def apply(self, x: Signal, out: Signal) -> Signal:
-        """x W + b, written to `out`."""
-        product(x.array, self.weight.array, out.array, x.rows, x.columns, out.columns)
+    def evaluate(self, program: Program, source: int) -> int:
+        """x W + b of the input at `source`, without what a backward pass needs."""
+        out = program.signal(self.units)
+        program.add(
+            linear_forward, self.weight.at, self.weight.stride, self.fan_in, self.units, source, out
+        )
         if self.bias is not None:
-            add_rows(out.array, out.rows, self.bias)
+            program.add(add_bias, self.bias.at, self.units, out)
         return out
 
-    def backward(self, d_out: Signal) -> Signal:
-        """The input's gradient from the output's, whose memory is needed until the update."""
-        self.d_out, d_x = d_out, self.d_x
-        product_back(
-            d_out.array,
-            self.weight.array,
-            d_x.array,
-            d_x.rows,
-            d_x.columns,
-            d_out.columns,
-            self.transposed.array[0],
-        )
-        return d_x
+    def backward(self, program: Program, gradient: int, out: int) -> None:
+        """Write the input's gradient to `out`; keep the output's for the update."""
+        stride = self.weight.stride
+        self.gradient = program.memory(program.batch * stride)
+        program.add(by_example, self.units, gradient, self.gradient, stride)
+        program.add(linear_backward, self.weight.at, stride, self.fan_in, self.units, gradient, out)
+        if self.bias is not None:
+            self.d_bias = program.memory(self.units)
+            program.add(sums_of_units, self.units, gradient, self.d_bias)
 
-    def step(self) -> Signal:
-        """What the next update adds to the weight."""
-        count, fan_in, fan_out = self.weight.tensor.shape
-        step = Signal(count, fan_in, fan_out, self.weight.tensor.dtype)
-        self._subtract_gradient(step)
-        return step
-
-    def gradients(self) -> dict[str, Array]:
-        """What the next update subtracts, by attribute."""
-        weight = -self.step().tensor.numpy()
-        return {"weight": weight} if self.bias is None else {"weight": weight, "bias": self.d_bias}
-
-    def update(self) -> None:
+    def update(self, program: Program) -> None:
         """Subtract the gradients.
 
         The weight's gradient is subtracted tile by tile as it is computed. Storing it first would
         cost a fifth of the step's time in memory traffic.
         """
-        self._subtract_gradient(self.weight)
+        program.add(
+            linear_update, self.weight.at, self.weight.stride, self.fan_in, padded(self.units),
+            self.source, self.gradient,
+        )  # fmt: skip
         if self.bias is not None:
-            self.bias -= self.d_bias
-
-    def _subtract_gradient(self, weight: Signal) -> None:
-        """Subtract the weight's gradient from `weight`, and compute the bias's gradient."""
-        x, d_out = self.x, self.d_out
-        subtract_product(x.array, d_out.array, weight.array, x.rows, x.columns, d_out.columns)
-        if self.bias is not None:
-            column_sums(d_out.array, d_out.rows, self.d_bias)
+            program.add(subtract, self.units, self.bias.at, self.d_bias)
 
 
-@kernel
-def add_rows(signal: Array, rows: int, row: Array) -> None:
-    """Add a member's row (K, H) to every row of its signal."""
-    members, width = row.shape
-    for k in range(members):
-        for b in range(rows):
-            for h in range(width):
-                signal[k, b, h] += row[k, h]
+@Part
+def linear_forward(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
+    """z[out] (fan_out, batch) ← Wᵀ z[source] for W = p[weight] (fan_in, fan_out)."""
+    batch, weight, stride, fan_in, fan_out, source, out = n[2], n[3], n[4], n[5], n[6], n[7], n[8]
+    activation_product(p, weight, 1, stride, z, source, fan_in, z, out, fan_out, batch)
 
 
-@kernel
-def column_sums(signal: Array, rows: int, sums: Array) -> None:
-    """sums (K, H) ← the sum over the rows of a signal (K, B, H)."""
-    members, width = sums.shape
-    for k in range(members):
-        sums[k] = 0
-        for b in range(rows):
-            for h in range(width):
-                sums[k, h] += signal[k, b, h]
+@Part
+def add_bias(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
+    """z[out] (H, batch) ← z[out] + p[bias], the same for all examples."""
+    batch, bias, width, out = n[2], n[3], n[4], n[5]
+    for h in range(width):
+        shift = spread(z, p[bias + h])
+        for at in range(out + h * batch, out + (h + 1) * batch, LANES):
+            put(z, at, take(z, at) + shift)
+
+
+@Part
+def linear_backward(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
+    """z[out] (fan_in, batch) ← W z[gradient] for W = p[weight] (fan_in, fan_out)."""
+    batch, weight, stride, fan_in, fan_out, source, out = n[2], n[3], n[4], n[5], n[6], n[7], n[8]
+    activation_product(p, weight, stride, 1, z, source, fan_out, z, out, fan_in, batch)
+
+
+@Part
+def linear_update(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
+    """p[weight] (fan_in, fan_out) ← W − rate × z[source] (fan_in, batch) z[gradient]."""
+    examples, batch, weight, stride = n[1], n[2], n[3], n[4]
+    fan_in, columns, source, gradient = n[5], n[6], n[7], n[8]
+    add_weight_product(
+        -s[RATE], z, source, batch, z, gradient, stride, examples, p, weight, fan_in, columns
+    )

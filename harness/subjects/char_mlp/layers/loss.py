@@ -1,77 +1,85 @@
-"""The cross-entropy of the next character, stacked; the textbook form is torch's."""
+"""The cross-entropy of the next character, in programs; the textbook form is torch's."""
 
-import math
-
+import numba
 import numpy as np
 
-from harness.subjects.char_mlp.layers.functions import fast_exp
-from harness.subjects.char_mlp.layers.kernels import Array, row_kernel
+from harness.subjects.char_mlp.layers.functions import exp, log
+from harness.subjects.char_mlp.layers.lanes import (
+    LANES,
+    double,
+    fma,
+    lane,
+    larger,
+    put,
+    spread,
+    take,
+    total,
+    where_positive,
+    with_lane,
+)
+from harness.subjects.char_mlp.layers.parts import LOSS, Array, Part
 
 
-@row_kernel
-def cross_entropy_step(
-    logits: Array, vocabulary: int, targets: Array, lr: Array, loss: Array, gradient: Array
-) -> None:
-    """Each member's mean loss, and the gradient of its logits times its learning rate.
+@Part
+def cross_entropy(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
+    """The mean loss (`LOSS`), and the gradient z[gradient] of the logits, both (V, batch).
 
-    The learning rate is applied here, where the gradient is smallest. All gradients computed from
-    this one are therefore the steps that an update subtracts.
+    Rows V and V + 1 of the gradient hold each example's sum of exponentials and largest logit.
+    """
+    examples, batch, vocabulary, logits = n[1], n[2], n[3], n[4]
+    gradient, targets = n[5], n[6]  # the latter in the minibatch
+    mass_row, top_row = gradient + vocabulary * batch, gradient + (vocabulary + 1) * batch
+    for b in range(0, batch, LANES):
+        top = take(z, logits + b)
+        for v in range(1, vocabulary):
+            top = larger(take(z, logits + v * batch + b), top)
+        mass = spread(z, 0.0)
+        for v in range(vocabulary):
+            odds = exp(take(z, logits + v * batch + b) - top)
+            put(z, gradient + v * batch + b, odds)
+            mass = mass + odds
+        share = spread(z, 1.0 / examples) / mass
+        for v in range(vocabulary):
+            put(z, gradient + v * batch + b, take(z, gradient + v * batch + b) * share)
+        put(z, mass_row + b, mass)
+        put(z, top_row + b, top)
+    one = spread(z, 1.0 / examples)
+    loss = 0.0
+    for b in range(examples):
+        place = x[targets + b] * batch + b
+        z[gradient + place] = z[gradient + place] - lane(one, 0)
+        highest, logit = np.float64(z[top_row + b]), np.float64(z[logits + place])
+        loss += log(np.float64(z[mass_row + b])) + (highest - logit)
+    s[LOSS] = loss / examples
+
+
+@numba.njit(cache=True)
+def add_losses(z: Array, logits: int, batch: int, counts: Array, totals: Array) -> None:
+    """Add a member's loss, summed over all examples with these contexts, split by split.
 
     Args:
-        logits: (K, B, padded V).
-        vocabulary: V.
-        targets: character numbers (K, B).
-        lr: (K,).
-        loss: output (K,) float64, nats.
-        gradient: output (K, B, padded V).
+        z: memory of a member, with its logits (V, batch) from `logits` on, a column a context.
+        counts: how often each character follows a context in each of S splits, (S, V, batch).
+        totals: (S,) float64, nats; the sums are added to it.
     """
-    members, rows = targets.shape
-    for k in range(members):
-        scale = lr[k] / rows
-        total = 0.0
-        for b in range(rows):
-            row, out, highest = logits[k, b], gradient[k, b], logits[k, b, 0]  # rows (V,)
+    splits, vocabulary, _ = counts.shape
+    flat = counts.reshape(counts.size)
+    for b in range(0, batch, LANES):
+        top = take(z, logits + b)
+        for v in range(1, vocabulary):
+            top = larger(take(z, logits + v * batch + b), top)
+        mass = spread(0.0, 0.0)
+        for v in range(vocabulary):
+            mass = mass + double(exp(take(z, logits + v * batch + b) - top))
+        surprise = mass
+        for place in range(LANES):
+            surprise = with_lane(surprise, place, log(lane(mass, place)))
+        for split in range(splits):
+            followers, score = spread(0.0, 0.0), spread(0.0, 0.0)
             for v in range(vocabulary):
-                highest = max(highest, row[v])
-            for v in range(vocabulary):
-                out[v] = fast_exp(row[v] - highest)
-            mass = row.dtype.type(0)
-            for v in range(vocabulary):
-                mass += out[v]
-            share = row.dtype.type(scale) / mass
-            for v in range(vocabulary):
-                out[v] *= share
-            out[targets[k, b]] -= row.dtype.type(scale)
-            total += math.log(mass) + highest - row[targets[k, b]]
-        loss[k] = total / rows
-
-
-@row_kernel
-def cross_entropy_counts(logits: Array, counts: Array, totals: Array) -> None:
-    """Add each member's loss, summed over all examples with these contexts.
-
-    Args:
-        logits: (K, C, padded V), one row per context.
-        counts: (C, S, V), how often each character follows a context in each of S splits.
-        totals: (K, S) float64, nats; the sums are added to it.
-    """
-    contexts, splits, vocabulary = counts.shape
-    odds = np.empty(vocabulary, logits.dtype)
-    for k in range(logits.shape[0]):
-        for c in range(contexts):
-            row, highest = logits[k, c], logits[k, c, 0]
-            for v in range(vocabulary):
-                highest = max(highest, row[v])
-            for v in range(vocabulary):
-                odds[v] = fast_exp(row[v] - highest)
-            mass = 0.0
-            for v in range(vocabulary):
-                mass += odds[v]
-            surprise = math.log(mass)
-            for s in range(splits):
-                followers, score = 0.0, 0.0
-                for v in range(vocabulary):
-                    followers += counts[c, s, v]
-                    score += counts[c, s, v] * (row[v] - highest)
-                if followers > 0:  # a context outside the split must not add 0 × NaN
-                    totals[k, s] += followers * surprise - score
+                often = take(flat, (split * vocabulary + v) * batch + b)
+                followers = followers + often
+                score = fma(often, double(take(z, logits + v * batch + b) - top), score)
+            # a context outside the split must not add 0 × NaN
+            loss = where_positive(followers, followers * surprise - score)
+            totals[split] += total(loss)

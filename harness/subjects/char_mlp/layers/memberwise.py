@@ -1,99 +1,124 @@
-"""The stacked form of a layer without a hand-written one: the textbook form, member by member."""
+"""A layer without a hand-written form: its textbook form in a program, with autograd."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from harness.subjects.char_mlp.layers.kernels import Array, Signal
-from harness.subjects.char_mlp.layers.state import stacked_state
+from harness.subjects.char_mlp.layers.parts import RATE, STOP, Array, Member, Program
+from harness.subjects.char_mlp.layers.state import Layout
 
 
 class Memberwise:
-    """Each member's textbook layer in turn, differentiated by autograd.
+    """The textbook layer in a program, with the numbers of whichever member goes through it.
 
-    It is slower than a hand-written form, but right for any layer, and independent of the stack.
-    Buffers that a forward pass changes, such as running statistics, keep their old values until the
-    update, because the stack repeats a step in which a member diverges.
+    It is slower than a hand-written form, but right for any layer. Its bits are torch's: they are
+    the same on one type of machine only. Buffers that a forward pass changes, such as running
+    statistics, keep their old values until the step is taken.
+
+    Args:
+        textbook: the layer of any member.
+        units: of input and output.
+        layout: assigns the places of its tensors.
+
+    Attributes:
+        places: of its tensors.
+        error: what the layer raised; the member's program does not go on then.
     """
 
-    def __init__(self, members: Sequence[Any], *_: object) -> None:
-        self.members = members
-        self.inputs: list[Tensor] = []
-        self.outputs: list[Tensor] = []
-        self.new_buffers: list[dict[str, Tensor]] = []
-        for parameter in self._parameters():
-            parameter.requires_grad_()
+    def __init__(self, textbook: Any, units: int, layout: Layout) -> None:
+        self.textbook, self.units = textbook, units
+        state = textbook.state()
+        self.places = {name: layout.place(tensor.shape) for name, tensor in state.items()}
+        trained = {id(parameter) for parameter in textbook.parameters()}
+        self._trained = [name for name, tensor in state.items() if id(tensor) in trained]
+        self.error: Exception | None = None
+        self._input: Tensor
+        self._output: Tensor
+        self._gradients: dict[str, Tensor] = {}
+        self._buffers: dict[str, Tensor] = {}
 
-    def _parameters(self) -> list[Tensor]:
-        return [parameter for member in self.members for parameter in member.parameters()]
+    def forward(self, program: Program, source: int) -> int:
+        """The layer's output in training mode, in place of its input."""
 
-    @property
-    def state(self) -> dict[str, Tensor]:
-        """The tensors that define the members, by attribute, with members as their first axis."""
-        return stacked_state(self.members)
+        def call(member: Member) -> None:
+            self._load(member)
+            values = self._signal(member, program, source)
+            self._input = torch.from_numpy(values.T.copy()).requires_grad_()
+            with torch.enable_grad():
+                self._output = self.textbook(self._input)
+            values[:] = self._output.detach().numpy().T
+            self._buffers = {
+                name: tensor.detach()
+                for name, tensor in self.textbook.state().items()
+                if name not in self._trained
+            }
 
-    def forward(self, x: Signal) -> Signal:
-        """Replace x by the layer's output in training mode."""
-        self.inputs = [part.clone().requires_grad_() for part in x.tensor]
-        before = [_buffers(member) for member in self.members]
-        with torch.enable_grad():
-            self.outputs = [m(part) for m, part in zip(self.members, self.inputs, strict=True)]
-        self.new_buffers = [_buffers(member) for member in self.members]
-        for member, buffers, part, out in zip(
-            self.members, before, x.tensor, self.outputs, strict=True
-        ):
-            _set_buffers(member, buffers)
-            part.copy_(out.detach())
-        return x
+        self._add(program, call)
+        return source
 
-    def evaluate(self, x: Signal) -> Signal:
-        """Replace x by the layer's output in eval mode."""
-        for member, part in zip(self.members, x.tensor, strict=True):
-            member.training = False
-            part.copy_(member(part).detach())
-            member.training = True
-        return x
+    def evaluate(self, program: Program, source: int) -> int:
+        """The layer's output in eval mode, in place of its input."""
 
-    def backward(self, gradient: Signal) -> Signal:
+        def call(member: Member) -> None:
+            self._load(member)
+            values = self._signal(member, program, source)
+            self.textbook.training = False
+            values[:] = self.textbook(torch.from_numpy(values.T.copy())).detach().numpy().T
+            self.textbook.training = True
+
+        self._add(program, call)
+        return source
+
+    def backward(self, program: Program, gradient: int) -> None:
         """Replace the outputs' gradient by the inputs'; compute those of the parameters."""
-        for parameter in self._parameters():
-            parameter.grad = None
-        for part, before, after in zip(gradient.tensor, self.inputs, self.outputs, strict=True):
-            after.backward(part)  # type: ignore[no-untyped-call]  # torch leaves it untyped
-            assert before.grad is not None  # noqa: S101 - backward has just set it
-            part.copy_(before.grad)
-        return gradient
 
-    def gradients(self) -> dict[str, Array]:
-        """What the next update subtracts, by attribute."""
-        names = {id(tensor): name for name, tensor in self.members[0].state().items()}
-        return {
-            names[id(parameter)]: torch.stack(
-                [member.parameters()[i].grad for member in self.members]
-            ).numpy()
-            for i, parameter in enumerate(self.members[0].parameters())
-        }
+        def call(member: Member) -> None:
+            values = self._signal(member, program, gradient)
+            trained = [self.textbook.state()[name] for name in self._trained]
+            found = torch.autograd.grad(
+                self._output, [self._input, *trained], torch.from_numpy(values.T.copy())
+            )
+            values[:] = found[0].numpy().T
+            self._gradients = dict(zip(self._trained, found[1:], strict=True))
 
-    @torch.no_grad()
-    def update(self) -> None:
-        """Subtract the gradients, and set the buffers to what the forward pass computed."""
-        for parameter in self._parameters():
-            assert parameter.grad is not None  # noqa: S101 - backward has set it
-            parameter -= parameter.grad
-        for member, buffers in zip(self.members, self.new_buffers, strict=True):
-            _set_buffers(member, buffers)
+        self._add(program, call)
 
+    def update(self, program: Program) -> None:
+        """Subtract the gradients."""
 
-def _buffers(layer: Any) -> dict[str, Tensor]:
-    """Copies of a layer's state other than its parameters, by attribute."""
-    trained = {id(parameter) for parameter in layer.parameters()}
-    return {
-        name: tensor.clone() for name, tensor in layer.state().items() if id(tensor) not in trained
-    }
+        def call(member: Member) -> None:
+            for name, gradient in self._gradients.items():
+                self.places[name].of(member.p[None])[0] -= member.s[RATE] * gradient.numpy()
 
+        self._add(program, call)
 
-def _set_buffers(layer: Any, tensors: dict[str, Tensor]) -> None:
-    for name, tensor in tensors.items():
-        setattr(layer, name, tensor)
+    def settle(self, program: Program) -> None:
+        """Set the buffers to what the forward pass computed."""
+
+        def call(member: Member) -> None:
+            for name, buffer in self._buffers.items():
+                self.places[name].of(member.p[None])[0] = buffer.numpy()
+
+        self._add(program, call)
+
+    def _load(self, member: Member) -> None:
+        for name, place in self.places.items():
+            tensor = torch.from_numpy(place.of(member.p[None])[0].copy())
+            setattr(self.textbook, name, tensor.requires_grad_(name in self._trained))
+
+    def _signal(self, member: Member, program: Program, place: int) -> Array:
+        """A signal as it lies in memory, (units, B)."""
+        whole = member.z[place : place + self.units * program.batch]
+        return whole.reshape(self.units, program.batch)[:, : program.examples]
+
+    def _add(self, program: Program, call: Callable[[Member], None]) -> None:
+        def guarded(member: Member) -> None:
+            if self.error is None:
+                try:
+                    call(member)
+                except Exception as error:
+                    self.error, member.s[STOP] = error, 1
+
+        program.add_python(guarded)

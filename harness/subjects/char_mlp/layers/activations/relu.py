@@ -2,12 +2,12 @@
 
 import math
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from harness.subjects.char_mlp.layers.activations import Activation, StackedActivation
-from harness.subjects.char_mlp.layers.kernels import Array, Signal, kernel
+from harness.subjects.char_mlp.layers.lanes import LANES, larger, put, spread, take, where_positive
+from harness.subjects.char_mlp.layers.parts import Array, Part
 
 
 class ReLU(Activation):
@@ -21,32 +21,27 @@ class ReLU(Activation):
         return self.out
 
 
+@Part
+def relu_forward(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
+    """z[out] (H, batch) ← max(z[source], 0)."""
+    batch, width, source, out = n[2], n[3], n[4], n[5]
+    for at in range(0, width * batch, LANES):
+        values = take(z, source + at)
+        put(z, out + at, larger(spread(z, 0.0), values))  # the second where it is NaN
+
+
+@Part
+def relu_backward(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
+    """z[gradient] ← g where y > 0, else 0, for output y."""
+    batch, width, out, gradient = n[2], n[3], n[5], n[6]
+    for at in range(0, width * batch, LANES):
+        put(z, gradient + at, where_positive(take(z, out + at), take(z, gradient + at)))
+
+
 class StackedReLU(StackedActivation):
-    """The rectifier of all members, in place."""
+    """The rectifier in a program."""
 
-    def forward(self, x: Signal) -> Signal:
-        """Replace x by its activations, in training and eval mode alike."""
-        np.maximum(x.array, 0, out=x.array)
-        self.out = x
-        return x
-
-    evaluate = forward
-
-    def backward(self, gradient: Signal) -> Signal:
-        """Replace the outputs' gradient by the inputs'."""
-        relu_backward(self.out.array, gradient.array, gradient.rows)
-        return gradient
-
-
-@kernel
-def relu_backward(out: Array, gradient: Array, rows: int) -> None:
-    """g ← g where y > 0, else 0, for gradient g and output y (K, B, H)."""
-    members, _, width = out.shape
-    for k in range(members):
-        for b in range(rows):
-            for h in range(width):
-                if out[k, b, h] <= 0:
-                    gradient[k, b, h] = 0
+    FORWARD, BACKWARD = relu_forward, relu_backward
 
 
 Textbook = ReLU

@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 
 from harness.subjects.char_mlp.layers.activations import Activation, StackedActivation
-from harness.subjects.char_mlp.layers.functions import fast_tanh
-from harness.subjects.char_mlp.layers.kernels import Array, Signal, kernel
+from harness.subjects.char_mlp.layers.functions import tanh
+from harness.subjects.char_mlp.layers.lanes import LANES, fma, negative, put, spread, take
+from harness.subjects.char_mlp.layers.parts import Array, Part
 from harness.subjects.char_mlp.measured import SATURATED
 
 
@@ -21,41 +22,27 @@ class Tanh(Activation):
         return self.out
 
 
+@Part
+def tanh_forward(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
+    """z[out] (H, batch) ← tanh(z[source])."""
+    batch, width, source, out = n[2], n[3], n[4], n[5]
+    for at in range(0, width * batch, LANES):
+        put(z, out + at, tanh(take(z, source + at)))
+
+
+@Part
+def tanh_backward(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
+    """z[gradient] ← g (1 − y²) for output y."""
+    batch, width, out, gradient = n[2], n[3], n[5], n[6]
+    for at in range(0, width * batch, LANES):
+        y = take(z, out + at)
+        put(z, gradient + at, take(z, gradient + at) * fma(negative(y), y, spread(z, 1.0)))
+
+
 class StackedTanh(StackedActivation):
-    """tanh of all members, in place."""
+    """tanh in a program."""
 
-    def forward(self, x: Signal) -> Signal:
-        """Replace x by its activations, in training and eval mode alike."""
-        tanh_forward(x.array, x.rows)
-        self.out = x
-        return x
-
-    evaluate = forward
-
-    def backward(self, gradient: Signal) -> Signal:
-        """Replace the outputs' gradient by the inputs'."""
-        tanh_backward(self.out.array, gradient.array, gradient.rows)
-        return gradient
-
-
-@kernel
-def tanh_forward(x: Array, rows: int) -> None:
-    """x ← tanh(x), for x (K, B, H)."""
-    members, _, width = x.shape
-    for k in range(members):
-        for b in range(rows):
-            for h in range(width):
-                x[k, b, h] = fast_tanh(x[k, b, h])
-
-
-@kernel
-def tanh_backward(out: Array, gradient: Array, rows: int) -> None:
-    """g ← g (1 − y²), for gradient g and output y (K, B, H)."""
-    members, _, width = out.shape
-    for k in range(members):
-        for b in range(rows):
-            for h in range(width):
-                gradient[k, b, h] *= 1 - out[k, b, h] * out[k, b, h]
+    FORWARD, BACKWARD = tanh_forward, tanh_backward
 
 
 Textbook = Tanh

@@ -1,12 +1,24 @@
 """Batch normalisation (Ioffe & Szegedy 2015)."""
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from harness.errors import UserError
-from harness.subjects.char_mlp.layers.kernels import Array, Signal, kernel
-from harness.subjects.char_mlp.layers.state import arrays, numpy_dtype, stacked_state
+from harness.subjects.char_mlp.layers.lanes import (
+    LANES,
+    fma,
+    lane,
+    put,
+    spread,
+    square_root,
+    take,
+    total,
+    within,
+)
+from harness.subjects.char_mlp.layers.parts import Array, Part, Program
+from harness.subjects.char_mlp.layers.state import Layout, StackedNorm
+
+EPS, MOMENTUM = 1e-5, 0.1
 
 
 class BatchNorm1d:
@@ -28,7 +40,7 @@ class BatchNorm1d:
     """
 
     def __init__(
-        self, width: int, eps: float = 1e-5, momentum: float = 0.1, unbiased: bool = False
+        self, width: int, eps: float = EPS, momentum: float = MOMENTUM, unbiased: bool = False
     ) -> None:
         self.eps = eps
         self.momentum = momentum
@@ -80,173 +92,122 @@ class BatchNorm1d:
         }
 
 
-class StackedBatchNorm:
-    """Batch normalisation of all members, in few passes over each member's rows.
+class StackedBatchNorm(StackedNorm):
+    """Batch normalisation in a program.
 
     Attributes:
-        state: γ, β and the running statistics, each (K, H).
+        places: of γ, β and the running statistics, each (H,).
     """
 
-    def __init__(self, members: list[BatchNorm1d], rows: int, dtype: torch.dtype) -> None:
-        self.state = stacked_state(members)
-        self.gamma, self.beta, self.running_mean, self.running_var = arrays(self.state)
-        self.eps, self.momentum = members[0].eps, members[0].momentum
-        shape = self.gamma.shape  # (K, H)
-        self.mean, self.variance, self.d_gamma, self.d_beta = (
-            np.empty(shape, numpy_dtype(dtype)) for _ in range(4)
-        )
-        self.standardised = Signal(shape[0], rows, shape[1], dtype)
+    def __init__(self, textbook: BatchNorm1d, units: int, layout: Layout) -> None:
+        super().__init__(textbook, units, layout)
+        self.running_mean = self.places["running_mean"].at
+        self.running_var = self.places["running_var"].at
 
-    def forward(self, x: Signal) -> Signal:
-        """Normalise x in place with the batch's statistics."""
-        batch_norm_forward(
-            x.array,
-            x.rows,
-            self.eps,
-            self.gamma,
-            self.beta,
-            self.standardised.array,
-            self.mean,
-            self.variance,
-        )
-        return x
+    def forward(self, program: Program, source: int) -> int:
+        """Normalise with the batch's statistics; x̂ takes the place of the input."""
+        self.standardised, out = source, program.signal(self.units)
+        self.mean, self.variance, self.scale = (program.memory(self.units) for _ in range(3))
+        program.add(
+            batch_norm_forward, self.units, self.gamma, self.beta, source, out, self.mean,
+            self.variance, self.scale,
+        )  # fmt: skip
+        return out
 
-    def evaluate(self, x: Signal) -> Signal:
-        """Normalise x in place with the running statistics."""
-        batch_norm_evaluate(
-            x.array, x.rows, self.eps, self.gamma, self.beta, self.running_mean, self.running_var
-        )
-        return x
+    def evaluate(self, program: Program, source: int) -> int:
+        """Normalise in place with the running statistics."""
+        program.add(
+            batch_norm_evaluate, self.units, self.gamma, self.beta, self.running_mean,
+            self.running_var, source,
+        )  # fmt: skip
+        return source
 
-    def backward(self, gradient: Signal) -> Signal:
+    def backward(self, program: Program, gradient: int) -> None:
         """Replace the outputs' gradient by the inputs'; compute those of γ and β."""
-        batch_norm_backward(
-            gradient.array,
-            gradient.rows,
-            self.eps,
-            self.gamma,
-            self.standardised.array,
-            self.variance,
-            self.d_gamma,
-            self.d_beta,
-        )
-        return gradient
+        self.d_gamma, self.d_beta = (program.memory(self.units) for _ in range(2))
+        program.add(
+            batch_norm_backward, self.units, self.gamma, gradient, self.standardised, self.scale,
+            self.d_gamma, self.d_beta,
+        )  # fmt: skip
 
-    def gradients(self) -> dict[str, Array]:
-        """What the next update subtracts, by attribute, each (K, H)."""
-        return {"gamma": self.d_gamma, "beta": self.d_beta}
-
-    def update(self) -> None:
-        """Subtract the gradients, and update the running statistics with the batch's."""
-        batch_norm_update(
-            self.gamma,
-            self.beta,
-            self.running_mean,
-            self.running_var,
-            self.d_gamma,
-            self.d_beta,
-            self.mean,
-            self.variance,
-            self.momentum,
-        )
+    def settle(self, program: Program) -> None:
+        """Average the batch's statistics into the running ones."""
+        for running, newest in (
+            (self.running_mean, self.mean), (self.running_var, self.variance)
+        ):  # fmt: skip
+            program.add(running_average, self.units, running, newest)
 
 
-@kernel
-def batch_norm_forward(
-    x: Array,
-    rows: int,
-    eps: float,
-    gamma: Array,
-    beta: Array,
-    standardised: Array,
-    mean: Array,
-    variance: Array,
-) -> None:
-    """x ← γ x̂ + β with x̂ = (x − mean) / √(variance + eps), over each member's rows."""
-    members, width = gamma.shape
-    for k in range(members):
-        m, v = mean[k], variance[k]  # (H,)
-        m[:] = 0
-        v[:] = 0
-        for b in range(rows):
-            for h in range(width):
-                m[h] += x[k, b, h]
-        m /= x.dtype.type(rows)
-        for b in range(rows):
-            for h in range(width):
-                v[h] += (x[k, b, h] - m[h]) * (x[k, b, h] - m[h])
-        v /= x.dtype.type(rows)
-        scale = 1 / np.sqrt(v + x.dtype.type(eps))
-        for b in range(rows):
-            for h in range(width):
-                standardised[k, b, h] = (x[k, b, h] - m[h]) * scale[h]
-                x[k, b, h] = gamma[k, h] * standardised[k, b, h] + beta[k, h]
+@Part
+def batch_norm_forward(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
+    """z[out] ← γ x̂ + β and z[source] ← x̂ = (x − mean) / √(variance + eps), both (H, batch)."""
+    examples, batch, width, gamma, beta, source, out = n[1], n[2], n[3], n[4], n[5], n[6], n[7]
+    mean, variance, scale = n[8], n[9], n[10]
+    share = lane(spread(z, 1.0 / examples), 0)
+    for h in range(width):
+        row = source + h * batch
+        sums = spread(z, 0.0)
+        for b in range(0, batch, LANES):
+            sums = sums + within(take(z, row + b), b, examples)
+        middle = total(sums) * share
+        z[mean + h] = middle
+        squares = spread(z, 0.0)
+        for b in range(0, batch, LANES):
+            apart = within(take(z, row + b) - spread(z, middle), b, examples)
+            squares = fma(apart, apart, squares)
+        z[variance + h] = total(squares) * share
+    for h in range(0, width, LANES):
+        root = square_root(take(z, variance + h) + spread(z, EPS))
+        put(z, scale + h, spread(z, 1.0) / root)
+    for h in range(width):
+        middle, factor = spread(z, z[mean + h]), spread(z, z[scale + h])
+        stretch, shift = spread(z, p[gamma + h]), spread(z, p[beta + h])
+        for b in range(h * batch, (h + 1) * batch, LANES):
+            standardised = (take(z, source + b) - middle) * factor
+            put(z, source + b, standardised)
+            put(z, out + b, fma(stretch, standardised, shift))
 
 
-@kernel
-def batch_norm_evaluate(
-    x: Array, rows: int, eps: float, gamma: Array, beta: Array, mean: Array, variance: Array
-) -> None:
-    """x ← γ (x − mean) / √(variance + eps) + β with the running mean and variance."""
-    members, width = gamma.shape
-    for k in range(members):
-        scale = gamma[k] / np.sqrt(variance[k] + x.dtype.type(eps))
-        for b in range(rows):
-            for h in range(width):
-                x[k, b, h] = (x[k, b, h] - mean[k, h]) * scale[h] + beta[k, h]
+@Part
+def batch_norm_evaluate(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
+    """z[source] (H, batch) ← γ (x − mean) / √(variance + eps) + β, with running statistics."""
+    batch, width, gamma, beta, mean, variance, source = n[2], n[3], n[4], n[5], n[6], n[7], n[8]
+    for h in range(width):
+        root = square_root(spread(z, p[variance + h]) + spread(z, EPS))
+        factor = spread(z, p[gamma + h]) / root
+        middle, shift = spread(z, p[mean + h]), spread(z, p[beta + h])
+        for at in range(source + h * batch, source + (h + 1) * batch, LANES):
+            put(z, at, fma(take(z, at) - middle, factor, shift))
 
 
-@kernel
-def batch_norm_backward(
-    gradient: Array,
-    rows: int,
-    eps: float,
-    gamma: Array,
-    standardised: Array,
-    variance: Array,
-    d_gamma: Array,
-    d_beta: Array,
-) -> None:
+@Part
+def batch_norm_backward(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
     """g ← γ/σ (g − mean(g) − x̂ mean(g x̂)): the gradients of the paper's section 3, combined."""
-    members, width = gamma.shape
-    for k in range(members):
-        by_gamma, by_beta = d_gamma[k], d_beta[k]  # (H,)
-        by_gamma[:] = 0
-        by_beta[:] = 0
-        for b in range(rows):
-            for h in range(width):
-                by_beta[h] += gradient[k, b, h]
-                by_gamma[h] += gradient[k, b, h] * standardised[k, b, h]
-        scale = gamma[k] / np.sqrt(variance[k] + gradient.dtype.type(eps))
-        share = gradient.dtype.type(1 / rows)
-        for b in range(rows):
-            for h in range(width):
-                along = by_beta[h] + standardised[k, b, h] * by_gamma[h]
-                gradient[k, b, h] = scale[h] * (gradient[k, b, h] - share * along)
+    examples, batch, width, gamma, gradient, standardised = n[1], n[2], n[3], n[4], n[5], n[6]
+    scale, d_gamma, d_beta = n[7], n[8], n[9]
+    share = spread(z, -1.0 / examples)
+    for h in range(width):
+        row, unit = gradient + h * batch, standardised + h * batch
+        plain, along = spread(z, 0.0), spread(z, 0.0)
+        for b in range(0, batch, LANES):
+            g = within(take(z, row + b), b, examples)
+            plain = plain + g
+            along = fma(g, within(take(z, unit + b), b, examples), along)
+        by_beta, by_gamma = total(plain), total(along)
+        z[d_beta + h], z[d_gamma + h] = by_beta, by_gamma
+        factor = spread(z, p[gamma + h] * z[scale + h])
+        for b in range(0, batch, LANES):
+            common = fma(take(z, unit + b), spread(z, by_gamma), spread(z, by_beta))
+            put(z, row + b, factor * fma(share, common, take(z, row + b)))
 
 
-@kernel
-def batch_norm_update(
-    gamma: Array,
-    beta: Array,
-    running_mean: Array,
-    running_var: Array,
-    d_gamma: Array,
-    d_beta: Array,
-    mean: Array,
-    variance: Array,
-    momentum: float,
-) -> None:
-    """Subtract the gradients of γ and β, and average the batch's statistics into the running."""
-    members, width = gamma.shape
-    new = gamma.dtype.type(momentum)
-    old = gamma.dtype.type(1 - momentum)
-    for k in range(members):
-        for h in range(width):
-            gamma[k, h] -= d_gamma[k, h]
-            beta[k, h] -= d_beta[k, h]
-            running_mean[k, h] = old * running_mean[k, h] + new * mean[k, h]
-            running_var[k, h] = old * running_var[k, h] + new * variance[k, h]
+@Part
+def running_average(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
+    """p[running] (H,) ← (1 − momentum) p[running] + momentum z[newest]."""
+    width, running, newest = n[3], n[4], n[5]
+    for h in range(0, width, LANES):
+        new = spread(z, MOMENTUM) * take(z, newest + h)
+        put(p, running + h, fma(spread(z, 1 - MOMENTUM), take(p, running + h), new))
 
 
 Textbook = BatchNorm1d

@@ -1,11 +1,22 @@
 """Layer normalisation (Ba, Kiros & Hinton 2016)."""
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from harness.subjects.char_mlp.layers.kernels import Array, Signal, row_kernel
-from harness.subjects.char_mlp.layers.state import arrays, numpy_dtype, stacked_state
+from harness.subjects.char_mlp.layers.lanes import (
+    LANES,
+    fma,
+    put,
+    spread,
+    square_root,
+    take,
+    total,
+    within,
+)
+from harness.subjects.char_mlp.layers.parts import Array, Part, Program
+from harness.subjects.char_mlp.layers.state import StackedNorm
+
+EPS = 1e-5
 
 
 class LayerNorm:
@@ -20,7 +31,7 @@ class LayerNorm:
         out: the last output.
     """
 
-    def __init__(self, width: int, eps: float = 1e-5) -> None:
+    def __init__(self, width: int, eps: float = EPS) -> None:
         self.eps = eps
         self.gamma = torch.ones(width)
         self.beta = torch.zeros(width)
@@ -42,125 +53,80 @@ class LayerNorm:
         return {"gamma": self.gamma, "beta": self.beta}
 
 
-class StackedLayerNorm:
-    """Layer normalisation of all members.
+class StackedLayerNorm(StackedNorm):
+    """Layer normalisation in a program.
 
     Attributes:
-        state: γ and β, each (K, H).
+        places: of γ and β, each (H,).
     """
 
-    def __init__(self, members: list[LayerNorm], rows: int, dtype: torch.dtype) -> None:
-        self.state = stacked_state(members)
-        self.gamma, self.beta = arrays(self.state)
-        self.eps = members[0].eps
-        shape = self.gamma.shape  # (K, H)
-        self.d_gamma, self.d_beta = (np.empty(shape, numpy_dtype(dtype)) for _ in range(2))
-        self.standardised = Signal(shape[0], rows, shape[1], dtype)
-        self.scale = np.empty((shape[0], rows), numpy_dtype(dtype))
+    def forward(self, program: Program, source: int) -> int:
+        """Normalise each example over its units; x̂ takes the place of the input."""
+        self.standardised, out = source, program.signal(self.units)
+        self.scale = program.memory(program.batch)
+        program.add(layer_norm_forward, self.units, self.gamma, self.beta, source, out, self.scale)
+        return out
 
-    def forward(self, x: Signal) -> Signal:
-        """Normalise x in place."""
-        layer_norm_forward(
-            x.array, x.rows, self.eps, self.gamma, self.beta, self.standardised.array, self.scale
-        )
-        return x
+    evaluate = forward
 
-    def evaluate(self, x: Signal) -> Signal:
-        """Normalise x in place, as in training mode."""
-        layer_norm_evaluate(x.array, x.rows, self.eps, self.gamma, self.beta)
-        return x
-
-    def backward(self, gradient: Signal) -> Signal:
+    def backward(self, program: Program, gradient: int) -> None:
         """Replace the outputs' gradient by the inputs'; compute those of γ and β."""
-        layer_norm_backward(
-            gradient.array,
-            gradient.rows,
-            self.gamma,
-            self.standardised.array,
-            self.scale,
-            self.d_gamma,
-            self.d_beta,
-        )
-        return gradient
-
-    def gradients(self) -> dict[str, Array]:
-        """What the next update subtracts, by attribute, each (K, H)."""
-        return {"gamma": self.d_gamma, "beta": self.d_beta}
-
-    def update(self) -> None:
-        """Subtract the gradients."""
-        self.gamma -= self.d_gamma
-        self.beta -= self.d_beta
+        self.d_gamma, self.d_beta = (program.memory(self.units) for _ in range(2))
+        program.add(
+            layer_norm_backward, self.units, self.gamma, gradient, self.standardised, self.scale,
+            self.d_gamma, self.d_beta,
+        )  # fmt: skip
 
 
-@row_kernel
-def layer_norm_forward(
-    x: Array, rows: int, eps: float, gamma: Array, beta: Array, standardised: Array, scale: Array
-) -> None:
-    """x ← γ x̂ + β with x̂ = (x − mean) / √(variance + eps), over each row's units."""
-    members, width = gamma.shape
-    share = x.dtype.type(1 / width)
-    for k in range(members):
-        for b in range(rows):
-            row, mean, variance = x[k, b], x.dtype.type(0), x.dtype.type(0)
-            for h in range(width):
-                mean += row[h]
-            mean *= share
-            for h in range(width):
-                variance += (row[h] - mean) * (row[h] - mean)
-            scale[k, b] = 1 / np.sqrt(variance * share + x.dtype.type(eps))
-            for h in range(width):
-                standardised[k, b, h] = (row[h] - mean) * scale[k, b]
-                row[h] = gamma[k, h] * standardised[k, b, h] + beta[k, h]
+@Part
+def layer_norm_forward(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
+    """z[out] ← γ x̂ + β and z[source] ← x̂ = (x − mean) / √(variance + eps), both (H, batch)."""
+    batch, width, gamma, beta, source, out, scale = n[2], n[3], n[4], n[5], n[6], n[7], n[8]
+    count = spread(z, 1.0 * width)
+    for b in range(0, batch, LANES):
+        sums, squares = spread(z, 0.0), spread(z, 0.0)
+        for at in range(b, b + width * batch, batch):
+            sums = sums + take(z, source + at)
+        mean = sums / count
+        for at in range(b, b + width * batch, batch):
+            apart = take(z, source + at) - mean
+            squares = fma(apart, apart, squares)
+        factor = spread(z, 1.0) / square_root(squares / count + spread(z, EPS))
+        put(z, scale + b, factor)
+        for h in range(width):
+            at = b + h * batch
+            standardised = (take(z, source + at) - mean) * factor
+            put(z, source + at, standardised)
+            shifted = fma(spread(z, p[gamma + h]), standardised, spread(z, p[beta + h]))
+            put(z, out + at, shifted)
 
 
-@row_kernel
-def layer_norm_evaluate(x: Array, rows: int, eps: float, gamma: Array, beta: Array) -> None:
-    """The same as `layer_norm_forward`, without results for a backward pass."""
-    members, width = gamma.shape
-    share = x.dtype.type(1 / width)
-    for k in range(members):
-        for b in range(rows):
-            row, mean, variance = x[k, b], x.dtype.type(0), x.dtype.type(0)
-            for h in range(width):
-                mean += row[h]
-            mean *= share
-            for h in range(width):
-                variance += (row[h] - mean) * (row[h] - mean)
-            scale = 1 / np.sqrt(variance * share + x.dtype.type(eps))
-            for h in range(width):
-                row[h] = gamma[k, h] * ((row[h] - mean) * scale) + beta[k, h]
-
-
-@row_kernel
-def layer_norm_backward(
-    gradient: Array,
-    rows: int,
-    gamma: Array,
-    standardised: Array,
-    scale: Array,
-    d_gamma: Array,
-    d_beta: Array,
-) -> None:
-    """g ← (ĝ − mean(ĝ) − x̂ mean(ĝ x̂)) / σ with ĝ = γ g, the means over each row's units."""
-    members, width = gamma.shape
-    share = gradient.dtype.type(1 / width)
-    for k in range(members):
-        d_gamma[k] = 0
-        d_beta[k] = 0
-        for b in range(rows):
-            g, unit = gradient[k, b], standardised[k, b]  # (H,)
-            plain, along = gradient.dtype.type(0), gradient.dtype.type(0)
-            for h in range(width):
-                d_beta[k, h] += g[h]
-                d_gamma[k, h] += g[h] * unit[h]
-                g[h] *= gamma[k, h]
-                plain += g[h]
-                along += g[h] * unit[h]
-            plain *= share
-            along *= share
-            for h in range(width):
-                g[h] = scale[k, b] * (g[h] - plain - unit[h] * along)
+@Part
+def layer_norm_backward(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
+    """g ← (ĝ − mean(ĝ) − x̂ mean(ĝ x̂)) / σ with ĝ = γ g, the means over each example's units."""
+    examples, batch, width, gamma, gradient, standardised = n[1], n[2], n[3], n[4], n[5], n[6]
+    scale, d_gamma, d_beta = n[7], n[8], n[9]
+    for h in range(width):
+        plain, along = spread(z, 0.0), spread(z, 0.0)
+        row, unit = gradient + h * batch, standardised + h * batch
+        for b in range(0, batch, LANES):
+            g = within(take(z, row + b), b, examples)
+            plain = plain + g
+            along = fma(g, within(take(z, unit + b), b, examples), along)
+        z[d_beta + h], z[d_gamma + h] = total(plain), total(along)
+    share = spread(z, -1.0 / width)
+    for b in range(0, batch, LANES):
+        plain, along = spread(z, 0.0), spread(z, 0.0)
+        for h in range(width):
+            at = b + h * batch
+            g = take(z, gradient + at) * spread(z, p[gamma + h])
+            put(z, gradient + at, g)
+            plain = plain + g
+            along = fma(g, take(z, standardised + at), along)
+        factor = take(z, scale + b)
+        for at in range(b, b + width * batch, batch):
+            common = fma(take(z, standardised + at), along, plain)
+            put(z, gradient + at, factor * fma(share, common, take(z, gradient + at)))
 
 
 Textbook = LayerNorm

@@ -1,0 +1,82 @@
+"""Parts that several layers share."""
+
+from harness.subjects.char_mlp.layers.lanes import (
+    LANES,
+    fma,
+    put,
+    spread,
+    take,
+    total,
+    transpose,
+    within,
+)
+from harness.subjects.char_mlp.layers.parts import ENERGY, RATE, Array, Part
+
+
+@Part
+def add_signals(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
+    """z[out] (H, batch) ← z[one] + z[other]."""
+    batch, width, one, other, out = n[2], n[3], n[4], n[5], n[6]
+    for at in range(0, width * batch, LANES):
+        put(z, out + at, take(z, one + at) + take(z, other + at))
+
+
+@Part
+def copy(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
+    """z[out] (H, batch) ← z[source]."""
+    batch, width, source, out = n[2], n[3], n[4], n[5]
+    for at in range(0, width * batch, LANES):
+        put(z, out + at, take(z, source + at))
+
+
+@Part
+def by_example(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
+    """z[out] (batch, stride) ← z[source] (H, batch) transposed, with 0 as its padding.
+
+    It also adds the sum of squares to `ENERGY`, since it goes through all numbers.
+    """
+    examples, batch, width, source, out, stride = n[1], n[2], n[3], n[4], n[5], n[6]
+    squares = spread(z, 0.0)
+    for at in range(source, source + width * batch, batch):
+        for b in range(0, batch, LANES):
+            values = within(take(z, at + b), b, examples)
+            squares = fma(values, values, squares)
+    s[ENERGY] += total(squares)
+    beyond = -(-width // LANES) * LANES
+    for at in range(source + width * batch, source + beyond * batch, LANES):
+        put(z, at, spread(z, 0.0))
+    for h in range(0, width, LANES):
+        for b in range(0, batch, LANES):
+            transpose(z, source + h * batch + b, batch, z, out + b * stride + h, stride)
+
+
+@Part
+def energy(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
+    """Add the sum of squares of z[source] (H, batch) to `ENERGY`: NaN or huge if any entry is."""
+    examples, batch, width, source = n[1], n[2], n[3], n[4]
+    squares = spread(z, 0.0)
+    for at in range(source, source + width * batch, batch):
+        for b in range(0, batch, LANES):
+            values = within(take(z, at + b), b, examples)
+            squares = fma(values, values, squares)
+    s[ENERGY] += total(squares)
+
+
+@Part
+def sums_of_units(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
+    """z[out] (H,) ← the sums of z[source] (H, batch) over the examples."""
+    examples, batch, width, source, out = n[1], n[2], n[3], n[4], n[5]
+    for h in range(width):
+        sums = spread(z, 0.0)
+        for b in range(0, batch, LANES):
+            sums = sums + within(take(z, source + h * batch + b), b, examples)
+        z[out + h] = total(sums)
+
+
+@Part
+def subtract(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
+    """p[vector] (H,) ← p[vector] − rate × z[gradient]."""
+    width, vector, gradient = n[3], n[4], n[5]
+    rate = spread(z, -s[RATE])
+    for h in range(0, width, LANES):
+        put(p, vector + h, fma(rate, take(z, gradient + h), take(p, vector + h)))
