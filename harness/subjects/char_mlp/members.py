@@ -33,7 +33,7 @@ class StackedMembers:
         states: to go on from, one for each member; else they start untrained.
     """
 
-    at_once = 8  # the parameters of a member then stay in the second-level cache
+    at_once = 50  # meanwhile the parameters of a member stay in the second-level cache
 
     def __init__(
         self,
