@@ -29,8 +29,9 @@ def train(
 ) -> Iterator[Event]:
     """Train a stack to its end, yielding what is measured on the way.
 
-    On one machine type and set of versions every number yielded for a run is the same to the last
-    bit, whatever else is in the stack, and wherever it was interrupted and resumed.
+    Every number yielded for a run is the same to the last bit, whatever else is in the stack, and
+    wherever it was interrupted and resumed: of `char_mlp` on every processor, of other subjects on
+    one machine type with one set of versions.
 
     Args:
         stack: the runs, of equal shape.

@@ -1,9 +1,13 @@
-"""The layers, each in one file: its textbook form and, where there is one, its stacked form.
+"""The layers, each in one file: its textbook form and, where there is one, its compiled form.
 
 A norm or an activation is one file in `norms/` or `activations/`, named like the level. The file
-binds `Textbook` to the layer as the lecture writes it and, optionally, `Stacked` to a hand-written
-form for many members; a layer without one is stacked by `memberwise.py`. `NORMS` and `ACTIVATIONS`
-are read from the folders, so that listing the levels imports no layer.
+binds `Textbook` to the layer as the lecture writes it and, optionally, `Stacked` to the same in
+compiled parts; a layer without them takes its textbook form into the program (`memberwise.py`).
+`NORMS` and `ACTIVATIONS` are read from the folders, so that listing the levels imports no layer.
+
+How a step is computed, from below: `lanes.py` has vectors whose operations are the same on every
+processor, `functions.py` and `products.py` what is built of them, `parts.py` the parts of a program
+and how it is carried out, `signals.py` the parts that layers share, `state.py` where parameters lie.
 """
 
 import pkgutil
