@@ -28,8 +28,9 @@ LOSS = "train/loss"  # the curve that the trainer logs for every subject
 class Bars:
     """A bar for the whole study and one for each stack in training, with its live loss."""
 
-    def __init__(self, console: Console, costs: Costs, workers: int) -> None:
+    def __init__(self, console: Console, costs: Costs, workers: int, before: str = "") -> None:
         self._console, self._costs, self._workers = console, costs, workers
+        self._before = before
         self._progress = Progress(
             TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
             TextColumn("{task.fields[loss]}"), TimeElapsedColumn(), TimeRemainingColumn(),
@@ -48,7 +49,7 @@ class Bars:
 
     def plan(self, tasks: Sequence[Task]) -> None:
         """Show the whole, and how long it will take."""
-        self._console.print(announce(tasks, self._costs, self._workers))
+        self._console.print(announce(tasks, self._costs, self._workers, self._before))
         self._work = {task.name: self._work_left(task) for task in tasks}
         self._done = dict.fromkeys(self._work, 0.0)
         runs = sum(len(task.stack.runs) for task in tasks)
@@ -88,8 +89,9 @@ class Bars:
 class Lines:
     """A line at the start and every few seconds."""
 
-    def __init__(self, console: Console, costs: Costs, workers: int) -> None:
+    def __init__(self, console: Console, costs: Costs, workers: int, before: str = "") -> None:
         self._console, self._costs, self._workers = console, costs, workers
+        self._before = before
         self._printed = self._began = time.monotonic()
         self._ended = 0
 
@@ -103,7 +105,7 @@ class Lines:
     def plan(self, tasks: Sequence[Task]) -> None:
         """Say what will be done, and how long it will take."""
         self._runs = sum(len(task.stack.runs) for task in tasks)
-        self._console.print(announce(tasks, self._costs, self._workers))
+        self._console.print(announce(tasks, self._costs, self._workers, self._before))
 
     def follow(self, task: Task, event: Event | TaskDone) -> None:
         """Say how far it is, now and then."""
@@ -119,11 +121,13 @@ class Lines:
             )
 
 
-def announce(tasks: Sequence[Task], costs: Costs, workers: int) -> str:
-    """What will be trained, and the estimate of how long it takes."""
+def announce(tasks: Sequence[Task], costs: Costs, workers: int, before: str = "") -> str:
+    """What will be trained, the estimate of how long it takes, and what comes before."""
     runs = sum(len(task.stack.runs) for task in tasks)
     seconds, _ = expected_seconds([task.stack for task in tasks], costs, workers)
-    return f"training {runs} runs in {len(tasks)} stacks, about {format_duration(START + seconds)}"
+    time_ = format_duration(START + seconds)
+    more = f"; {before}" if before else ""
+    return f"training {runs} runs in {len(tasks)} stacks, about {time_}{more}"
 
 
 def title(stack: Stack) -> str:

@@ -141,7 +141,9 @@ def train_missing(
             say(console, other_data(study.name, data, count))
         if introduction := engine.introduction():
             say(console, introduction)
-        with (Bars if console.is_terminal else Lines)(console, plan.costs, engine.workers) as watch:
+        show = Bars if console.is_terminal else Lines
+        before = plan.subject.preparation()
+        with show(console, plan.costs, engine.workers, before) as watch:
             tally = run_study(plan, tracker, workspace, engine, watch, stopping)
         if not (tally.interrupted or tally.failed or tally.undelivered):
             keep_best(store, study, plan.data.digest)

@@ -7,6 +7,7 @@
 helpers in `subjects/`. Only training and sampling load torch.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,13 @@ class CharMLP(Subject):
     def preload(self) -> None:
         """Load torch, numba and the layers."""
         import harness.subjects.char_mlp.members  # noqa: F401 - for its imports
+
+    def preparation(self) -> str:
+        """Compiling, unless numba's cache has the code of an earlier run."""
+        folder = os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent / "layers"
+        if any(Path(folder).rglob("parts.drive-*.nbi")):
+            return ""
+        return "first its layers are compiled, once on this machine, which takes 10 to 20 s"
 
     def references(self, facts: Facts) -> Sequence[Reference]:
         """See `figures.references`."""

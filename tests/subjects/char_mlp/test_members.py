@@ -1,10 +1,12 @@
 """Members of a stack: their learning rates over the steps, and going on without some of them."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from harness.subjects.char_mlp import SUBJECT
 from harness.subjects.char_mlp.fields import Fields
 from harness.subjects.char_mlp.members import StackedMembers
 from harness.subjects.char_mlp.stacked import StackedMLP
@@ -49,3 +51,20 @@ def test_members_that_stay_go_on_to_the_bit(tiny: Corpus) -> None:
         expected = whole.state(member)
         for name, array in rest.state(place).items():
             assert np.array_equal(array, expected[name]), name
+
+
+def test_compiling_is_announced_where_no_earlier_run_has_done_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    expected = "first its layers are compiled, once on this machine, which takes 10 to 20 s"
+    assert SUBJECT.preparation() == expected
+    (tmp_path / "layers").mkdir()
+    (tmp_path / "layers" / "parts.drive-1.py311.nbi").touch()
+    assert SUBJECT.preparation() == ""
+
+
+def test_the_cache_of_compiled_parts_is_found(tiny: Corpus) -> None:
+    members = StackedMembers([Fields.model_validate(SMALL)], [1], tiny)
+    members.advance(0, np.zeros((1, 1, 4), np.int64), probe=False)
+    assert SUBJECT.preparation() == ""
