@@ -1,5 +1,6 @@
 """The rows of the table: a measured quantity each, beside its target."""
 
+import importlib.util
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -76,6 +77,10 @@ def network_rows(rounds: int) -> Iterator[Row]:
     ):  # fmt: skip
         per_run = Measured(tuple(value * 1e6 / runs for value in seconds.values))
         yield Row(f"a run-step of the seed network: {label}", per_run, "µs")
+    if importlib.util.find_spec("jax"):
+        (seconds,) = side_by_side([ways.jax_scan(SEED_NETWORK, MEMBERS)], rounds)
+        per_run = Measured(tuple(v * 1e6 / (MEMBERS * AT_ONCE) for v in seconds.values))
+        yield Row(f"a run-step of the seed network: jax, jit(vmap(scan)), {MEMBERS}", per_run, "µs")
     yield Row("stacked run-step over its matrix products", stack.over(bmm, 1 / AT_ONCE),
               "×", 0.8, 0.75)  # fmt: skip
     yield Row("stacked run-step over the physical limit", stack.over(peak, 1 / AT_ONCE),

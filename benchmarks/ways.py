@@ -127,3 +127,55 @@ def products(fields: Fields, members: int) -> Way:
             weight.baddbmm_(x.transpose(1, 2), out, alpha=-1e-9)
 
     return step
+
+
+def jax_scan(fields: Fields, members: int) -> Way:
+    """`StackedMembers.at_once` steps of a stack by jit(vmap(scan)) of jax.
+
+    Raises:
+        ImportError: jax is not installed.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    networks = [MLP.initial(fields, seed, V) for seed in range(members)]
+    state = {
+        name: jnp.stack([jnp.asarray(network.state()[name].numpy()) for network in networks])
+        for name in networks[0].state()
+    }
+    x, y = (jnp.asarray(part.reshape(-1, *part.shape[3:])) for part in minibatches(1, fields))
+    blocks = [*(f"hidden.{i}" for i in range(1, fields.depth + 1)), "output"]
+
+    def loss(parameters, buffers, rows):  # type: ignore[no-untyped-def]  # jax's arrays
+        signal = parameters["embedding.weight"][x[rows]].reshape(fields.batch, -1)
+        for block in blocks:
+            signal = signal @ parameters[f"{block}.linear.weight"]
+            mean, variance = signal.mean(0), signal.var(0)
+            for name, value in (("mean", mean), ("var", variance)):
+                key = f"{block}.norm.running_{name}"
+                buffers = buffers | {key: 0.9 * buffers[key] + 0.1 * value}
+            gamma, beta = (parameters[f"{block}.norm.{name}"] for name in ("gamma", "beta"))
+            signal = gamma * (signal - mean) / jnp.sqrt(variance + 1e-5) + beta
+            signal = signal if block == "output" else jnp.tanh(signal)
+        picked = jnp.take_along_axis(jax.nn.log_softmax(signal), y[rows][:, None], 1)
+        return -picked.mean(), buffers
+
+    def step(both, rows):  # type: ignore[no-untyped-def]
+        parameters, buffers = both
+        gradient, buffers = jax.grad(loss, has_aux=True)(parameters, buffers, rows)
+        changed = {name: p - 0.01 * gradient[name] for name, p in parameters.items()}
+        return (changed, buffers), None
+
+    program = jax.jit(jax.vmap(lambda both, rows: jax.lax.scan(step, both, rows)[0]))
+    trained = {n: t for n, t in state.items() if "running" not in n}
+    both = trained, {n: t for n, t in state.items() if "running" in n}
+    shape = (BATCHES, members, StackedMembers.at_once, fields.batch)
+    rows = jnp.asarray(np.random.default_rng(1).integers(0, len(y), shape))
+    places = itertools.cycle(range(BATCHES))
+
+    def steps() -> None:
+        nonlocal both
+        both = program(both, rows[next(places)])
+        jax.block_until_ready(both)
+
+    return steps
