@@ -12,12 +12,11 @@ from benchmarks.cores import both_over_one, workers
 from benchmarks.timing import Measured, side_by_side
 from benchmarks.ways import MEMBERS, SEED_NETWORK
 from harness.subjects.char_mlp.fields import Fields
-from harness.subjects.char_mlp.members import StackedMembers
+from harness.subjects.char_mlp.members import MOST_AT_ONCE as AT_ONCE
 
 ROUNDS = 2  # of measuring both cores, after each row
 PRODUCTS = "matrix products alone, by torch.bmm"
 LIMIT = "their multiply-adds alone, the physical limit"
-AT_ONCE = StackedMembers.at_once
 OTHERS: dict[str, dict[str, object]] = {  # networks, and the fields in which they differ
     "norm none": {"norm": "none"},
     "norm layer": {"norm": "layer"},

@@ -12,7 +12,7 @@ from benchmarks.timing import Way
 from harness.subjects.char_mlp.fields import Fields
 from harness.subjects.char_mlp.layers.lanes import LANES
 from harness.subjects.char_mlp.layers.products import BROAD, TALL, broad_tile
-from harness.subjects.char_mlp.members import StackedMembers
+from harness.subjects.char_mlp.members import MOST_AT_ONCE
 from harness.subjects.char_mlp.network import MLP
 from harness.subjects.char_mlp.stacked import StackedMLP
 from harness.subjects.char_mlp.textbook import textbook_step
@@ -31,12 +31,12 @@ def minibatches(members: int, fields: Fields) -> tuple[np.ndarray, np.ndarray]:
 
 
 def stacked(fields: Fields, members: int) -> Way:
-    """`StackedMembers.at_once` steps of a stack, as the trainer takes them."""
+    """`MOST_AT_ONCE` steps of a stack, as the trainer takes them."""
     stack = StackedMLP(
         [MLP.initial(fields, seed, V) for seed in range(members)], [fields] * members
     )
     x, y = (part.reshape(-1, *part.shape[3:]) for part in minibatches(members, fields))
-    count = StackedMembers.at_once
+    count = MOST_AT_ONCE
     shape = (BATCHES, members, count, fields.batch)
     rows = np.random.default_rng(1).integers(0, len(y), shape)
     rates, places = np.full(count, 0.01), itertools.cycle(range(BATCHES))
@@ -130,7 +130,7 @@ def products(fields: Fields, members: int) -> Way:
 
 
 def jax_scan(fields: Fields, members: int) -> Way:
-    """`StackedMembers.at_once` steps of a stack by jit(vmap(scan)) of jax.
+    """`MOST_AT_ONCE` steps of a stack by jit(vmap(scan)) of jax.
 
     Raises:
         ImportError: jax is not installed.
@@ -169,7 +169,7 @@ def jax_scan(fields: Fields, members: int) -> Way:
     program = jax.jit(jax.vmap(lambda both, rows: jax.lax.scan(step, both, rows)[0]))
     trained = {n: t for n, t in state.items() if "running" not in n}
     both = trained, {n: t for n, t in state.items() if "running" in n}
-    shape = (BATCHES, members, StackedMembers.at_once, fields.batch)
+    shape = (BATCHES, members, MOST_AT_ONCE, fields.batch)
     rows = jnp.asarray(np.random.default_rng(1).integers(0, len(y), shape))
     places = itertools.cycle(range(BATCHES))
 

@@ -102,7 +102,7 @@ class Training:
         taken = self.members.advance(here, rows, probe)
         curves = self._record_steps(taken, probe)
         self.step += len(rows)
-        training_for = time.perf_counter() - began
+        self.seconds += (time.perf_counter() - began) / len(self.active)
         yield from self._freeze(here, taken)
         if not self.active:
             return
@@ -110,7 +110,7 @@ class Training:
         evaluated = []
         if self.step in self.schedule.evaluations:
             evaluated = self._record(self.step, self.members.evaluate(self.step))
-        self.seconds += (training_for + time.perf_counter() - began) / len(self.active)
+        self.seconds += (time.perf_counter() - began) / len(self.active)
         if probe:
             self.last_probe = self.step
             yield from self._records(here, [*curves, "train/loss"])

@@ -106,6 +106,8 @@ def _calibrate(plan: "Plan", runs: "tuple[Run, ...]") -> float:
     while step < WARM_UP + TIMED:
         if step >= WARM_UP and not timed_from:
             began, timed_from = time.perf_counter(), step
-        members.advance(step, minibatches.between(step, step + many), probe=False)
+        taken = members.advance(step, minibatches.between(step, step + many), probe=False)
         step += many
-    return (time.perf_counter() - began) / (step - timed_from) * float(fields.steps)
+        if not taken.taken.all():
+            break
+    return (time.perf_counter() - began) / max(1, step - timed_from) * float(fields.steps)

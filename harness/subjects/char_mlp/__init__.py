@@ -79,7 +79,7 @@ class CharMLP(Subject):
     def preparation(self) -> str:
         """Compiling, unless numba's cache has the code of an earlier run."""
         folder = os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent / "layers"
-        if any(Path(folder).rglob("parts.drive-*.nbi")):
+        if any(Path(folder).rglob("steps.drive-*.nbi")):
             return ""
         return "first its layers are compiled, once on this machine, which takes 10 to 20 s"
 

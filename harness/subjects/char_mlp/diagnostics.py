@@ -5,11 +5,11 @@ They are computed in float64, member by member, from the memory of a step, and d
 
 from collections.abc import Iterator
 
-import numba
 import numpy as np
 
 from harness.subjects.char_mlp import layers
 from harness.subjects.char_mlp.fields import Fields
+from harness.subjects.char_mlp.layers.compiled import compiled
 from harness.subjects.char_mlp.layers.functions import log
 from harness.subjects.char_mlp.layers.lanes import (
     LANES,
@@ -43,7 +43,7 @@ class Probe:
     def __init__(self, stack: StackedMLP, histograms: bool = False) -> None:
         self._stack, self._histograms = stack, histograms
         count, depth = stack.count, len(stack.hidden)
-        self._weights = [name for name in stack.trained if name.endswith(".weight")]
+        self._weights = [name for name in stack.trained if len(stack.places[name].shape) == 2]
         self._table = np.full((count, depth, 4), np.nan)
         self._gradient_std = np.full((count, depth), np.nan)
         self._update_data = np.full((count, len(self._weights)), np.nan)
@@ -115,7 +115,7 @@ def activation_table(out: Array, fields: Fields) -> Array:
     return table
 
 
-@numba.njit(cache=True)
+@compiled
 def moments(values: Array, low: float, high: float, table: Array) -> None:
     """Mean, share outside [low, high], and share of rows wholly outside, of values (H, B).
 
@@ -141,7 +141,7 @@ def moments(values: Array, low: float, high: float, table: Array) -> None:
     table[3] = dead / rows
 
 
-@numba.njit(cache=True)
+@compiled
 def deviation(values: Array) -> float:
     """Standard deviation of a matrix (rows, columns), with n − 1 degrees of freedom.
 
@@ -162,7 +162,7 @@ def deviation(values: Array) -> float:
     return float(np.sqrt(total(squares) / max(rows * columns - 1, 1)))
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled
 def log10_ratio(change: float, before: float) -> float:
     """log10(change / before); infinite or NaN where one is 0, as of a constant weight."""
     return float(log(change / before) * 0.4342944819032518)

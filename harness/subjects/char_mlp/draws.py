@@ -1,10 +1,10 @@
 """Normal draws with the same bits on every processor; those of torch.randn differ without AVX2."""
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor
 
+from harness.subjects.char_mlp.layers.compiled import compiled
 from harness.subjects.char_mlp.layers.functions import log
 from harness.subjects.char_mlp.layers.parts import Array
 
@@ -21,7 +21,7 @@ def normal(shape: tuple[int, ...], /, *, generator: torch.Generator | None = Non
     return draws.float()
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled
 def quantiles(p: Array) -> None:
     """Replace each p in [0, 1), a multiple of 2⁻⁵³, by the normal quantile of p + 2⁻⁵⁴.
 

@@ -7,10 +7,10 @@ outputs. So each context is computed once and weighted by its number of examples
 import math
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
 from harness.subjects.char_mlp import layers
+from harness.subjects.char_mlp.layers.compiled import compiled
 from harness.subjects.char_mlp.layers.lanes import (
     LANES,
     between,
@@ -50,12 +50,11 @@ class Contexts:
         columns = padded(math.ceil(len(distinct) / blocks))
         filled = np.zeros((blocks * columns, context), np.int64)
         filled[: len(distinct)] = distinct
-        counts = np.zeros((len(splits), splits[0].counts.shape[1], blocks * columns))
+        counts = np.zeros((blocks, len(splits), splits[0].counts.shape[1], columns))
         ends = np.cumsum([len(split.contexts) for split in splits])[:-1]
         for number, (split, where) in enumerate(zip(splits, np.split(places, ends), strict=True)):
-            counts[number][:, where] = split.counts.T
-        by_block = counts.reshape(*counts.shape[:2], blocks, columns).transpose(2, 0, 1, 3)
-        return cls(filled.reshape(blocks, columns, context), np.ascontiguousarray(by_block))
+            counts[where // columns, number, :, where % columns] = split.counts
+        return cls(filled.reshape(blocks, columns, context), counts)
 
 
 def split_loss(
@@ -114,7 +113,7 @@ class ActivationStats:
         return np.stack([mean, spread, beyond, dead], axis=2)  # (K, L, 4)
 
 
-@numba.njit(cache=True)
+@compiled
 def weighted_moments(
     z: Array, at: int, weights: Array, low: float, high: float, sums: Array, alive: Array
 ) -> None:

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import torch
 from safetensors.torch import save
 
+from harness.subjects.char_mlp.cost import cost
 from harness.subjects.char_mlp.diagnostics import Probe
 from harness.subjects.char_mlp.evaluation import ActivationStats, Contexts, split_loss
 from harness.subjects.char_mlp.fields import Fields
@@ -21,6 +22,8 @@ from harness.subjects.subject import Outcome, Series, State, Steps
 
 SAMPLES = 20  # names sampled from every trained network
 NAMES = "samples.txt"
+MOST_AT_ONCE = 50  # steps of a member in one call
+PATIENCE = 50_000  # millions of multiplications in one call: about a second
 VELOCITY = "velocity/"  # before a parameter's name, in the state of a member with momentum
 
 
@@ -32,8 +35,6 @@ class StackedMembers:
         corpus: what they are trained on.
         states: to go on from, one for each member; else they start untrained.
     """
-
-    at_once = 50  # meanwhile the parameters of a member stay in the second-level cache
 
     def __init__(
         self,
@@ -48,6 +49,9 @@ class StackedMembers:
         self.x, self.y = self.splits.train.X, self.splits.train.Y
         self.dev = Contexts.of(self.splits.dev)
         self.steps = first.steps
+        # Meanwhile a member's parameters stay in the cache; a call takes a second at most.
+        million = len(fields) * cost(first, corpus.vocabulary).step
+        self.at_once = max(1, min(MOST_AT_ONCE, int(PATIENCE / million)))
         if states is None:
             networks = [
                 MLP.initial(f, seed, corpus.vocabulary)

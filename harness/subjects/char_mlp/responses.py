@@ -1,6 +1,7 @@
 """The responses and curves of a run: what its trace comes down to."""
 
-from math import log
+from decimal import Decimal
+from math import fsum, log
 
 import numpy as np
 
@@ -22,7 +23,7 @@ def worst(layers: Array) -> float:
 
 def mean(layers: Array) -> float:
     """The mean over the layers."""
-    return float(np.mean(layers))
+    return fsum(layers) / len(layers)
 
 
 def growth(gradient_std: Array) -> float:
@@ -32,7 +33,8 @@ def growth(gradient_std: Array) -> float:
     """
     if gradient_std.size < 2 or not (gradient_std > 0).all():
         return float("nan")
-    return float((gradient_std[0] / gradient_std[-1]) ** (1 / (len(gradient_std) - 1)))
+    ratio = Decimal(float(gradient_std[0])) / Decimal(float(gradient_std[-1]))
+    return float(ratio ** (Decimal(1) / (len(gradient_std) - 1)))  # the same on every processor
 
 
 def middle_update(update_data: Array) -> float:

@@ -1,10 +1,10 @@
 """Names sampled from a trained network, character by character."""
 
-import numba
 import numpy as np
 import torch
 
 from harness.subjects.char_mlp.fields import Fields
+from harness.subjects.char_mlp.layers.compiled import compiled
 from harness.subjects.char_mlp.layers.functions import exp
 from harness.subjects.char_mlp.layers.lanes import lane, spread
 from harness.subjects.char_mlp.layers.parts import Array
@@ -56,7 +56,7 @@ def sample(
     ]
 
 
-@numba.njit(cache=True)
+@compiled
 def draw(
     z: Array, logits: int, batch: int, vocabulary: int, chances: Array, temperature: float,
     drawn: Array,

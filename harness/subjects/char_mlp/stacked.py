@@ -26,13 +26,11 @@ from harness.subjects.char_mlp.layers.parts import (
     STOP,
     Array,
     Program,
-    drive,
     padded,
-    run,
-    sgd,
 )
 from harness.subjects.char_mlp.layers.signals import add_signals, copy
 from harness.subjects.char_mlp.layers.state import Layout, Place
+from harness.subjects.char_mlp.layers.steps import drive, run, sgd
 from harness.subjects.char_mlp.network import MLP, Block
 
 CACHE_LINE = 64  # bytes
@@ -288,10 +286,11 @@ class StackedMLP:
         """Raise what a layer in Python has raised, since compiled code cannot pass it on."""
         if self.s[STOP]:
             self.s[STOP] = 0
-            for _, layer in self.named_layers():
-                error, layer.error = getattr(layer, "error", None), None
-                if error is not None:
-                    raise error
+            failed = [layer for _, layer in self.named_layers() if getattr(layer, "error", None)]
+            errors = [layer.error for layer in failed]
+            for layer in failed:
+                layer.error = None
+            raise errors[0]
 
     def member_state(self, k: int) -> dict[str, Tensor]:
         """Copies of the tensors that define one member, by name."""

@@ -60,7 +60,7 @@ def test_compiling_is_announced_where_no_earlier_run_has_done_it(
     expected = "first its layers are compiled, once on this machine, which takes 10 to 20 s"
     assert SUBJECT.preparation() == expected
     (tmp_path / "layers").mkdir()
-    (tmp_path / "layers" / "parts.drive-1.py311.nbi").touch()
+    (tmp_path / "layers" / "steps.drive-1.py311.nbi").touch()
     assert SUBJECT.preparation() == ""
 
 

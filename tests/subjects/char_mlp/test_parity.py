@@ -24,6 +24,9 @@ SHAPES = [
     {"residual": True, "width": 30},  # then the first block has a skip connection too
     {"width": 33, "batch": 7, "output_norm": "none"},
     {"norm": "none", "output_norm": "layer", "depth": 1},
+    {"norm": "layer", "batch": 1, "width": 2, "embedding": 1, "context": 2},
+    {"norm": "none", "output_norm": "batch", "batch": 17, "width": 17, "embedding": 17},
+    {"width": 112, "context": 1, "depth": 2, "batch": 20},
 ]
 
 
@@ -34,7 +37,8 @@ def test_200_steps_in_float64(shape: dict[str, object]) -> None:
         for lr, gain in ((0.1, 1.0), (0.2, 0.8), (0.05, 5 / 3))
     ]
     numbers = np.random.default_rng(3)
-    x, y = numbers.integers(0, V, (500, 3)), numbers.integers(0, V, 500)
+    x = numbers.integers(0, V, (500, members[0].context))
+    y = numbers.integers(0, V, 500)
     rows = numbers.integers(0, 500, (3, STEPS, members[0].batch))
     initial = [MLP.initial(f, seed, V).to(torch.float64) for seed, f in enumerate(members)]
     with torch.no_grad():
@@ -103,6 +107,61 @@ def test_steps_at_once_and_one_by_one_with_measurements_are_the_same() -> None:
     assert np.array_equal(once.p, singly.p)
 
 
+def memberwise(fields: Fields, activation: Any) -> StackedMLP:
+    """A network whose activation has no compiled form."""
+    network = MLP.initial(fields, 1, V)
+    for block in network.hidden:
+        block.layers["activation"] = activation()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr("harness.subjects.char_mlp.layers.activations.tanh.Stacked")
+        return StackedMLP([network], [fields])
+
+
+class Scaled(GELU):
+    """α GELU(x), α trained for each unit; its gradient can be made NaN."""
+
+    broken = False
+
+    def __init__(self) -> None:
+        self.alpha = torch.ones(20)
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        if self.broken and self.alpha.requires_grad:
+            self.alpha.register_hook(lambda gradient: gradient * float("nan"))
+        return self.alpha * super().__call__(x)
+
+    def parameters(self) -> list[torch.Tensor]:
+        return [self.alpha]
+
+    def state(self) -> dict[str, torch.Tensor]:
+        return {"alpha": self.alpha}
+
+
+def test_measuring_changes_no_bit_of_a_layer_without_a_compiled_form() -> None:
+    numbers = np.random.default_rng(3)
+    x, y = numbers.integers(0, V, (500, 3)), numbers.integers(0, V, 500)
+    rows = numbers.integers(0, 500, (20, 32))
+    once, singly = (memberwise(Fields(depth=1, width=20), Scaled) for _ in range(2))
+    losses, taken = once.advance(0, x, y, rows, np.full(20, 0.7))
+    assert taken == 20
+    for mine, expected in zip(rows, losses, strict=True):
+        assert singly.gradient(0, x[mine], y[mine]) == (expected, True)
+        singly.apply(0, 0.7)
+    assert np.array_equal(once.p, singly.p)
+    alpha = once.member_state(0)["hidden.1.activation.alpha"]
+    assert not torch.equal(alpha, torch.ones(20))
+
+
+def test_a_gradient_of_such_a_layer_that_is_not_finite_stops_the_member() -> None:
+    stack = memberwise(Fields(depth=1, width=20), Scaled)
+    before = stack.p.copy()
+    stack.hidden[0].layers["activation"].textbook.broken = True
+    data = np.zeros((9, 3), np.int64), np.zeros(9, np.int64)
+    losses, taken = stack.advance(0, *data, np.zeros((3, 32), np.int64), np.ones(3))
+    assert (np.isfinite(losses[0]), taken) == (True, 0)
+    assert np.array_equal(stack.p, before)
+
+
 @pytest.mark.parametrize("form", ["forward", "backward"])
 def test_an_error_of_a_layer_without_a_kernel_is_raised(form: str) -> None:
     class Broken(GELU):
@@ -111,15 +170,11 @@ def test_an_error_of_a_layer_without_a_kernel_is_raised(form: str) -> None:
                 raise RuntimeError("broken")
             return x.detach()  # nothing to differentiate
 
-    fields = Fields(depth=1, width=20)
-    network = MLP.initial(fields, 1, V)
-    network.hidden[0].layers["activation"] = Broken()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delattr("harness.subjects.char_mlp.layers.activations.tanh.Stacked")
-        stack = StackedMLP([network], [fields])
+    stack = memberwise(Fields(depth=2, width=20), Broken)
     rows = np.zeros((1, 32), np.int64)
     with pytest.raises(RuntimeError, match=r"broken|does not require grad"):
         stack.advance(0, np.zeros((9, 3), np.int64), np.zeros(9, np.int64), rows, np.ones(1))
+    assert all(block.layers["activation"].error is None for block in stack.hidden)
 
 
 def test_verify_compares_a_stack_with_the_textbook_layers(tiny: Corpus) -> None:

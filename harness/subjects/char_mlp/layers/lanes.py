@@ -265,7 +265,7 @@ def _unary(name: str) -> Any:
 
 _add, _subtract, _multiply, _divide = map(_elementwise, ("fadd", "fsub", "fmul", "fdiv"))
 larger, smaller = _chosen(">"), _chosen("<")  # place by place; the second where one is NaN
-square_root, floor, absolute = map(_unary, ("sqrt", "floor", "fabs"))
+square_root, floor = map(_unary, ("sqrt", "floor"))
 
 
 @overload(operator.add)

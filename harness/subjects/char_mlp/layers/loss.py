@@ -1,8 +1,8 @@
 """The cross-entropy of the next character, in programs; the textbook form is torch's."""
 
-import numba
 import numpy as np
 
+from harness.subjects.char_mlp.layers.compiled import compiled
 from harness.subjects.char_mlp.layers.functions import exp, log
 from harness.subjects.char_mlp.layers.lanes import (
     LANES,
@@ -53,7 +53,7 @@ def cross_entropy(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
     s[LOSS] = loss / examples
 
 
-@numba.njit(cache=True)
+@compiled
 def add_losses(z: Array, logits: int, batch: int, counts: Array, totals: Array) -> None:
     """Add a member's loss, summed over all examples with these contexts, split by split.
 

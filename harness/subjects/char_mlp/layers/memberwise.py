@@ -1,12 +1,15 @@
 """A layer without a hand-written form: its textbook form in a program, with autograd."""
 
 from collections.abc import Callable
+from copy import copy
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from harness.subjects.char_mlp.layers.parts import RATE, STOP, Array, Member, Program
+from harness.subjects.char_mlp.layers.parts import ENERGY, STOP, Array, Member, Program
+from harness.subjects.char_mlp.layers.signals import subtract
 from harness.subjects.char_mlp.layers.state import Layout
 
 
@@ -28,15 +31,15 @@ class Memberwise:
     """
 
     def __init__(self, textbook: Any, units: int, layout: Layout) -> None:
-        self.textbook, self.units = textbook, units
+        self.textbook, self.units = copy(textbook), units
         state = textbook.state()
         self.places = {name: layout.place(tensor.shape) for name, tensor in state.items()}
         trained = {id(parameter) for parameter in textbook.parameters()}
         self._trained = [name for name, tensor in state.items() if id(tensor) in trained]
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self._input: Tensor
         self._output: Tensor
-        self._gradients: dict[str, Tensor] = {}
+        self._gradients: dict[str, int] = {}  # where they lie, as the parameters do
         self._buffers: dict[str, Tensor] = {}
 
     def forward(self, program: Program, source: int) -> int:
@@ -65,8 +68,10 @@ class Memberwise:
             self._load(member)
             values = self._signal(member, program, source)
             self.textbook.training = False
-            values[:] = self.textbook(torch.from_numpy(values.T.copy())).detach().numpy().T
-            self.textbook.training = True
+            try:
+                values[:] = self.textbook(torch.from_numpy(values.T.copy())).detach().numpy().T
+            finally:
+                self.textbook.training = True
 
         self._add(program, call)
         return source
@@ -81,25 +86,28 @@ class Memberwise:
                 self._output, [self._input, *trained], torch.from_numpy(values.T.copy())
             )
             values[:] = found[0].numpy().T
-            self._gradients = dict(zip(self._trained, found[1:], strict=True))
+            for name, by_parameter in zip(self._trained, found[1:], strict=True):
+                place = replace(self.places[name], at=self._gradients[name])
+                place.of(member.z[None])[:] = by_parameter.numpy()
+                member.s[ENERGY] += float(by_parameter.square().sum())
 
+        for name in self._trained:
+            start, end = self.places[name].span
+            self._gradients[name] = program.memory(end - start)
         self._add(program, call)
 
     def update(self, program: Program) -> None:
         """Subtract the gradients."""
-
-        def call(member: Member) -> None:
-            for name, gradient in self._gradients.items():
-                self.places[name].of(member.p[None])[0] -= member.s[RATE] * gradient.numpy()
-
-        self._add(program, call)
+        for name in self._trained:
+            start, end = self.places[name].span
+            program.add(subtract, end - start, start, self._gradients[name])
 
     def settle(self, program: Program) -> None:
         """Set the buffers to what the forward pass computed."""
 
         def call(member: Member) -> None:
             for name, buffer in self._buffers.items():
-                self.places[name].of(member.p[None])[0] = buffer.numpy()
+                self.places[name].of(member.p[None])[:] = buffer.numpy()
 
         self._add(program, call)
 

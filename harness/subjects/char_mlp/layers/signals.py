@@ -63,6 +63,17 @@ def energy(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
 
 
 @Part
+def vector_energy(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
+    """Add the sum of squares of z[source] (H,) to `ENERGY`."""
+    width, source = n[3], n[4]
+    squares = spread(z, 0.0)
+    for h in range(0, width, LANES):
+        values = within(take(z, source + h), h, width)
+        squares = fma(values, values, squares)
+    s[ENERGY] += total(squares)
+
+
+@Part
 def sums_of_units(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
     """z[out] (H,) ← the sums of z[source] (H, batch) over the examples."""
     examples, batch, width, source, out = n[1], n[2], n[3], n[4], n[5]

@@ -10,7 +10,7 @@ from torch import Tensor
 from harness.subjects.char_mlp.layers.lanes import LANES
 from harness.subjects.char_mlp.layers.parts import Array, Program, padded
 from harness.subjects.char_mlp.layers.products import MOST_ROWS
-from harness.subjects.char_mlp.layers.signals import subtract
+from harness.subjects.char_mlp.layers.signals import subtract, vector_energy
 
 
 class Draw(Protocol):
@@ -41,7 +41,7 @@ class Layer(Protocol):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a tensor of one or two axes lies among a member's parameters.
+    """Where a tensor of up to two axes lies among a member's parameters.
 
     Attributes:
         at: its first number.
@@ -62,8 +62,8 @@ class Place:
         """A view of the tensor in the parameters of some members (K, P): (K, *shape)."""
         start, end = self.span
         rows = parameters[:, start:end].reshape(len(parameters), -1, self.stride)
-        view: Array = rows[:, :, : self.shape[-1]]
-        return view if len(self.shape) == 2 else view[:, 0]
+        view: Array = rows[:, :, : self.shape[-1] if self.shape else 1]
+        return view if len(self.shape) == 2 else view[:, 0] if self.shape else view[:, 0, 0]
 
 
 class Layout:
@@ -83,7 +83,7 @@ class Layout:
         an odd number of vectors: rows at a distance of a power of two evict each other from the
         cache.
         """
-        columns = padded(shape[-1])
+        columns = padded(shape[-1] if shape else 1)
         rows, stride = 1, columns
         if len(shape) == 2:
             rows = shape[0] + MOST_ROWS
@@ -110,6 +110,11 @@ class StackedNorm:
         self.units, state = units, textbook.state()
         self.places = {name: layout.place(tensor.shape) for name, tensor in state.items()}
         self.gamma, self.beta = self.places["gamma"].at, self.places["beta"].at
+
+    def note_energy(self, program: Program) -> None:
+        """Let the gradients of γ and β count in `ENERGY`."""
+        program.add(vector_energy, self.units, self.d_gamma)
+        program.add(vector_energy, self.units, self.d_beta)
 
     def update(self, program: Program) -> None:
         """Subtract the gradients of γ and β."""

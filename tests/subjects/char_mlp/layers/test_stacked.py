@@ -25,10 +25,10 @@ from harness.subjects.char_mlp.layers.parts import (
     Array,
     Program,
     padded,
-    run,
 )
 from harness.subjects.char_mlp.layers.signals import energy
 from harness.subjects.char_mlp.layers.state import Layout
+from harness.subjects.char_mlp.layers.steps import run
 
 LEVELS = [("norm", name) for name in layers.NORMS[1:]] + [
     ("activation", name) for name in layers.ACTIVATIONS

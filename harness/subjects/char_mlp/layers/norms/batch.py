@@ -129,6 +129,7 @@ class StackedBatchNorm(StackedNorm):
             batch_norm_backward, self.units, self.gamma, gradient, self.standardised, self.scale,
             self.d_gamma, self.d_beta,
         )  # fmt: skip
+        self.note_energy(program)
 
     def settle(self, program: Program) -> None:
         """Average the batch's statistics into the running ones."""

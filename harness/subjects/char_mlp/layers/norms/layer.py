@@ -76,6 +76,7 @@ class StackedLayerNorm(StackedNorm):
             layer_norm_backward, self.units, self.gamma, gradient, self.standardised, self.scale,
             self.d_gamma, self.d_beta,
         )  # fmt: skip
+        self.note_energy(program)
 
 
 @Part

@@ -1,0 +1,47 @@
+"""numba's compilers, with a cache that notices every change of the layers.
+
+numba keeps compiled code beside a function's file, and compiles anew when that file changes. Code
+of other files that was inlined does not count: after a change of `functions.py` a tanh would keep
+the old arithmetic without a word. Here the sources of all layers are part of the key.
+"""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core.caching import FunctionCache
+from numba.core.ccallback import CFunc
+
+OPTIONS: Any = {"error_model": "numpy"}  # a division by zero gives infinity
+FOLDER = Path(__file__).parent
+SOURCES = hashlib.sha256(
+    b"".join(path.read_bytes() for path in sorted(FOLDER.rglob("*.py")))
+).hexdigest()
+
+
+class LayerCache(FunctionCache):
+    """numba's cache, keyed by the layers' sources too."""
+
+    def _index_key(self, *given: Any) -> Any:
+        return (*super()._index_key(*given), SOURCES)
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """The function, compiled when it is first called."""
+    dispatcher: Any = numba.njit(**OPTIONS)(function)
+    dispatcher._cache = LayerCache(function)
+    return dispatcher
+
+
+def address_of(function: Callable[..., None], signature: Any) -> int:
+    """Where the code of a function begins, compiled for a signature."""
+    callback: Any = CFunc(function, (signature.args, signature.return_type), {}, OPTIONS)
+    callback._cache = LayerCache(function)
+    callback.compile()
+    ADDRESSED.append(callback)
+    return int(callback.address)
+
+
+ADDRESSED: list[Any] = []  # keeps the code in memory
