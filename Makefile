@@ -8,7 +8,7 @@ ABLATE := $(BIN)/ablate
 CHOSEN = $(if $(STEPS),--steps $(STEPS)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DATA),--data $(DATA))
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
-.PHONY: help setup ablations report ui test coverage test-services campaign check bench clean
+.PHONY: help setup ablations report ui test coverage test-services same-bits campaign check bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ coverage: .venv/ready ## the lines run by all quick tests but those of the repor
 
 test-services: .venv/services ## slow tests: kills, servers, browser, PostgreSQL, Ray
 	@$(BIN)/pytest -m service --numprocesses 2 --dist loadfile
+
+same-bits: .venv/ready ## the same bits on this processor and on those that it emulates
+	@$(BIN)/pytest -m service tests/test_same_bits.py
 
 campaign: .venv/ready ## hundreds of kills at random moments
 	@$(BIN)/python -m tests.campaign

@@ -5,7 +5,6 @@ Every sentence is made from the tables; it says what was tested and what is only
 
 from collections.abc import Iterator
 
-import numpy as np
 import pandas as pd
 
 from harness.analysis.claims_table import claims_table, stamps
@@ -13,6 +12,7 @@ from harness.analysis.effects import attribution_table, effects_table
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import grid
 from harness.analysis.integrity import audit
+from harness.analysis.intervals import mean
 from harness.analysis.verdicts import ALPHA, REFUTED, SUPPORTED, VERDICTS, verdicts
 from harness.subjects.subject import Response
 
@@ -135,16 +135,19 @@ def _attribution(data: StudyData) -> Iterator[str]:
 
 def _best(data: StudyData) -> Iterator[str]:
     primary = data.study.response()
-    means = grid(data, primary.name).values.mean(axis=1, skipna=False).dropna()
-    values = means.to_numpy()
-    if primary.direction is None or means.empty or np.ptp(values) < ROUNDING:
+    complete = grid(data, primary.name).values.dropna()
+    means = dict(zip(complete.index, map(mean, complete.to_numpy()), strict=True))
+    if primary.direction is None or not means:
+        return
+    best, worst = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
+    if means[worst] - means[best] < ROUNDING:
         return  # of one, or of equals, there is no best
-    lower = primary.direction == "lower"
-    best = int(values.argmin() if lower else values.argmax())
+    if primary.direction == "higher":
+        best = worst
     yield (
-        f"{'Lowest' if lower else 'Highest'} mean {primary.label} of {len(means)} variants:"
-        f" {values[best]:.4g}{_unit(primary)} ({means.index[best]}); the best of many, so probably"
-        " a little worse in truth."
+        f"{'Lowest' if primary.direction == 'lower' else 'Highest'} mean {primary.label} of"
+        f" {len(means)} variants: {means[best]:.4g}{_unit(primary)} ({best}); the best of many, so"
+        " probably a little worse in truth."
     )
 
 

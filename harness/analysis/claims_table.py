@@ -1,6 +1,7 @@
 """The claims as a table from which, with runs.csv, a reader can recompute every verdict."""
 
 import json
+from math import sqrt
 from typing import Any
 
 import pandas as pd
@@ -8,7 +9,7 @@ import pandas as pd
 from harness.analysis.effects import RANKS, ranks
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import Grid, cap, grid, levels_in
-from harness.analysis.intervals import NAN, spread
+from harness.analysis.intervals import NAN, mean, spread
 from harness.analysis.verdicts import Verdict, one_sided_p
 from harness.study.claims import Claim, Equivalence, Threshold
 from harness.study.levels import format_level
@@ -53,8 +54,8 @@ def claim_cells_table(found: list[Verdict]) -> pd.DataFrame:
     """Every claim's contrast in each cell it is about: estimate, standard error, one-sided p."""
     rows = [
         (
-            v.tested.claim.id, half.cell, half.sign * (float(d.mean()) + half.bound),
-            spread(d) / len(d) ** 0.5, len(d), one_sided_p(d), one_sided_p(-d),
+            v.tested.claim.id, half.cell, half.sign * (mean(d) + half.bound),
+            spread(d) / sqrt(len(d)), len(d), one_sided_p(d), one_sided_p(-d),
         )
         for v in found if not v.tested.reason
         for half, d in zip(v.tested.halves, v.tested.d.T, strict=True)

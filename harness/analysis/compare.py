@@ -5,6 +5,7 @@ import pandas as pd
 from harness.analysis.effects import note, usable
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import contrast, grid
+from harness.analysis.intervals import mean
 from harness.errors import UserError, suggest
 
 COLUMNS = ("response", "first", "second", "estimate", "low", "high", "n", "note")
@@ -32,9 +33,9 @@ def compare(data: StudyData, first: str, second: str) -> pd.DataFrame:
         measured = grid(data, response)
         used = contrast(measured, {other: 1.0, one: -1.0})
         if len(used.values):
-            means = measured.values.loc[[one, other], list(used.seeds)].mean(axis=1)
+            both = measured.values.loc[[one, other], list(used.seeds)].to_numpy()
             found = usable(used)
-            rows.append((response, means[one], means[other], found.estimate, found.low, found.high,
+            rows.append((response, *map(mean, both), found.estimate, found.low, found.high,
                          found.n, note(used, found)))  # fmt: skip
     return pd.DataFrame(rows, columns=list(COLUMNS))
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import combinations
-
-import numpy as np
+from math import fsum
 
 from harness.analysis.grid import Weights, combinations_of, combine, mean_of, place_label
+from harness.analysis.intervals import mean
 from harness.study.levels import Level, Levels, format_level
 from harness.study.study import Study
 
@@ -136,7 +137,7 @@ def scores(levels: tuple[Level, ...]) -> tuple[str, tuple[float, ...]] | None:
     if len(numbers) < len(levels) or len(levels) < 3:
         return None
     doubling = min(numbers) > 0 and max(numbers) / min(numbers) >= DOUBLING_RATIO
-    x = np.log2(numbers) if doubling else np.array(numbers)
-    centred = x - x.mean()
-    weights = centred / (centred**2).sum()
-    return "per doubling" if doubling else "per unit", tuple(weights.tolist())
+    x = [float(Decimal(n).ln() / Decimal(2).ln()) for n in numbers] if doubling else numbers
+    centred = [one - mean(x) for one in x]
+    square = fsum(one * one for one in centred)
+    return "per doubling" if doubling else "per unit", tuple(one / square for one in centred)

@@ -7,6 +7,7 @@ initialisation is unaffected.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import fsum
 from typing import TypeAlias
 
 import numpy as np
@@ -107,7 +108,9 @@ def contrast(measured: Grid, weights: Weights, *, ranked: bool = False) -> Contr
     cells = table.loc[used]
     absent = cells.isna()
     complete = ~absent.any()
-    values = np.array([weights[variant] for variant in used]) @ cells.loc[:, complete].to_numpy()
+    factors = np.array([weights[variant] for variant in used])
+    terms = factors[:, None] * cells.loc[:, complete].to_numpy()  # cells × seeds
+    values = np.array([fsum(seed) for seed in terms.T], np.float64)
     diverged = int((absent & measured.diverged.loc[used]).to_numpy().sum())
     missing = int(absent.to_numpy().sum()) - diverged
     seeds = tuple(int(seed) for seed in cells.columns[complete])

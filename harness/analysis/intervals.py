@@ -1,12 +1,20 @@
-"""Means over seeds and their t intervals: the arithmetic under every number that is reported."""
+"""Means over seeds and their t intervals: the arithmetic under every number that is reported.
 
+It has the same bits on every machine. Sums are rounded once (`math.fsum`), so no order matters; the
+rest is what IEEE 754 defines: + − × / and sqrt. Matrix products, NumPy's logarithms and powers, and
+those of the C library differ from one processor to another, and have no place in the analysis.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise
+from math import fsum, sqrt
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import stdtrit
+
+from harness.analysis.distributions import t_quantile
 
 LEVEL = 0.95
 FEWEST_SEEDS_FOR_SIGN_FLIP = 6  # below it the smallest two-sided p possible exceeds 0.05
@@ -51,25 +59,25 @@ def estimate(values: Array, level: float = LEVEL) -> Estimate:
     n = len(values)
     if n == 0:
         return NO_ESTIMATE
-    mean = float(np.mean(values))
-    sd = spread(values)
-    se = sd / n**0.5
+    centre, sd = mean(values), spread(values)
+    se = sd / sqrt(n)
     half = t_quantile((1 + level) / 2, n - 1) * se
-    size = mean / sd if sd > 0 else NAN
-    return Estimate(mean, se, mean - half, mean + half, n, size, sign_flip_p(values))
+    size = centre / sd if sd > 0 else NAN
+    return Estimate(centre, se, centre - half, centre + half, n, size, sign_flip_p(values))
 
 
-def spread(values: Array) -> float:
+def mean(values: Array | Sequence[float]) -> float:
+    """The mean of some numbers, at least one."""
+    return fsum(values) / len(values)
+
+
+def spread(values: Array | Sequence[float]) -> float:
     """Standard deviation over seeds (n − 1); exactly 0 where they differ by rounding only."""
     if len(values) < 2:
         return NAN
-    sd = float(np.std(values, ddof=1))
-    return sd if sd > 1e-12 * float(np.max(np.abs(values))) else 0.0
-
-
-def t_quantile(probability: float, df: int) -> float:
-    """Quantile of Student's t; NaN without a degree of freedom."""
-    return float(stdtrit(df, probability)) if df > 0 else NAN
+    centre = mean(values)
+    sd = sqrt(fsum((value - centre) * (value - centre) for value in values) / (len(values) - 1))
+    return sd if sd > 1e-12 * float(max(map(abs, values))) else 0.0
 
 
 def sign_flip_p(values: Array) -> float:
@@ -77,9 +85,10 @@ def sign_flip_p(values: Array) -> float:
     n = len(values)
     if not FEWEST_SEEDS_FOR_SIGN_FLIP <= n <= MOST_SEEDS_FOR_EXACT:
         return NAN
-    signs = np.array(list(product((1.0, -1.0), repeat=n)))
-    sums = np.abs(signs @ values)
-    return float(np.mean(sums >= abs(float(np.sum(values))) * (1 - 1e-9)))
+    sums = np.zeros(1)
+    for value in values:  # 2^n sums in the end; the first is that of the values as they are
+        sums = np.concatenate([sums + value, sums - value])
+    return float(np.mean(np.abs(sums) >= abs(sums[0]) * (1 - 1e-9)))
 
 
 def mean_intervals(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
@@ -88,10 +97,16 @@ def mean_intervals(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     Returns:
         The keys, mean, low, high (NaN for a group of one), n.
     """
-    groups = table.groupby(keys, sort=True)["value"]
-    result = groups.agg(mean="mean", sd="std", n="count").reset_index()
-    factor = {n: t_quantile((1 + LEVEL) / 2, n - 1) for n in result["n"].unique()}
-    half = result.pop("sd") / np.sqrt(result["n"]) * result["n"].map(factor).astype("float64")
-    result.insert(len(keys) + 1, "low", result["mean"] - half)
-    result.insert(len(keys) + 2, "high", result["mean"] + half)
+    groups = table.groupby(keys, sort=True)
+    result = groups.size().rename("n").reset_index()
+    order = np.argsort(groups.ngroup().to_numpy(), kind="stable")
+    values = table["value"].to_numpy()[order].tolist()
+    rows = []
+    for start, end in pairwise([0, *np.cumsum(result["n"]).tolist()]):
+        group, n = values[start:end], end - start
+        centre, half = mean(group), t_quantile((1 + LEVEL) / 2, n - 1) * spread(group) / sqrt(n)
+        rows.append((centre, centre - half, centre + half))
+    numbers = np.array(rows, np.float64).reshape(-1, 3)
+    for place, name in enumerate(("mean", "low", "high")):
+        result.insert(len(keys) + place, name, numbers[:, place])
     return result

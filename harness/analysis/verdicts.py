@@ -9,15 +9,17 @@ upper ends (tail α/2), and, against it, at the largest of their lower ends (tai
 number of halves); so it leaves the bound out exactly when there is a verdict.
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
-from scipy.special import stdtr
 
+from harness.analysis.distributions import t_cdf, t_quantile
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import Grid, contrast, grid
 from harness.analysis.halves import Half, boundary, halves
-from harness.analysis.intervals import NAN, Array, spread, t_quantile
+from harness.analysis.intervals import NAN, Array, mean, spread
 from harness.study.claims import Claim, Equivalence
 from harness.study.study import Study
 
@@ -129,10 +131,10 @@ def p_values(d: Array) -> tuple[float, float]:
 
 def one_sided_p(values: Array) -> float:
     """p of the t test that the mean is below 0; 0 or 1 where the seeds do not differ at all."""
-    mean, se = float(np.mean(values)), spread(values) / len(values) ** 0.5
+    centre, se = mean(values), spread(values) / sqrt(len(values))
     if se == 0:
-        return 0.0 if mean < 0 else 1.0
-    return float(stdtr(len(values) - 1, mean / se))
+        return 0.0 if centre < 0 else 1.0
+    return t_cdf(centre / se, len(values) - 1)
 
 
 def holm(p: Array) -> tuple[Array, Array]:
@@ -157,8 +159,8 @@ def judge(tested: ClaimTest, p_adjusted: float, alpha: float) -> Verdict:
     if p_adjusted > ALPHA:
         verdict = INCONCLUSIVE
     low, high = worst_interval(tested.d, alpha)
-    means = tested.d.mean(axis=0)
-    ends = [sign * (bound + end) for end in (low, float(means.max()), high)]
+    means = [mean(column) for column in tested.d.T]
+    ends = [sign * (bound + end) for end in (low, max(means), high)]
     low, estimate, high = ends if sign > 0 else ends[::-1]
     return Verdict(
         tested,
@@ -169,7 +171,7 @@ def judge(tested: ClaimTest, p_adjusted: float, alpha: float) -> Verdict:
         estimate,
         low=max(0.0, low) if isinstance(tested.claim, Equivalence) else low,
         high=high,
-        cell=tested.halves[int(means.argmax())].cell,
+        cell=tested.halves[means.index(max(means))].cell,
         seeds_needed=seeds_needed(tested.d, alpha) if verdict == INCONCLUSIVE else "",
     )
 
@@ -177,10 +179,12 @@ def judge(tested: ClaimTest, p_adjusted: float, alpha: float) -> Verdict:
 def worst_interval(d: Array, alpha: float) -> tuple[float, float]:
     """Interval for the largest of the columns' means, at least 1 − alpha sure to cover it."""
     n, k = d.shape
-    means, errors = d.mean(axis=0), np.array([spread(column) for column in d.T]) / n**0.5
-    below = means - t_quantile(1 - alpha / (2 * k), n - 1) * errors
-    above = means + t_quantile(1 - alpha / 2, n - 1) * errors
-    return float(below.max()), float(above.max())
+    known = [(mean(column), spread(column) / sqrt(n)) for column in d.T]
+    below, above = t_quantile(1 - alpha / (2 * k), n - 1), t_quantile(1 - alpha / 2, n - 1)
+    return (
+        max(centre - below * error for centre, error in known),
+        max(centre + above * error for centre, error in known),
+    )
 
 
 def seeds_needed(d: Array, alpha: float) -> str:
@@ -189,18 +193,19 @@ def seeds_needed(d: Array, alpha: float) -> str:
     For a verdict four times out of five: towards the claim every half must come out, against it
     one is enough.
     """
-    means, spreads = d.mean(axis=0), [spread(column) for column in d.T]
-    towards = means.max() < 0
+    known = [(mean(column), spread(column)) for column in d.T]
+    towards = max(known)[0] < 0
     sign, tail = (-1, alpha / 2) if towards else (1, alpha / (2 * d.shape[1]))
-    counts = [_seeds(sign * m, s, tail) for m, s in zip(means.tolist(), spreads, strict=True)]
+    counts = [_seeds(sign * centre, sd, tail) for centre, sd in known]
     needed = max(counts) if towards else min(counts)
     return f">{MOST_SEEDS}" if needed > MOST_SEEDS else str(needed)
 
 
-def _seeds(mean: float, sd: float, tail: float) -> int:
+def _seeds(centre: float, sd: float, tail: float) -> int:
     """Seeds at which a t test of this tail finds this mean with the usual power."""
-    for n in range(2, MOST_SEEDS + 1):
+
+    def found(n: int) -> bool:
         quantiles = t_quantile(1 - tail, n - 1) + t_quantile(POWER, n - 1)
-        if mean > 0 and mean * n**0.5 >= sd * quantiles:
-            return n
-    return MOST_SEEDS + 1
+        return centre > 0 and centre * sqrt(n) >= sd * quantiles
+
+    return 2 + bisect_left(range(2, MOST_SEEDS + 1), True, key=found)  # more seeds find more

@@ -17,6 +17,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 data_option = click.option(
     "--data", metavar="DATA", envvar="ABLATE_DATA", help="What to train on: a name or a file."
 )
+steps_option = click.option("--steps", type=click.IntRange(1), help="Training steps of each run.")
 workers_option = click.option(
     "--workers", type=click.IntRange(1), metavar="N", help="Worker processes; default: cores."
 )
@@ -45,6 +46,17 @@ class SeedList(click.ParamType[tuple[int, ...]]):
         return seeds
 
 
+seeds_option = click.option(
+    "--seeds", type=SeedList(), metavar="N|LIST", help="How many, or which."
+)
+
+
+def data_from_environment() -> bool:
+    """Whether the command's --data come from ABLATE_DATA rather than from the command line."""
+    source = click.get_current_context().get_parameter_source("data")
+    return source is click.core.ParameterSource.ENVIRONMENT
+
+
 def study_options(command: Command) -> Command:
     """STUDY, --steps, --seeds and --data, which reach the command as one `Request`."""
 
@@ -61,18 +73,12 @@ def study_options(command: Command) -> Command:
         from harness.study.request import Request
 
         if environment is None:  # else another command has passed its request on
-            source = click.get_current_context().get_parameter_source("data")
-            environment = source is click.core.ParameterSource.ENVIRONMENT
+            environment = data_from_environment()
         request = Request(study, steps, seeds, data, environment)
         return command(*args, request=request, **others)
 
     wrapped: Any = with_request
-    for option in (
-        data_option,
-        click.option("--seeds", type=SeedList(), metavar="N|LIST", help="How many, or which."),
-        click.option("--steps", type=click.IntRange(1), help="Training steps of each run."),
-        click.argument("study"),
-    ):
+    for option in (data_option, seeds_option, steps_option, click.argument("study")):
         wrapped = option(wrapped)
     found: Command = wrapped
     return found

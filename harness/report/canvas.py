@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.report.style import FAINT, INK, WIDTH, LineStyle
 
@@ -179,8 +179,7 @@ def scale_steps(ax: Axes, *, log: bool = False) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     if log:
-        ax.set_xscale("log")
-        scale_log(ax.xaxis)
+        scale_log(ax, "x")
     else:
         ax.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     ax.xaxis.set_major_formatter(
@@ -188,17 +187,21 @@ def scale_steps(ax: Axes, *, log: bool = False) -> None:
     )
 
 
-def scale_log(axis: Axis) -> None:
-    """Label a logarithmic axis in plain text: powers of ten; 2 and 5 too where it is short."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+def scale_log(ax: Axes, which: Literal["x", "y"]) -> None:
+    """Make an axis logarithmic, its ticks in plain text: powers of ten; 2, 5 too if it is short."""
+    from matplotlib.ticker import FuncFormatter, NullLocator
+
+    from harness.report.logarithmic import Logarithmic, LogTicks
 
     def plain(value: float, _: int) -> str:
         digits, power = f"{value:.2e}".split("e")  # 3 digits: a short axis has odd ticks
         return f"{digits.rstrip('0').rstrip('.')}e{int(power)}".replace("-", "−")
 
+    axis: Axis = ax.xaxis if which == "x" else ax.yaxis
+    ax.set(**{f"{which}scale": Logarithmic(axis)})
     low, high = axis.get_view_interval()
     between = (1.0, 2.0, 5.0) if high < SHORT * low else (1.0,)
-    axis.set_major_locator(LogLocator(subs=between, numticks=6))
+    axis.set_major_locator(LogTicks(subs=between, numticks=6))
     axis.set_major_formatter(FuncFormatter(plain))
     axis.set_minor_locator(NullLocator())
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 STAMP = "stamp.json"
 PACKAGE = Path(__file__).parents[1]  # all of `harness`
-DRAWN_WITH = ("matplotlib", "seaborn", "jinja2", "pandas", "numpy", "scipy", "pillow")
+DRAWN_WITH = ("matplotlib", "seaborn", "jinja2", "pandas", "numpy", "pillow")
 
 
 def is_current(folder: Path, formats: Iterable[str], fingerprint: str) -> bool:

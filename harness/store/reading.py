@@ -12,7 +12,7 @@ import pandas as pd
 from mlflow.entities import Run
 
 from harness.errors import UserError
-from harness.store.artifacts import TRACE, read_trace
+from harness.store.artifacts import TRACE, read_artifacts, read_trace
 from harness.store.parent import read_definition
 from harness.store.runs import INTERRUPTED, StudyRuns, outcome_of
 from harness.store.schema import IS_SCHEMA, SCHEMA, VERIFICATION, text
@@ -22,7 +22,7 @@ from harness.store.uri import redacted
 from harness.study.levels import Level, format_level
 from harness.study.plan import expand
 from harness.study.study import Study
-from harness.subjects.subject import Facts
+from harness.subjects.subject import Facts, Trained
 from harness.subjects.trace import COLUMNS
 
 TAGS = ("variant", "minibatches", "data_digest", "device", "versions", "subject", "version",
@@ -61,6 +61,19 @@ class StoredStudy:
                 table = self._trace(run) if complete else self._live_curves(run)
                 tables.append(table.assign(run_key=key_of(run)))
             yield pd.concat(tables, ignore_index=True)[["run_key", *COLUMNS]]
+
+    def trained(self) -> Iterator[tuple[str, Trained]]:
+        """Every complete run by its key, with all that was kept of it."""
+        for run in self._found:
+            if not (is_ours(run) and outcome_of(run)):
+                continue
+            place = Path(run.info.artifact_uri)
+            with self._store.reach(), tempfile.TemporaryDirectory(prefix="ablate-") as folder:
+                if not (place / TRACE).is_file():
+                    client = self._store.client
+                    place = Path(client.download_artifacts(run.info.run_id, "", folder))
+                _, kept = read_artifacts(place)
+            yield key_of(run), kept
 
     def _trace(self, run: Run) -> pd.DataFrame:
         path = Path(run.info.artifact_uri) / TRACE

@@ -324,6 +324,8 @@ class Subject(Protocol):
         primary: the response that decides where a study names none; also selects the best run
             where the study's own cannot.
         has_data: whether it has data of its own, so that none can be named for it.
+        same_bits: whether a run has the same bits on every machine; else only on one type of
+            machine with the same versions of its libraries.
         headline: the responses that tables show.
         curves: by metric name.
         layers: quantities measured layer by layer, for tables and figures; those over whole splits
@@ -339,6 +341,7 @@ class Subject(Protocol):
     responses: Mapping[str, Response]
     primary: str
     has_data: bool = False
+    same_bits: bool = False
     headline: Sequence[str] = ()
     curves: Mapping[str, Curve] = {}
     layers: Sequence[str] = ()

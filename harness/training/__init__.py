@@ -2,5 +2,6 @@
 
 `trainer.py` runs the training loop; `schedule.py` says at which steps it measures, `minibatches.py`
 which examples each step uses; `records.py` is what it yields; `verify.py` trains runs again and
-compares. May import: `errors`, `files`, `subjects`, `study`. It knows no network and no store.
+compares, `published.py` those of a published study, by their `digests.py`. May import: `errors`,
+`files`, `subjects`, `study`. It knows no network and no store.
 """

@@ -1,9 +1,7 @@
-"""On which steps a run is measured."""
+"""On which steps a run is measured, in whole numbers alone: the same on every machine."""
 
 from dataclasses import dataclass
 from functools import cache
-
-import numpy as np
 
 LARGEST_LOSSES = 2000  # points of the finest training-loss curve kept
 PROBES = 26
@@ -34,12 +32,24 @@ class Schedule:
 def schedule(steps: int) -> Schedule:
     """The schedule of a run of so many steps: dense early on, evenly spaced later."""
     half = PROBES // 2
-    early = np.geomspace(1, steps, half)
-    late = np.linspace(0, steps, half + 1)
-    probes = np.unique(np.clip(np.concatenate([early, late]).astype(int), 1, steps) - 1)
-    evaluations = np.unique(np.linspace(0, steps, EVALUATIONS + 1).astype(int)[1:])
+    early = (whole_root(steps**i, half - 1) for i in range(half))  # steps^0 to steps^1
+    late = (i * steps // half for i in range(half + 1))
+    evaluations = (i * steps // EVALUATIONS for i in range(1, EVALUATIONS + 1))
     return Schedule(
         window=-(-steps // LARGEST_LOSSES),
-        probes=frozenset({0, *(int(step) for step in probes)}),
-        evaluations=frozenset(int(step) for step in evaluations if step > 0),
+        probes=frozenset(max(1, finished) - 1 for finished in (*early, *late)),
+        evaluations=frozenset(finished for finished in evaluations if finished),
     )
+
+
+def whole_root(number: int, degree: int) -> int:
+    """The largest whole number whose power of this degree is at most this positive number.
+
+    >>> whole_root(63, 3), whole_root(64, 3)
+    (3, 4)
+    """
+    low, above = 0, 2 ** (number.bit_length() // degree + 1)
+    while above - low > 1:
+        middle = (low + above) // 2
+        low, above = (middle, above) if middle**degree <= number else (low, middle)
+    return low

@@ -1,6 +1,9 @@
 """Contrasts are what a factorial grid is asked for, against statsmodels and by hand."""
 
+import itertools
+
 import numpy as np
+import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 from scipy import stats
@@ -9,7 +12,7 @@ from harness.analysis.attribution import attributed_factors, attribution
 from harness.analysis.contrasts import effects, scores
 from harness.analysis.effects import attribution_table, effects_table, seeds_table
 from harness.analysis.grid import contrast, grid
-from harness.analysis.intervals import estimate, sign_flip_p
+from harness.analysis.intervals import estimate, mean, mean_intervals, sign_flip_p
 from harness.study.levels import Levels
 from tests.support import simulated
 
@@ -66,6 +69,29 @@ def test_a_slope_is_the_least_squares_slope_by_doubling() -> None:
     rows = effects_table(data, "final/dev_loss", ("slope",))
     assert list(rows["level"].unique()) == ["per doubling"]
     assert rows["estimate"].to_numpy() == pytest.approx(0.5)
+
+
+def test_no_bit_depends_on_the_order_of_a_sum() -> None:
+    """Sums from left to right give 0, 1 or 2 here."""
+    for values in itertools.permutations((1e16, 1.0, -1e16, 1.0)):
+        assert (mean(values), mean(np.array(values))) == (0.5, 0.5)
+        table = pd.DataFrame({"cell": "one", "value": values})
+        assert mean_intervals(table, ["cell"])["mean"].tolist() == [0.5]
+
+
+def test_a_mean_over_seeds_has_its_t_interval() -> None:
+    values = np.random.default_rng(3).standard_normal((3, 5))
+    table = pd.DataFrame({"cell": [2, 0, 1] * 5, "value": values.T.ravel()})
+    found = mean_intervals(
+        pd.concat([table, pd.DataFrame({"cell": [7], "value": [0.5]})]), ["cell"]
+    )
+    assert list(found["cell"]) == [0, 1, 2, 7]
+    assert list(found["n"]) == [5, 5, 5, 1]
+    for cell, row in zip((2, 0, 1), values, strict=True):
+        known = stats.ttest_1samp(row, 0).confidence_interval(0.95)
+        ends = found.loc[found["cell"] == cell, ["low", "high"]].to_numpy()[0]
+        assert ends == pytest.approx((known.low, known.high))
+    assert found.iloc[3][["low", "high"]].isna().all()
 
 
 def test_levels_without_an_order_have_no_slope() -> None:

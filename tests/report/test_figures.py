@@ -12,12 +12,14 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.scale import LogScale
 
 from harness.analysis.frames import StudyData
 from harness.report.canvas import scale_log
 from harness.report.drawing import Drawing
 from harness.report.facets import cell_label, examples, facets
 from harness.report.figures import drawings
+from harness.report.logarithmic import Logarithmic
 from harness.report.source import Source
 from harness.report.style import COLOURS, settings
 from tests.support.made_up import CORE, study
@@ -266,14 +268,27 @@ def test_lines_of_reference_are_named_right_of_each_row_and_nowhere_else(
 def test_no_two_ticks_of_a_logarithmic_axis_say_the_same(span: tuple[float, float]) -> None:
     figure = Figure()
     ax = figure.subplots()
-    ax.set_yscale("log")
     ax.set_ylim(*span)
-    scale_log(ax.yaxis)
+    scale_log(ax, "y")
     FigureCanvasAgg(figure).draw()
     texts = [label.get_text() for label in ax.yaxis.get_ticklabels()]
     values = [float(text.replace("−", "-")) for text in texts]
     assert len(set(texts)) == len(texts) > 1
     assert values == pytest.approx(ax.yaxis.get_ticklocs())
+
+
+def test_a_logarithmic_axis_has_the_places_of_matplotlibs_own() -> None:
+    """They differ in the last bits, in which matplotlib's depend on the machine."""
+    values = np.geomspace(1e-8, 1e9, 500)
+    axis = Figure().subplots().xaxis
+    ours, theirs = Logarithmic(axis).get_transform(), LogScale(axis).get_transform()
+    places = ours.transform(values)
+    assert places == pytest.approx(theirs.transform(values), rel=1e-15, abs=1e-15)
+    assert ours.inverted().transform(places) == pytest.approx(values, rel=1e-13)
+    assert ours.inverted().transform(np.arange(-9, 9)).tolist() == [
+        float(f"1e{power}") for power in range(-9, 9)
+    ]
+    assert ours.transform(np.array([0.0, -1.0])).tolist() == [-1000, -1000]
 
 
 def test_every_variant_drawn_is_one_of_the_study(core: StudyData) -> None:

@@ -27,9 +27,19 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Where to write it; default: reports/STUDY.",
 )
+@click.option(
+    "--publish",
+    is_flag=True,
+    help="Write it to reports/published/STUDY, with digests for `ablate verify --published`.",
+)
 @click.pass_obj
 def command(
-    uri: str | None, request: "Request", figure: str | None, formats: str, output: Path | None
+    uri: str | None,
+    request: "Request",
+    figure: str | None,
+    formats: str,
+    output: Path | None,
+    publish: bool,
 ) -> None:
     """Write the report of STUDY from what the store holds; train nothing.
 
@@ -38,9 +48,12 @@ def command(
     from harness.analysis.gather import gather
     from harness.report import build, is_current
     from harness.store.afterwards import keep_report
+    from harness.store.publishing import publish_digests
     from harness.store.reading import fingerprint, read_study
     from harness.store.selection import select
     from harness.store.store import Store
+    from harness.training.digests import DIGESTS
+    from harness.training.published import PUBLISHED, per_machine
 
     store = Store.existing(uri)
     selected, notes = select(store, request)
@@ -48,12 +61,18 @@ def command(
         click.echo(note)
     forms = tuple(dict.fromkeys(form.strip() for form in formats.split(",")))
     state = fingerprint(store, **selected)
-    folder = output or Path("reports") / selected["name"]
-    if figure is None and is_current(folder, forms, state):
+    folder = output or (PUBLISHED if publish else Path("reports")) / selected["name"]
+    publish = publish or (folder / DIGESTS).exists()  # a published report stays one
+    if figure is None and not publish and is_current(folder, forms, state):
         click.echo(f"{folder / 'index.html'} (nothing has changed)")
         return
-    tables = gather(read_study(store, **selected))
+    stored = read_study(store, **selected)
+    tables = gather(stored)
     click.echo(f"{selected['name']}: {len(tables.runs):,} runs read")
     page = build(tables, folder, forms, figure, state)
     click.echo(str(page))
+    if publish and stored.study.model.same_bits:
+        click.echo(f"{folder / DIGESTS}: {publish_digests(stored, folder):,} runs")
+    elif publish:
+        click.echo(f"no {DIGESTS}: {per_machine(stored.study)}")
     keep_report(store, tables.facts["parent_run_id"], folder)

@@ -1,4 +1,4 @@
-"""`ablate verify`: show that stacking changes nothing."""
+"""`ablate verify`: show that stacking changes nothing, and that published runs can be had again."""
 
 import sys
 from itertools import chain
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import study_options
+from harness.cli.options import data_from_environment, data_option, seeds_option, steps_option
 
 if TYPE_CHECKING:
     from harness.study.request import Request
@@ -14,15 +14,98 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@study_options
+@click.argument("studies", nargs=-1, metavar="STUDY")
+@steps_option
+@seeds_option
+@data_option
+@click.option(
+    "--published",
+    is_flag=True,
+    help="Against the digests of published studies: those named, or all.",
+)
+@click.option(
+    "--runs",
+    type=click.IntRange(1),
+    metavar="N",
+    help="How many runs of each published study; default: 1.",
+)
 @click.pass_obj
-def command(uri: str | None, request: "Request") -> None:
+def command(
+    uri: str | None,
+    studies: tuple[str, ...],
+    steps: int | None,
+    seeds: tuple[int, ...] | None,
+    data: str | None,
+    published: bool,
+    runs: int | None,
+) -> None:
     """Retrain sampled runs of STUDY alone and restacked, and against plain reference code.
 
     Restacked, and against the store where it has the run, every bit must agree; against the
     subject's reference code, where it has some, the numbers to its tolerance. Exits with 1 if one
     does not.
+
+    With --published, retrain runs of the studies in reports/published, of those named or of all,
+    and compare every bit with the digests kept there: weights, samples and all measurements. The
+    first quantity and step that differ are named. Only studies whose subject has the same bits on
+    every machine can be compared.
     """
+    from harness.errors import UserError
+    from harness.study.request import Request
+
+    if published and not (steps or seeds):
+        sys.exit(_verify_published(studies, data, data_from_environment(), runs or 1))
+    if published or runs:
+        raise UserError(
+            "--published takes --runs, and neither --steps nor --seeds; --runs belongs to it",
+            "another combination",
+            "Leave out what does not belong.",
+        )
+    if len(studies) != 1:
+        raise UserError("one STUDY is verified", len(studies), "Name one, or add --published.")
+    request = Request(studies[0], steps, seeds, data, data_from_environment())
+    sys.exit(_verify_study(uri, request))
+
+
+def _verify_published(
+    names: tuple[str, ...], data: str | None, environment: bool, count: int
+) -> int:
+    """Train runs of published studies again, and print what differs; returns the exit code."""
+    from harness.errors import UserError
+    from harness.study.request import Request
+    from harness.training.published import Published, per_machine, published_folders
+
+    same, trained, compared = 0, 0, 0
+    for folder in published_folders(names):
+        edition = Published.load(folder)
+        if not edition.study.model.same_bits:
+            click.echo(f"{edition.name}: not compared: {per_machine(edition.study)}")
+            continue
+        chosen = edition.sampled(count)
+        request = Request(edition.name, data=data or edition.data,
+                          environment=environment or data is None)  # fmt: skip
+        corpus = request.load_data(edition.study)
+        if corpus.digest != edition.data_digest:
+            raise UserError(
+                f"{edition.name} must be trained on {edition.data}, as it was published",
+                f"{corpus.name} (digest {corpus.digest[:16]}, not {edition.data_digest[:16]})",
+                "Name those data with --data.",
+            )
+        click.echo(f"{edition.name}: {len(chosen)} of {len(edition.rows):,} runs")
+        for run, difference in edition.compare(chosen, corpus):
+            said = f"differs first in {difference}" if difference else "every bit is the same"
+            click.echo(f"  {'OFF' if difference else 'ok '} {run.variant}, seed {run.seed}: {said}")
+            same, trained = same + (not difference), trained + 1
+        compared += 1
+    verdict = "verified" if same == trained > 0 else "NOT verified"
+    click.echo(
+        f"\n{verdict}: {same} of {trained} runs of {compared} published studies are the same"
+    )
+    return 0 if same == trained > 0 else 1
+
+
+def _verify_study(uri: str | None, request: "Request") -> int:
+    """Train sampled runs of a study again in several ways, and print what differs."""
     from harness.store.afterwards import keep_verification
     from harness.store.peek import surely_new
     from harness.store.stored import find_key
@@ -57,7 +140,7 @@ def command(uri: str | None, request: "Request") -> None:
     click.echo(f"\n{conclusion}")
     if store:
         keep_verification(store, plan.study, plan.data.digest, conclusion)
-    sys.exit(0 if all(comparison.passed for comparison in found) else 1)
+    return 0 if all(comparison.passed for comparison in found) else 1
 
 
 def _conclusion(found: "list[Comparison]", runs: int) -> str:

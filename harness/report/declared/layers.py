@@ -69,8 +69,7 @@ def layer_drawing(declared: LayerFigure) -> Drawing:
                 ax.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
         first = sheet.axes[0]
         if declared.log:
-            first.set_yscale("log")
-            scale_log(first.yaxis)
+            scale_log(first, "y")
         if declared.share:
             first.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
             top = max(ax.dataLim.ymax for ax in sheet.axes)

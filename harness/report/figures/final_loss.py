@@ -59,9 +59,9 @@ def _by_level(source: Source, factor: str) -> pd.DataFrame:
     """
     levels = [format_level(level) for level in source.study.factors[factor]]
     table = source.values.assign(level=_level_of(source, factor))
-    blocks = table.groupby(["level", "seed"])["value"].agg(["mean", "size"]).reset_index()
-    blocks = blocks[blocks["size"] == len(source.cells) // len(levels)]
-    rows = mean_intervals(blocks.rename(columns={"mean": "value"}), ["level"])
+    blocks = mean_intervals(table, ["level", "seed"])
+    blocks = blocks[blocks["n"] == len(source.cells) // len(levels)]
+    rows = mean_intervals(blocks.assign(value=blocks["mean"]), ["level"])
     return rows.sort_values("level", key=lambda column: column.map(levels.index), ignore_index=True)
 
 

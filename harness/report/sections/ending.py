@@ -63,9 +63,12 @@ def _reproducibility(source: Source) -> Section:
     if study.data is None and facts.get("name"):
         words += ["--data", facts["name"]]
     chosen = shlex.join(words)
+    alike = "have the same bits on every machine" if study.model.same_bits else (
+        "are bit-identical on one machine type and set of versions"
+    )  # fmt: skip
     return Section(
         "Reproducing this",
-        [Paragraph("Runs are bit-identical on one machine type and set of versions."),
+        [Paragraph(f"Runs of {study.subject} {alike}."),
          Code(f"ablate run {chosen}\nablate report {chosen}\nablate verify {chosen}"),
          Table("What was used", ("what", "value"), tuple(rows)),
          Paragraph(("The study as resolved is in ", Link("data/study.json", "data/study.json"),

@@ -1,5 +1,7 @@
 """How the runs went: accounting, and every cell and run."""
 
+from math import fsum
+
 import pandas as pd
 
 from harness.analysis.intervals import mean_intervals
@@ -21,7 +23,7 @@ def accounting(source: Source) -> Section:
     rows: list[tuple[Words, ...]] = [
         *((name, f"{count:,}") for name, count in
           {"expected": planned, **shown, "missing": missing}.items()),
-        ("training time, all runs", elapsed(float(runs["seconds"].sum()))),
+        ("training time, all runs", elapsed(fsum(runs["seconds"].dropna()))),
         ("training time, median run", elapsed(float(runs["seconds"].median()))),
     ]  # fmt: skip
     blocks: list[Block] = [Table("Runs", ("", "number"), tuple(rows), frozenset({1}))]

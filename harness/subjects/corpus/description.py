@@ -1,9 +1,9 @@
 """The description of a corpus that `ablate data` prints."""
 
 from collections.abc import Iterable
-from math import log
 
 from harness.subjects.corpus.corpus import Corpus
+from harness.subjects.exact import log
 
 SHOWN = 60  # symbols of the alphabet
 

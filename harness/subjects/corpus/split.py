@@ -6,6 +6,7 @@ They are arrays of NumPy, so that who only counts examples does not load torch, 
 import random
 from dataclasses import dataclass
 from functools import lru_cache
+from math import fsum
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from harness.errors import UserError
 from harness.subjects.corpus.corpus import BOUNDARY, Corpus, split_ends
+from harness.subjects.exact import log
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -118,4 +120,4 @@ def _entropy(counts: Counts) -> float:
     """Entropy of the columns given the rows, nats; rows are weighted by their totals."""
     share = counts / counts.sum(axis=1, keepdims=True)
     seen = counts > 0  # 0 · log 0 counts as 0
-    return float(-(counts[seen] * np.log(share[seen])).sum() / counts.sum())
+    return -fsum(counts[seen] * log(share[seen])) / float(counts.sum())
