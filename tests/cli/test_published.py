@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.subjects.subject import Step
+from harness.subjects.subject import Steps
 from harness.training.digests import SERIES
 from tests.support import inprocess
 from tests.support.linear import Linear, Lines
@@ -89,14 +89,14 @@ def test_a_file_that_differs_is_named(call: Call) -> None:
 def test_a_run_of_other_arithmetic_differs_from_where_it_parts(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = Lines.step
+    plain = Lines.advance
 
-    def step(members: Lines, number: int, rows: Any, probe: bool) -> Step:
+    def advance(members: Lines, number: int, rows: Any, probe: bool) -> Steps:
         if number == 250:
             members.w = members.w * (1 + 1e-9)
         return plain(members, number, rows, probe)
 
-    monkeypatch.setattr(Lines, "step", step)
+    monkeypatch.setattr(Lines, "advance", advance)
     code, output, _ = call("verify", "--published")
     assert code == 1
     assert "differs first in loss, steps 246 to 275" in output

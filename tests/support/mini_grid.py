@@ -1,4 +1,4 @@
-"""Twenty runs that use every norm, activation and way round a block, and digests of all their bits.
+"""Some twenty runs of every norm, activation and way round a block, with digests of all their bits.
 
 `python -m tests.support.mini_grid` prints them. The sizes are odd, so that rows fill no register.
 """
@@ -23,13 +23,14 @@ SIZES = {"steps": 60, "width": 37, "embedding": 5, "batch": 19}
 
 
 def mini_grid(digest: str) -> Iterator[Run]:
-    """Every norm × activation × residual, and two learning rates, at one of which runs diverge."""
+    """Every norm × activation × residual, learning rates at one of which runs diverge, momentum."""
     factors = {"norm": list(NORMS), "activation": list(ACTIVATIONS), "residual": [False, True]}
     baseline = {"norm": "batch", "activation": "tanh", "residual": False}
     rates = {"lr": [0.5, 1e6]}
     for name, more, levels, base in (
         ("layers", {"depth": 3}, factors, baseline),
         ("rates", {"depth": 2, "norm": "none", "activation": "relu"}, rates, {"lr": 0.5}),
+        ("heavy", {"depth": 2, "weight_decay": 0.01}, {"momentum": [0.0, 0.9]}, {"momentum": 0.9}),
     ):
         study = Study.model_validate({
             "name": name, "question": "?", "seeds": 1, "fixed": {**SIZES, **more},

@@ -41,6 +41,7 @@ class CharMLP(Subject):
     Fields = Fields
     responses = RESPONSES
     primary = "final/dev_loss"
+    same_bits = True
     headline = HEADLINE
     curves = CURVES
     layers = ACTIVATIONS

@@ -10,7 +10,6 @@ import numpy as np
 from harness.subjects.char_mlp import layers
 from harness.subjects.char_mlp.fields import Fields
 from harness.subjects.char_mlp.layers.compiled import compiled
-from harness.subjects.char_mlp.layers.functions import log
 from harness.subjects.char_mlp.layers.lanes import (
     LANES,
     between,
@@ -26,7 +25,10 @@ from harness.subjects.char_mlp.layers.parts import Array
 from harness.subjects.char_mlp.measured import ACTIVATIONS, BINS
 from harness.subjects.char_mlp.responses import growth, mean, middle_update, worst
 from harness.subjects.char_mlp.stacked import StackedMLP
+from harness.subjects.exact import log
 from harness.subjects.subject import Series
+
+LOG10_E = 0.4342944819032518
 
 
 class Probe:
@@ -61,8 +63,9 @@ class Probe:
         before = [deviation(stack.places[name].of(stack.p)[k]) for name in self._weights]
         stack.apply(k, rate)
         changes = stack.gradients()
-        for place, (name, spread_) in enumerate(zip(self._weights, before, strict=True)):
-            self._update_data[k, place] = log10_ratio(rate * deviation(changes[name]), spread_)
+        after = [rate * deviation(changes[name]) for name in self._weights]
+        with np.errstate(divide="ignore", invalid="ignore"):  # a weight may be constant
+            self._update_data[k] = log(np.divide(after, before)) * LOG10_E
 
     def measured(self) -> Iterator[Series]:
         """All measurements: by layer, by weight, and as curves."""
@@ -160,9 +163,3 @@ def deviation(values: Array) -> float:
             apart = within(double(take(start, r * step + c)) - mean, c, columns)
             squares = fma(apart, apart, squares)
     return float(np.sqrt(total(squares) / max(rows * columns - 1, 1)))
-
-
-@compiled
-def log10_ratio(change: float, before: float) -> float:
-    """log10(change / before); infinite or NaN where one is 0, as of a constant weight."""
-    return float(log(change / before) * 0.4342944819032518)

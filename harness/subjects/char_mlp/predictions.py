@@ -5,9 +5,9 @@ value and a margin, all fixed beforehand; a report leaves out those that apply t
 """
 
 from collections.abc import Callable, Iterator
-from math import log
 
 from harness.subjects.char_mlp.fields import Fields
+from harness.subjects.exact import log
 from harness.subjects.subject import Facts, Prediction
 
 Cells = Callable[[Fields], bool]
@@ -62,7 +62,7 @@ def _initial_losses() -> Iterator[Prediction]:
     for name, words, cells, scale, excess, margin in cases:
         yield Prediction(
             f"initial-loss-{name}", f"initial loss {words}: ln 27 + {excess:g}", COMPUTED,
-            "init/loss", _scaled(cells, scale), log(27) + excess, margin,
+            "init/loss", _scaled(cells, scale), float(log(27)) + excess, margin,
         )  # fmt: skip
 
 

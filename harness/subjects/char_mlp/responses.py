@@ -1,11 +1,12 @@
 """The responses and curves of a run: what its trace comes down to."""
 
 from decimal import Decimal
-from math import fsum, log
+from math import fsum
 
 import numpy as np
 
 from harness.subjects.char_mlp.measured import SATURATED
+from harness.subjects.exact import log
 from harness.subjects.subject import Array, Curve, Facts, Response
 from harness.subjects.trace import Trace
 
@@ -44,7 +45,7 @@ def middle_update(update_data: Array) -> float:
 
 def uniform_loss(facts: Facts) -> float:
     """The loss of predicting every character with equal probability, nats; NaN if unknown."""
-    return log(float(facts["vocabulary"])) if facts.get("vocabulary") else float("nan")
+    return float(log(float(facts["vocabulary"]))) if facts.get("vocabulary") else float("nan")
 
 
 def from_layer(values: Array, layer: int) -> Array:
