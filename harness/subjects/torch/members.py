@@ -6,6 +6,7 @@ Members share a process, not a computation: their bits cannot depend on each oth
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from inspect import unwrap
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -338,6 +339,7 @@ class seeded:  # noqa: N801 - used like a function
 
 def make_optimizer(fields: TorchFields, model: nn.Module) -> torch.optim.Optimizer:
     """torch's own optimizer; without fusing or batching over parameters, which have other bits."""
+    _leave_compiler_out()
     parameters = [p for p in model.parameters() if p.requires_grad]
     decay = fields.weight_decay
     if fields.optimizer == "sgd":
@@ -347,3 +349,15 @@ def make_optimizer(fields: TorchFields, model: nn.Module) -> torch.optim.Optimiz
     kind = torch.optim.Adam if fields.optimizer == "adam" else torch.optim.AdamW
     betas = (fields.beta1, fields.beta2)
     return kind(parameters, fields.lr, betas=betas, weight_decay=decay, foreach=False)
+
+
+@cache
+def _leave_compiler_out() -> None:
+    """Let the methods of optimizers run without torch's compiler, which takes 2 s to load.
+
+    torch loads it at the first call of those that it must never compile, to hide them from it, and
+    keeps the hidden one here. No step that is compiled calls them.
+    """
+    for method in vars(torch.optim.Optimizer).values():
+        if hasattr(method, "__wrapped__"):
+            setattr(method.__wrapped__, "__dynamo_disable", method.__wrapped__)  # noqa: B010
