@@ -95,11 +95,11 @@ class Training:
         began, here = time.perf_counter(), self.step
         probe = here in self.schedule.probes
         taken = self.members.step(here, self.minibatches.at(here), probe)
-        if not taken.finite.all():
+        if not all(taken.finite.tolist()):
             yield from self._freeze(taken)
             return  # the others take this step again, and get the same numbers
         self._record_losses(taken.loss, probe)
-        curves = self._record(here, taken.measured)
+        curves = self._record(here, taken.measured) if probe else []
         self.step += 1
         if self.step in self.schedule.evaluations:
             evaluated = self._record(self.step, self.members.evaluate(self.step))

@@ -200,9 +200,10 @@ class TorchMembers:
         """As `Members` says."""
         pairs = list(zip(self.members, rows, strict=True))
         inside = [member.probe(mine) for member, mine in pairs] if probe else []
-        losses = [member.gradient(step, mine) for member, mine in pairs]
-        members = zip(losses, self.members, strict=True)
-        finites = [isfinite(loss) and member.finite() for loss, member in members]
+        losses, finites = [], []
+        for member, mine in pairs:
+            losses.append(member.gradient(step, mine))
+            finites.append(isfinite(losses[-1]) and member.finite())
         loss, finite = np.array(losses), np.array(finites)
         if not all(finites):
             for member in self.members:
@@ -360,4 +361,4 @@ def _leave_compiler_out() -> None:
     """
     for method in vars(torch.optim.Optimizer).values():
         if hasattr(method, "__wrapped__"):
-            setattr(method.__wrapped__, "__dynamo_disable", method.__wrapped__)  # noqa: B010
+            setattr(method.__wrapped__, "__dynamo_disable", method.__wrapped__)
