@@ -4,8 +4,10 @@ import os
 import re
 import sqlite3
 import tempfile
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from harness.errors import UserError
 from harness.store.uri import sqlite_uri
@@ -112,7 +114,10 @@ def create(path: Path) -> None:
     try:
         with tempfile.TemporaryDirectory(prefix=".mlflow-", dir=path.parent) as scratch:
             made = Path(scratch) / "new.db"
-            MlflowClient(sqlite_uri(made)).get_experiment("0")
+            with _unsynchronised():
+                MlflowClient(sqlite_uri(made)).get_experiment("0")
+            with made.open("rb+") as whole:
+                os.fsync(whole)
             try:
                 os.link(made, path)  # never over a database that appeared meanwhile
             except FileExistsError:
@@ -125,3 +130,21 @@ def create(path: Path) -> None:
             f"{path.parent} ({error.strerror})",
             "Change to another directory, or choose another store with --tracking-uri.",
         ) from None
+
+
+@contextmanager
+def _unsynchronised() -> Iterator[None]:
+    """Within the block, new connections leave it to the system when to write to the disk.
+
+    MLflow's migrations wait for the disk at every statement otherwise, seconds where it is busy.
+    """
+    from sqlalchemy import Engine, event
+
+    def relax(connection: Any, _: object) -> None:
+        connection.execute("PRAGMA synchronous = OFF")
+
+    event.listen(Engine, "connect", relax)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "connect", relax)

@@ -119,6 +119,8 @@ class Training:
 
     def _ahead(self) -> int:
         """How many steps may be taken at once from here on, none of them probed."""
+        if self.members.at_once == 1:
+            return 1
         due = self.step - self.step % CHECK_EVERY + CHECK_EVERY
         for other in (*self.schedule.probes, *self.schedule.evaluations, self.steps):
             if self.step < other < due:

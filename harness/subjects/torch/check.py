@@ -49,6 +49,7 @@ def check(subject: TorchSubject, fields: TorchFields, data: TensorData) -> Itera
     Raises:
         UserError: something does not hold.
     """
+    torch.set_num_threads(1)  # as in training; others would wait for cores that workers use
     if isinstance(subject, FileSubject):
         yield from _check_data(subject, fields)
     splits = data.splits(fields)

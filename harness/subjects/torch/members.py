@@ -6,6 +6,8 @@ Members share a process, not a computation: their bits cannot depend on each oth
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from inspect import unwrap
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +55,8 @@ class Member:
         self.model.train()
         self.noise = stream(seed, "noise").get_state()
         self.optimizer = make_optimizer(fields, self.model)
+        # Without the wrappers for profilers and compilers, which take as long as small updates.
+        self._take_step = unwrap(type(self.optimizer).step)
         self.taps = Taps(self.model)
         self.parameters = list(self.model.parameters())  # listed once: the walk takes time
         self.weights = [p for p in self.parameters if p.dim() > 1]
@@ -65,12 +69,13 @@ class Member:
 
     def gradient(self, step: int, rows: npt.NDArray[np.int64]) -> float:  # noqa: ARG002
         """Compute the minibatch's loss and gradients; returns the loss."""
-        self.buffers = [b.clone() for b in self.model.buffers()]
+        self.buffers = [b.clone() for b in buffers_of(self.model)]
         self.noise_before = self.noise
         batch = self.batch("train", torch.from_numpy(rows))
         torch.set_rng_state(self.noise)
         loss = mean_loss(self.subject, self.model, batch)
-        self.optimizer.zero_grad(set_to_none=True)
+        for parameter in self.parameters:
+            parameter.grad = None
         self.subject.guarded("the backward pass", loss.backward)
         self.noise = torch.get_rng_state()
         return loss.item()
@@ -87,7 +92,7 @@ class Member:
 
     def _restore(self, buffers: list[Tensor]) -> None:
         with torch.no_grad():
-            for buffer, before in zip(self.model.buffers(), buffers, strict=True):
+            for buffer, before in zip(buffers_of(self.model), buffers, strict=True):
                 buffer.copy_(before)
 
     def update(self, step: int) -> None:
@@ -96,11 +101,12 @@ class Member:
             group["lr"] = self.fields.lr_at(step)
         if self.fields.grad_clip:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.fields.grad_clip)
-        self.subject.guarded("the optimizer's step", self.optimizer.step)
+        with torch.no_grad():
+            self.subject.guarded("the optimizer's step", lambda: self._take_step(self.optimizer))
 
     def probe(self, rows: npt.NDArray[np.int64]) -> dict[str, list[float]]:
         """What goes on inside for a minibatch, in a pass of its own that leaves no trace."""
-        buffers = [b.clone() for b in self.model.buffers()]
+        buffers = [b.clone() for b in buffers_of(self.model)]
         batch = self.batch("train", torch.from_numpy(rows))
         torch.set_rng_state(self.noise)
         with self.taps.watching(self.subject.counted(batch)):
@@ -255,9 +261,23 @@ class TorchMembers:
 
 
 def all_finite(tensors: list[Tensor]) -> bool:
-    """Whether all numbers are finite: their largest are, and a NaN is the largest."""
-    largest = torch._foreach_norm(tensors, float("inf")) if tensors else ()
-    return all(isfinite(float(one)) for one in largest)
+    """Whether all numbers are finite, by what torch's own scaler of gradients looks with.
+
+    It goes over all tensors in one call and writes every number back as it is, times 1.
+    """
+    found = torch.zeros(())
+    real = [torch.view_as_real(t) if t.is_complex() else t for t in tensors]
+    torch._amp_foreach_non_finite_check_and_unscale_(real, found, torch.ones(()))
+    return found.item() == 0
+
+
+def buffers_of(module: nn.Module) -> list[Tensor]:
+    """What `module.buffers()` gives, in a quarter of its time; shared ones are repeated."""
+    found = [buffer for buffer in module._buffers.values() if buffer is not None]
+    for part in module._modules.values():
+        if part is not None:
+            found += buffers_of(part)
+    return found
 
 
 def _compiled() -> type[Member]:
@@ -317,6 +337,7 @@ class seeded:  # noqa: N801 - used like a function
 
 def make_optimizer(fields: TorchFields, model: nn.Module) -> torch.optim.Optimizer:
     """torch's own optimizer; without fusing or batching over parameters, which have other bits."""
+    _leave_compiler_out()
     parameters = [p for p in model.parameters() if p.requires_grad]
     decay = fields.weight_decay
     if fields.optimizer == "sgd":
@@ -326,3 +347,15 @@ def make_optimizer(fields: TorchFields, model: nn.Module) -> torch.optim.Optimiz
     kind = torch.optim.Adam if fields.optimizer == "adam" else torch.optim.AdamW
     betas = (fields.beta1, fields.beta2)
     return kind(parameters, fields.lr, betas=betas, weight_decay=decay, foreach=False)
+
+
+@cache
+def _leave_compiler_out() -> None:
+    """Let the methods of optimizers run without torch's compiler, which takes 2 s to load.
+
+    torch loads it at the first call of those that it must never compile, to hide them from it, and
+    keeps the hidden one here. No step that is compiled calls them.
+    """
+    for method in vars(torch.optim.Optimizer).values():
+        if hasattr(method, "__wrapped__"):
+            setattr(method.__wrapped__, "__dynamo_disable", method.__wrapped__)
