@@ -24,7 +24,7 @@ def worst(layers: Array) -> float:
 
 def mean(layers: Array) -> float:
     """The mean over the layers."""
-    return fsum(layers) / len(layers)
+    return fsum(np.ravel(layers)) / np.size(layers)
 
 
 def growth(gradient_std: Array) -> float:
