@@ -3,6 +3,7 @@
 import re
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import Popen
@@ -16,6 +17,8 @@ from harness.store.store import Store
 from harness.study.files import load_study
 from tests.store.test_server import listens
 from tests.support import browser
+from tests.support.commands import ROOT
+from tests.support.installed import ABLATE
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
 
@@ -150,3 +153,22 @@ def descendants(process: Popen[str]) -> list[int]:
         waiting += map(int, children)
         found += map(int, children)
     return found
+
+
+def test_a_study_of_ones_own_model_is_shown_like_any_other(page: Page, tmp_path: Path) -> None:
+    for ending in ("py", "toml"):
+        shutil.copy(ROOT / "examples" / f"regression.{ending}", tmp_path)
+    study, uri = str(tmp_path / "regression.toml"), f"sqlite:///{tmp_path}/mlflow.db"
+    command = [ABLATE, "--tracking-uri", uri, "run", study, "--steps", "60", "--seeds", "2"]
+    subprocess.run(command, check=True, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    with browser.ui(uri, study) as (_, addresses):
+        visit(page, addresses["all runs:"])
+        expect(page.get_by_text("12 matching runs")).to_be_visible()
+        headers = page.get_by_role("columnheader")
+        for shown in ("final/dev_loss", "activation", "norm", "seed", "outcome"):
+            expect(headers.filter(has_text=shown).first).to_be_visible()
+        visit(page, addresses["charts by variant:"])
+        for curve in ("train/loss", "eval/dev_loss", "diag/update_data"):
+            card = page.locator(CARD).filter(has_text=curve)
+            card.scroll_into_view_if_needed()
+            expect(card.locator(".scatterlayer .trace")).to_have_count(3 * 6)
