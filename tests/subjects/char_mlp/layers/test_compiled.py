@@ -9,9 +9,10 @@ PROGRAM = """
 import numpy as np
 from harness.subjects.char_mlp.layers import compiled
 compiled.SOURCES = "{sources}"
-from harness.subjects.char_mlp.draws import quantiles
-quantiles(np.array([0.25]))
-print(sum(quantiles.stats.cache_hits.values()))
+from harness.subjects.char_mlp.layers.steps import load
+one = np.zeros(1, np.int64)
+load(one[None], one, one, np.zeros(2, np.int64))
+print(sum(load.stats.cache_hits.values()))
 """
 
 
