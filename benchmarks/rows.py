@@ -16,7 +16,7 @@ from harness.subjects.char_mlp.members import MOST_AT_ONCE as AT_ONCE
 
 ROUNDS = 2  # of measuring both cores, after each row
 PRODUCTS = "matrix products alone, by torch.bmm"
-LIMIT = "their multiply-adds alone, the physical limit"
+LIMIT = "the physical limit of these products"
 OTHERS: dict[str, dict[str, object]] = {  # networks, and the fields in which they differ
     "norm none": {"norm": "none"},
     "norm layer": {"norm": "layer"},
