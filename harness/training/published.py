@@ -14,7 +14,6 @@ from harness.study.plan import Run, expand
 from harness.study.study import Study
 from harness.subjects.subject import Data
 from harness.training.digests import DIGESTS, Digest, read_digests
-from harness.training.verify import retrain
 
 PUBLISHED = Path("reports/published")
 
@@ -73,6 +72,8 @@ class Published:
 
     def compare(self, runs: Sequence[Run], data: Data) -> Iterator[tuple[Run, str]]:
         """Train these runs; each with what differs first, "" if every bit is the same."""
+        from harness.training.verify import retrain  # loads torch, which reports do without
+
         for run in runs:
             result = retrain(run, [], self.study.model, data)
             columns = result.trace.columns()

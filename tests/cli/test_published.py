@@ -2,6 +2,8 @@
 
 import csv
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -140,3 +142,11 @@ def test_a_report_that_is_published_stays_one(
     _, output, _ = inprocess.ablate(capsys, "report", "lines.toml", "--output", str(DIGESTS.parent))
     assert output.endswith(f"{DIGESTS}: 18 runs\n")
     assert DIGESTS.read_bytes() == before
+
+
+def test_a_report_loads_neither_torch_nor_numba() -> None:
+    program = (
+        "import sys, harness.cli.commands.report, harness.training.published; "
+        "sys.exit(bool({'torch', 'numba'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
