@@ -1,5 +1,6 @@
 """Parts that several layers share."""
 
+from harness.subjects.char_mlp.layers.functions import inlined
 from harness.subjects.char_mlp.layers.lanes import (
     LANES,
     fma,
@@ -11,6 +12,17 @@ from harness.subjects.char_mlp.layers.lanes import (
     within,
 )
 from harness.subjects.char_mlp.layers.parts import ENERGY, RATE, Array, Part
+
+
+@inlined
+def sum_of_squares(z, at, rows, step, columns):  # type: ignore[no-untyped-def]  # of numba's types
+    """The sum of squares of a matrix (rows, columns) whose rows begin every `step` numbers."""
+    squares = spread(z, 0.0)
+    for row in range(at, at + rows * step, step):
+        for c in range(0, columns, LANES):
+            values = within(take(z, row + c), c, columns)
+            squares = fma(values, values, squares)
+    return total(squares)
 
 
 @Part
@@ -36,12 +48,7 @@ def by_example(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
     It also adds the sum of squares to `ENERGY`, since it goes through all numbers.
     """
     examples, batch, width, source, out, stride = n[1], n[2], n[3], n[4], n[5], n[6]
-    squares = spread(z, 0.0)
-    for at in range(source, source + width * batch, batch):
-        for b in range(0, batch, LANES):
-            values = within(take(z, at + b), b, examples)
-            squares = fma(values, values, squares)
-    s[ENERGY] += total(squares)
+    s[ENERGY] += sum_of_squares(z, source, width, batch, examples)
     beyond = -(-width // LANES) * LANES
     for at in range(source + width * batch, source + beyond * batch, LANES):
         put(z, at, spread(z, 0.0))
@@ -54,23 +61,14 @@ def by_example(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
 def energy(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
     """Add the sum of squares of z[source] (H, batch) to `ENERGY`: NaN or huge if any entry is."""
     examples, batch, width, source = n[1], n[2], n[3], n[4]
-    squares = spread(z, 0.0)
-    for at in range(source, source + width * batch, batch):
-        for b in range(0, batch, LANES):
-            values = within(take(z, at + b), b, examples)
-            squares = fma(values, values, squares)
-    s[ENERGY] += total(squares)
+    s[ENERGY] += sum_of_squares(z, source, width, batch, examples)
 
 
 @Part
 def vector_energy(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
     """Add the sum of squares of z[source] (H,) to `ENERGY`."""
     width, source = n[3], n[4]
-    squares = spread(z, 0.0)
-    for h in range(0, width, LANES):
-        values = within(take(z, source + h), h, width)
-        squares = fma(values, values, squares)
-    s[ENERGY] += total(squares)
+    s[ENERGY] += sum_of_squares(z, source, 1, width, width)
 
 
 @Part

@@ -54,7 +54,7 @@ class Bench:
         self.s = np.zeros(SCALARS)
         self.s[RATE] = 1.0
 
-    def carry_out(self, program: Program, memory: Array) -> None:
+    def run_program(self, program: Program, memory: Array) -> None:
         z = np.concatenate([memory, np.zeros(program.size - len(memory), self.dtype)])
         run(program.code(), self.p[0], z, np.zeros(1, np.int64), self.s)
         self.z = z
@@ -105,7 +105,7 @@ def test_equal_to_the_textbook_form(
     place = bench.layer.evaluate(evaluation, source)
     bench.z = np.zeros(evaluation.size)
     bench.signal(source, x)
-    bench.carry_out(evaluation, bench.z)
+    bench.run_program(evaluation, bench.z)
     textbook.training = False
     close(bench.signal(place), textbook(x))
     textbook.training = True
@@ -120,7 +120,7 @@ def test_equal_to_the_textbook_form(
     bench.z = np.zeros(training.size)
     bench.signal(source, x)
     bench.signal(gradient, d_out)
-    bench.carry_out(training, bench.z)
+    bench.run_program(training, bench.z)
     trained = [parameter.requires_grad_() for parameter in textbook.parameters()]
     own_x = x.clone().requires_grad_()
     own_out = textbook(own_x)
