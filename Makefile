@@ -8,7 +8,7 @@ ABLATE := $(BIN)/ablate
 CHOSEN = $(if $(STEPS),--steps $(STEPS)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DATA),--data $(DATA))
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
-.PHONY: help setup ablations report ui test coverage test-services same-bits campaign check bench clean
+.PHONY: help setup ablations report ui test coverage test-services same-bits simulation campaign check bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ test-services: .venv/services ## slow tests: kills, servers, browser, PostgreSQL
 
 same-bits: .venv/ready ## the same bits on this processor and on those that it emulates
 	@$(BIN)/pytest -m service tests/test_same_bits.py
+
+simulation: .venv/ready ## how often verdicts are wrong where the truth is known
+	@$(BIN)/python -m tests.simulation
 
 campaign: .venv/ready ## hundreds of kills at random moments
 	@$(BIN)/python -m tests.campaign

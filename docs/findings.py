@@ -22,7 +22,7 @@ def with_claims(page: str) -> str:
 
 def claims() -> str:
     """A Markdown table with one row a claim, study by study."""
-    lines = ["| study | claim | verdict | estimate | interval |", "|---|---|---|---|---|"]
+    lines = ["| study | claim | verdict | interval | estimate, or where |", "|---|---|---|---|---|"]
     for folder in sorted(path for path in PUBLISHED.iterdir() if path.is_dir()):
         table = pd.read_csv(folder / "data" / "claims.csv", keep_default_na=False, na_values=[""])
         study = json.loads((folder / "data" / "study.json").read_text("utf-8"))["study"]
@@ -30,16 +30,17 @@ def claims() -> str:
         for _, row in table.iterrows():
             link = f"[{folder.name}](published/{folder.name}/report.md#claims-and-verdicts)"
             numbers = found(row, responses[row["response"]])
-            lines.append(f"| {link} | {row['says']} | {row['verdict']} | {numbers} |")
+            condition = "" if pd.isna(row["condition"]) else f" {row['condition']}"
+            lines.append(f"| {link} | {row['says']} | {row['verdict']}{condition} | {numbers} |")
     return "\n".join(lines) + "\n"
 
 
 def found(row: pd.Series, response: Response) -> str:
-    """Estimate and interval with units, and the cell that the estimate is of."""
-    if pd.isna(row["estimate"]):
-        return f"– | {row['reason']}"
+    """Interval with units; estimate of a claim about one cell, or where it holds and fails."""
+    if pd.isna(row["low"]):
+        return f"– | {row['why']}"
     absolute = row["kind"] == "threshold"
     show, between = (measured, interval) if absolute else (difference, difference_interval)
-    where = f" ({row['cell']})" if isinstance(row["cell"], str) and row["cell"] else ""
-    ends = between(row["low"], row["high"], response)
-    return f"{show(response, row['estimate'])}{where} | {ends}"
+    about = [] if pd.isna(row["estimate"]) else [show(response, row["estimate"])]
+    about += [] if pd.isna(row["why"]) else [row["why"]]
+    return f"{between(row['low'], row['high'], response)} | {'; '.join(about)}"

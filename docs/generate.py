@@ -25,6 +25,18 @@ from harness.subjects.char_mlp.layers import ACTIVATIONS, NORMS
 from harness.subjects.subject import Subject
 
 PAGE = Path(__file__).parent / "reference.md"
+# What each subject's `canonical` knows.
+WITHOUT_EFFECT = (
+    ("`lr_drop`, `lr_drop_at`", "`char_mlp`, PyTorch models",
+     "`lr_drop` is 1, or `lr_drop_at` leaves no step to drop in"),
+    ("`residual`", "`char_mlp`", "`depth` is 1, and `context` × `embedding` is not `width`"),
+    ("`warmup`", "PyTorch models", "1 is the same as 0"),
+    ("`beta1`, `beta2`", "PyTorch models", "`optimizer` is `sgd`"),
+    ("`optimizer`", "PyTorch models", "`weight_decay` is 0: `adam` is the same as `adamw`"),
+    ("`heads`", "`char_transformer`", "`attention` is not `softmax`"),
+    ("`norm_place`", "`char_transformer`", "`norm` is `none`"),
+    ("`residual_init`", "`char_transformer`", "`residual` is false, or there is one branch only"),
+)  # fmt: skip
 
 
 def reference() -> str:
@@ -42,7 +54,12 @@ def reference() -> str:
                 for study in map(load_study, study_names())
             ),
         ),
-        "## Claims\n\nA `[[claims]]` table each, written before the runs. The kinds:",
+        "### Twins\n\nVariants that differ only in fields without effect are twins: they train to "
+        "the same bits. `ablate plan` and the report's caveats name them; a study that leaves out "
+        "the level which takes the effect away has none. The harness knows of:",
+        table(("fields", "subjects", "without effect where"), iter(WITHOUT_EFFECT)),
+        "## Claims\n\nA `[[claims]]` table each, written before the runs. How each is tested: "
+        "[statistics](statistics.md). The kinds:",
         *claim_sections(),
         *(section for name in subject_names() for section in subject_sections(find_subject(name))),
         "## The command line\n\nExit codes: 0 done, 1 some runs failed or a check did not hold, "

@@ -8,12 +8,20 @@ from collections.abc import Iterator
 import pandas as pd
 
 from harness.analysis.claims_table import claims_table, stamps
-from harness.analysis.effects import attribution_table, effects_table
+from harness.analysis.effects import attribution_table, change, effects_table, ranks_disagree
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import grid
 from harness.analysis.integrity import audit
 from harness.analysis.intervals import mean
-from harness.analysis.verdicts import ALPHA, REFUTED, SUPPORTED, VERDICTS, verdicts
+from harness.analysis.verdicts import (
+    INCONCLUSIVE,
+    NOT_EVERYWHERE,
+    NOT_TESTABLE,
+    PROMISE,
+    VERDICTS,
+    verdicts,
+)
+from harness.study.plan import about_twins
 from harness.subjects.subject import Response
 
 ROUNDING = 1e-9  # smaller differences count as none
@@ -34,6 +42,8 @@ def caveats(data: StudyData) -> list[str]:
     study = data.study
     variants = [study.fields(cell) for cell in study.cells()]
     found = list(study.model.caveats(set(study.factors), variants))
+    if same := about_twins(study):
+        found.append(same)
     if 2 <= len(study.seeds) < FEW_SEEDS:
         found.append(f"With {len(study.seeds)} seeds intervals are wide by design.")
     return found
@@ -71,18 +81,26 @@ def _claims(data: StudyData) -> Iterator[str]:
         yield "The study states no claims: everything here is exploratory."
     else:
         counts = claims["verdict"].value_counts()
-        numbers = ", ".join(f"{counts[v]} {v.lower()}" for v in VERDICTS if v in counts)
-        promise = "" if stamped else f": at most {ALPHA:.0%} chance of any wrong verdict"
-        yield (
-            f"Of {len(claims)} claim{'s' if len(claims) > 1 else ''}: {numbers} (t tests over"
-            f" seeds, Holm over the study's claims{promise})."
-        )
-    for verdict in (SUPPORTED, REFUTED):
-        said = claims[claims["verdict"] == verdict]["says"]
-        if len(said):
-            yield f"{verdict.capitalize()}: {'; '.join(f'“{text}”' for text in said)}."
+        numbers = ", ".join(f"{counts[v]} {v}" for v in VERDICTS if v in counts)
+        many = "s" if len(claims) > 1 else ""
+        yield f"Of {len(claims)} claim{many}: {numbers}."
+        if not stamped:
+            yield PROMISE
+    for verdict in VERDICTS:
+        rows = claims[claims["verdict"] == verdict]
+        if len(rows) and verdict not in (INCONCLUSIVE, NOT_TESTABLE):
+            said = (f"“{row['says']}”{_qualified(row)}" for _, row in rows.iterrows())
+            yield f"{verdict}: {'; '.join(said)}."
     if stamped:
-        yield f"Read the verdicts with care: {'; '.join(stamped)}."
+        yield f"All verdicts are exploratory: {'; '.join(stamped)}."
+
+
+def _qualified(claim: pd.Series) -> str:
+    """What a verdict must not be read without."""
+    parts = [claim["condition"]] if claim["condition"] else []
+    if claim["verdict"] == NOT_EVERYWHERE:
+        parts.append(f"{claim['why']}; least favourable: {claim['cell']}")
+    return f" ({'; '.join(parts)})" if parts else ""
 
 
 def _effects(data: StudyData) -> Iterator[str]:
@@ -96,23 +114,24 @@ def _effects(data: StudyData) -> Iterator[str]:
     if abs(row["estimate"]) < ROUNDING:
         yield f"No main effect on {primary.label} differs from 0."
         return
-    interval = f"95 % interval {row['low']:+.3g} to {row['high']:+.3g}, not corrected"
+    low, high = (change(primary, row[end]) for end in ("low", "high"))
+    interval = f"95 % interval {low} to {high}, not corrected"
     yield (
         f"The largest change on average (exploratory): {row['factor']} {row['level']} instead of"
-        f" {row['versus']} changes {primary.label} by {row['estimate']:+.3g}{_unit(primary)}"
+        f" {row['versus']} changes {primary.label} by {change(primary, row['estimate'])}"
         f" ({interval if pd.notna(row['low']) else 'one seed, no interval'}),"
         f" averaged over the rest{_chance(row)}."
+        f"{' Ranks, which no outlier moves, point the other way.' * ranks_disagree(row)}"
     )
     for _, other in main[main["conditional"] != ""].iterrows():
         yield (
-            f"CONDITIONAL: whether {other['factor']} {other['level']} or {other['versus']} is lower"
-            " depends on the other factors: its effect changes sign between their combinations,"
-            " so the average does not speak for each."
+            f"CONDITIONAL: {primary.label} with {other['factor']} {other['level']} instead of"
+            f" {other['versus']} is {other['conditional']}; the average speaks for neither."
         )
 
 
 def _attribution(data: StudyData) -> Iterator[str]:
-    """Which part makes most of the difference from bare to baseline, by stratum."""
+    """The part that changes most from bare to baseline, beside the change by all, by stratum."""
     primary = data.study.response()
     table = attribution_table(data, primary.name)
     shares = table[(table["method"] == "shapley") & table["estimate"].notna()]
@@ -120,16 +139,19 @@ def _attribution(data: StudyData) -> Iterator[str]:
         return
     sizes = shares["estimate"].abs().groupby(shares["stratum"], sort=False)
     most = shares.loc[sizes.idxmax()]
+    whole = table[table["method"] == "total"].set_index("stratum")["estimate"]
     parts = [
-        f"{row['factor']} {row['estimate']:+.3g}{_unit(primary)}"
-        f"{' at ' if row['stratum'] else ''}{row['stratum']}{_chance(row)}"
+        f"{row['factor']} {change(primary, row['estimate'])}{_chance(row)}"
+        f"{' at ' if row['stratum'] else ''}{row['stratum']},"
+        f" all parts {change(primary, whole[row['stratum']])}"
         for _, row in most.head(STRATA_SHOWN).iterrows()
     ]
     left = len(most) - len(parts)
     more = f"; {left} more in the table" if left else ""
     yield (
-        "On the way from bare to baseline the largest share of the change in"
-        f" {primary.label} (Shapley, exploratory): {'; '.join(parts)}{more}."
+        "On the way from bare to baseline, the part with the largest Shapley value in"
+        f" {primary.label} (exploratory; values may have either sign), beside the change by all"
+        f" parts: {'; '.join(parts)}{more}."
     )
 
 

@@ -1,4 +1,4 @@
-"""The claims as a table from which, with runs.csv, a reader can recompute every verdict."""
+"""The claims as tables from which, with runs.csv, a reader can recompute every verdict."""
 
 import json
 from math import sqrt
@@ -7,21 +7,26 @@ from typing import Any
 import pandas as pd
 
 from harness.analysis.effects import RANKS, ranks
+from harness.analysis.evidence import p_inside, t_test
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import Grid, cap, grid, levels_in
 from harness.analysis.intervals import NAN, mean, spread
-from harness.analysis.verdicts import Verdict, one_sided_p
-from harness.study.claims import Claim, Equivalence, Threshold
+from harness.analysis.verdicts import INCONCLUSIVE, NOT_EVERYWHERE, Verdict, verdicts_by_look
+from harness.study.claims import Claim, Threshold
 from harness.study.levels import format_level
 from harness.study.seeds import seeds_of, seeds_text
 
 CLAIM_COLUMNS = (
-    "id", "says", "verdict", "kind", "response", "factor", "level", "versus", "by", "at", "where",
-    "over", "direction", "margin", "bound", "cap", "cells", "n", "df", "cell", "estimate", "low",
-    "high", "interval", "p_for", "p_against", "p", "p_adjusted", "alpha", "seeds_needed", "reason",
-    *RANKS, "stamps",
+    "id", "says", "verdict", "condition", "kind", "response", "factor", "level", "versus", "by",
+    "at", "where", "over", "direction", "margin", "bound", "cap", "cells", "distinct", "n", "cell",
+    "cell_estimate", "estimate", "low", "high", "interval", "p_for", "p_against", "p_adjusted",
+    "alpha", "holding", "failing", "why", *RANKS, "stamps",
 )  # fmt: skip
-CELL_COLUMNS = ("id", "cell", "estimate", "se", "n", "p_for", "p_against")
+CELL_COLUMNS = ("id", "cell", "estimate", "se", "n", "p_for", "p_against", "shown", "twins")
+STABILITY_COLUMNS = ("id", "verdict", "sign_flip", "p_flip", "without_one", "seeds_without",
+                     "failures", "tipping", "unseen")  # fmt: skip
+LOOK_COLUMNS = ("id", "n", "verdict", "low", "high", "interval")
+IF_NO_RUN_FAILS = "if no run fails"
 
 
 def claims_table(data: StudyData, found: list[Verdict]) -> pd.DataFrame:
@@ -32,36 +37,103 @@ def claims_table(data: StudyData, found: list[Verdict]) -> pd.DataFrame:
         found: the verdicts on its claims.
 
     Returns:
-        CLAIM_COLUMNS. `where` is JSON, levels as text as in runs.csv; `bound` is what the value
-        stays below ("direction" lower, or within of an equivalence) or above; `cap` is what a
-        capped response was cut to, diverged runs counting as it; `cell` is the least favourable
-        one, whose estimate is shown; the interval (of level `interval` = 1 − alpha) is for the
-        worst cell; `p_for`, `p_against` are one-sided, of the claim and its negation; ranks are
-        the sensitivity analysis of that cell.
+        CLAIM_COLUMNS. `condition` is "if no run fails" where the verdict hangs on that; `where` is
+        JSON, levels as text as in runs.csv; `bound` is what the value stays below ("direction"
+        lower, or within of an equivalence) or above; `cap` is what a capped response was cut to,
+        diverged runs counting as it; `cells` are those the claim is about, `distinct` of them
+        differ; `cell` is the least favourable one and `cell_estimate` its own estimate; `estimate`
+        is that of a claim about one cell, and left out of several, where the least favourable
+        estimate would be biased; the interval (of level `interval` = 1 − alpha) is for the worst
+        cell; `p_for`, `p_against` are one-sided, of the claim and its negation; `holding`,
+        `failing` count the cells shown to hold and to fail; ranks are the sensitivity analysis of
+        the least favourable cell; `why` says in words where the claim is shown to hold or to fail,
+        or why not; `stamps` say why verdicts are exploratory, if they are.
     """
     stamped = "; ".join(stamps(data))
     grids = {claim.response: grid(data, claim.response) for claim in data.study.claims}
     rows = [
-        _statement(v.tested.claim)
-        | _outcome(v, grids[v.tested.claim.response])
-        | {"cap": cap(data, v.tested.claim.response), "stamps": stamped}
+        _stated(v.claim)
+        | _outcome(v, grids[v.claim.response])
+        | {"cap": cap(data, v.claim.response), "stamps": stamped}
         for v in found
     ]
     return pd.DataFrame(rows, columns=list(CLAIM_COLUMNS))
 
 
+def why(v: Verdict) -> str:
+    """Where a claim is shown to hold or to fail, in words; "" for a claim about one cell."""
+    found, k = v.evidence, len(v.evidence.cells)
+    said = [v.reason] if v.reason else []
+    if k > 1 and not found.reason:
+        if v.word == NOT_EVERYWHERE:
+            said.append(
+                f"fails in {len(v.failing)} of {k} cells, shown to hold in {len(v.holding)}"
+            )
+        elif v.word == INCONCLUSIVE:
+            said.append(f"shown to hold in {len(v.holding)} of {k} cells")
+        else:
+            said.append(f"in each of {k} cells")
+    if found.twins:
+        alike = sum(map(len, found.twins.values()))
+        said.append(f"{alike} more {'cells are twins' if alike > 1 else 'cell is a twin'} of these")
+    if any(spread(u) == 0 for u in found.values.T if len(u)):
+        said.append("no spread between seeds")
+    return "; ".join(said)
+
+
 def claim_cells_table(found: list[Verdict]) -> pd.DataFrame:
-    """Every claim's contrast in each cell it is about: estimate, standard error, one-sided p."""
-    rows = [
-        (
-            v.tested.claim.id, half.cell, half.sign * (mean(d) + half.bound),
-            spread(d) / sqrt(len(d)), len(d), one_sided_p(d), one_sided_p(-d),
-        )
-        for v in found if not v.tested.reason
-        for half, d in zip(v.tested.halves, v.tested.d.T, strict=True)
-        if not (isinstance(v.tested.claim, Equivalence) and half.sign < 0)
-    ]  # fmt: skip
+    """Every claim's contrast in each distinct cell it is about.
+
+    Returns:
+        CELL_COLUMNS: estimate and standard error, one-sided p of holding and of failing there,
+        whether it is "shown" to hold or to fail at the claim's level over its number of cells, and
+        the names of the cells that are its twins.
+    """
+    rows = []
+    for v in found:
+        said = v.evidence.statement
+        for cell, u in zip(v.evidence.cells, v.evidence.values.T, strict=True):
+            if len(u) == 0:
+                continue
+            shown = "holds" if cell.name in v.holding else "fails" if cell.name in v.failing else ""
+            rows.append((
+                v.claim.id, cell.name, said.sign * mean(u), spread(u) / sqrt(len(u)), len(u),
+                p_inside(u, said.holds, t_test), p_inside(u, said.fails, t_test), shown,
+                "; ".join(v.evidence.twins.get(cell.name, ())),
+            ))  # fmt: skip
     return pd.DataFrame(rows, columns=list(CELL_COLUMNS))
+
+
+def stability_table(found: list[Verdict]) -> pd.DataFrame:
+    """How each verdict stands up to other ways of asking.
+
+    Returns:
+        STABILITY_COLUMNS: the verdict; the word that exact sign-flip tests give at the same level,
+        and their p, one-sided and not corrected; the word when the seed is left out that changes
+        it ("" if none does), and the seeds that do; "if no run fails" or "any share" or ""; the
+        tipping share of failing runs, and the share that the seeds leave open.
+    """
+    rows = []
+    for v in found:
+        changed = {s: word for s, word in (v.without_one or {}).items() if word != v.word}
+        share, unseen = v.tipping
+        rows.append((
+            v.claim.id, v.word, v.by_sign_flip, v.p_flip, next(iter(changed.values()), v.word)
+            if v.without_one else "", seeds_text(sorted(changed)) if changed else "",
+            IF_NO_RUN_FAILS if v.if_no_run_fails else "", share, unseen,
+        ))  # fmt: skip
+    return pd.DataFrame(rows, columns=list(STABILITY_COLUMNS))
+
+
+def looks_table(data: StudyData) -> pd.DataFrame:
+    """Every claim's verdict at each declared look; nothing where the study declares none."""
+    if not isinstance(data.study.looks, tuple) or not data.study.looks:
+        return pd.DataFrame(columns=list(LOOK_COLUMNS))
+    rows = [
+        (v.claim.id, len(v.evidence.seeds), v.word, v.low, v.high, 1 - v.alpha)
+        for at_looks in verdicts_by_look(data) for v in at_looks
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=list(LOOK_COLUMNS))
 
 
 def stamps(data: StudyData) -> list[str]:
@@ -70,15 +142,15 @@ def stamps(data: StudyData) -> list[str]:
     found = []
     digests = {facts.get("claims_digest", ""), *data.runs["claims_digest"]} - {""}
     if study.claims and digests - {study.claims_digest()}:
-        found.append("claims changed after the first run")
+        found.append("claims or looks were changed after the first run")
     first = seeds_of(facts.get("first_seeds", ""))
     later = sorted(set(study.seeds) - set(first))
-    if first and later:
-        found.append(f"seeds added after the first session: {seeds_text(later)}")
+    if first and later and not study.looks:
+        found.append(f"seeds were added after a look: {seeds_text(later)}")
     return found
 
 
-def _statement(claim: Claim) -> dict[str, Any]:
+def _stated(claim: Claim) -> dict[str, Any]:
     """The claim itself."""
     named = claim.model_dump()
     where = {f: [format_level(x) for x in levels] for f, levels in levels_in(claim.where).items()}
@@ -97,17 +169,20 @@ def _statement(claim: Claim) -> dict[str, Any]:
 
 def _outcome(v: Verdict, measured: Grid) -> dict[str, Any]:
     """What was found; the contrast of ranks is that of the least favourable cell."""
-    tested, n = v.tested, len(v.tested.d)
-    alike = any(spread(column) == 0 for column in tested.d.T)
-    ranked = None if tested.reason or isinstance(tested.claim, Threshold) else next(
-        half.weights for half in tested.halves if half.cell == v.cell
+    found = v.evidence
+    ranked = None if found.reason or isinstance(v.claim, Threshold) else next(
+        cell.weights for cell in found.cells if cell.name == v.cell
     )  # fmt: skip
+    one = len(found.cells) == 1
     return {
-        "verdict": v.verdict, "bound": v.bound, "cells": len({h.cell for h in tested.halves}),
-        "n": n, "df": max(0, n - 1), "cell": v.cell, "estimate": v.estimate, "low": v.low,
-        "high": v.high, "interval": 1 - v.alpha, "p_for": tested.p_for,
-        "p_against": tested.p_against, "p": tested.p, "p_adjusted": v.p_adjusted, "alpha": v.alpha,
-        "seeds_needed": v.seeds_needed,
-        "reason": tested.reason or ("no spread between seeds" if alike else ""),
-        **ranks(measured, ranked),
+        "verdict": v.word, "condition": IF_NO_RUN_FAILS if v.if_no_run_fails else "",
+        "bound": found.statement.sign * found.statement.bound,
+        "cells": len(found.cells) + sum(map(len, found.twins.values())),
+        "distinct": len(found.cells), "n": len(found.seeds), "cell": v.cell,
+        "cell_estimate": v.estimate, "estimate": v.estimate if one else NAN, "low": v.low,
+        "high": v.high, "interval": 1 - v.alpha, "p_for": v.p_for, "p_against": v.p_against,
+        "p_adjusted": v.p_adjusted, "alpha": v.alpha, "holding": len(v.holding),
+        "failing": len(v.failing),
+        "why": why(v),
+        **ranks(measured.of_seeds(found.seeds), ranked),
     }  # fmt: skip

@@ -1,6 +1,10 @@
 """Tables of effects: each contrast with its estimate, its interval and what to be careful about.
 
 They are exploratory: intervals, no stars. What is tested is in the table of claims.
+
+An interval rests on the seed-wise contrasts alone. Pooling the spread of the single cells
+(Satterthwaite) would make those of main effects narrower, but it takes cells that are independent
+within a seed, and cells that share their minibatches are not.
 """
 
 from dataclasses import asdict
@@ -14,8 +18,9 @@ from harness.analysis.frames import StudyData
 from harness.analysis.grid import Contrast, Grid, Weights, contrast, grid
 from harness.analysis.intervals import LEVEL, NO_ESTIMATE, Estimate, estimate
 from harness.study.study import Study
+from harness.subjects.subject import Response
 
-NUMBERS = ("estimate", "se", "low", "high", "n", "effect_size", "p_flip")
+NUMBERS = ("estimate", "se", "low", "high", "n", "p_flip")
 RANKS = ("rank_estimate", "rank_low", "rank_high")
 EFFECT_COLUMNS = (
     "id", "response", "kind", "factor", "level", "versus", "by", "by_level", "by_versus", "where",
@@ -34,16 +39,16 @@ def effects_table(data: StudyData, response: str, kinds: tuple[str, ...] = ()) -
         kinds: the kinds of `harness.analysis.contrasts.Effect` wanted; all if empty.
 
     Returns:
-        EFFECT_COLUMNS. `conditional` is "CONDITIONAL" for a main effect whose simple effects
-        change sign beyond noise. Ranks (of a run within its seed, 1 is lowest) are the sensitivity
-        analysis of capped responses, NaN for others.
+        EFFECT_COLUMNS. `conditional` says of a main effect whose direction depends on the other
+        factors where it is higher and where lower; it is "" for all others. Ranks (of a run within
+        its seed, 1 is lowest) are the sensitivity analysis of capped responses, NaN for others.
     """
     measured = grid(data, response)
     rows = [
         {
             **asdict(effect), "id": effect.id, "response": response,
             **_numbers(measured, effect.weights), **ranks(measured, effect.weights),
-            "conditional": "CONDITIONAL" if changes_sign(data.study, measured, effect) else "",
+            "conditional": conditional(data.study, measured, effect),
         }
         for effect in effects(data.study, kinds)
     ]  # fmt: skip
@@ -105,20 +110,41 @@ def ranks(measured: Grid, weights: Weights | None) -> dict[str, float]:
     """The contrast of ranks within each seed; NaN without weights, or for a response without."""
     found = NO_ESTIMATE
     if weights is not None and measured.ranks is not None:
-        found = estimate(contrast(measured, weights, ranked=True).values)
+        found = usable(contrast(measured, weights, ranked=True))
     return dict(zip(RANKS, (found.estimate, found.low, found.high), strict=True))
 
 
-def changes_sign(study: Study, measured: Grid, main: Effect) -> bool:
-    """Whether a main effect's simple effects change sign beyond noise.
+def ranks_disagree(row: pd.Series) -> bool:
+    """Whether the ranks point the other way than the estimate, with an interval that leaves out 0.
 
-    Beyond noise means that one simple effect's interval lies above zero and another's below it,
-    the intervals widened (Bonferroni) so that all hold together at 95 %: among a dozen simple
-    effects some point the wrong way by chance.
+    The size of some differences then outweighs the direction of most.
+    """
+    estimated: float = row["estimate"]
+    return bool(row["rank_high"] < 0 < estimated or estimated < 0 < row["rank_low"])
+
+
+def conditional(study: Study, measured: Grid, main: Effect) -> str:
+    """Where a main effect is higher and where it is lower, in words; "" unless it is both.
+
+    It is both if the interval of one simple effect lies above the response's margin and that of
+    another below minus the margin. These intervals are widened (Bonferroni) so that all hold
+    together at 95 %: among a dozen simple effects some point the wrong way by chance. Of the places
+    on each side, the one with the largest effect is named.
     """
     if main.kind != "main":
-        return False
-    simple = simple_effects(study, main)
+        return ""
+    response, simple = study.response(measured.response), simple_effects(study, main)
     level = 1 - (1 - LEVEL) / max(1, len(simple))
-    found = [usable(contrast(measured, effect.weights), level) for effect in simple]
-    return any(e.low > 0 for e in found) and any(e.high < 0 for e in found)
+    found = [(usable(contrast(measured, one.weights), level), one.where) for one in simple]
+    above = [(e.estimate, where) for e, where in found if e.low > response.margin]
+    below = [(e.estimate, where) for e, where in found if e.high < -response.margin]
+    if not (above and below):
+        return ""
+    higher, lower = (f"{place} ({change(response, by)})" for by, place in (max(above), min(below)))
+    return f"higher at {higher}, lower at {lower}"
+
+
+def change(response: Response, by: float) -> str:
+    """A difference in a response with its unit: "+0.12 nats"; of shares in percentage points."""
+    size, unit = (100 * by, "pp") if response.unit == "share" else (by, response.unit)
+    return f"{size:+.3g}".replace("-", "−") + f" {unit}" * bool(unit)

@@ -30,8 +30,8 @@ class Grid:
     Attributes:
         response: its name.
         values: variants × seeds in the study's order; NaN where there is none, or none to be used.
-        ranks: the same as ranks within each seed (1 is the lowest; diverged runs share the
-            highest): the sensitivity analysis. None unless the response is capped.
+        ranks: these values as ranks within each seed (1 is the lowest; equal ones, such as those at
+            the cap, share their average): the sensitivity analysis. None unless it is capped.
         diverged: variants × seeds, True where the run diverged.
     """
 
@@ -39,6 +39,12 @@ class Grid:
     values: pd.DataFrame
     ranks: pd.DataFrame | None
     diverged: pd.DataFrame
+
+    def of_seeds(self, seeds: tuple[int, ...]) -> "Grid":
+        """The same of some of the seeds only."""
+        chosen = list(seeds)
+        ranks = None if self.ranks is None else self.ranks[chosen]
+        return Grid(self.response, self.values[chosen], ranks, self.diverged[chosen])
 
 
 @dataclass(frozen=True)
@@ -88,8 +94,8 @@ def grid(data: StudyData, response: str) -> Grid:
     diverged = wide((runs["outcome"] == "diverged").astype("float64")) == 1
     if described.cap:
         most = cap(data, response)
-        ranks = values.mask(diverged, np.inf).rank()
-        return Grid(response, values.mask(diverged, most).clip(upper=most), ranks, diverged)
+        values = values.mask(diverged, most).clip(upper=most)
+        return Grid(response, values, values.rank(), diverged)
     if not described.at_init:
         values = values.mask(diverged)
     return Grid(response, values, None, diverged)

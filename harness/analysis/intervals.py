@@ -17,8 +17,9 @@ import pandas as pd
 from harness.analysis.distributions import t_quantile
 
 LEVEL = 0.95
-FEWEST_SEEDS_FOR_SIGN_FLIP = 6  # below it the smallest two-sided p possible exceeds 0.05
-MOST_SEEDS_FOR_EXACT = 16  # above it all sign flips are too many; they are then left out
+FEWEST_SEEDS_FOR_FLIPS = 6  # below it the smallest two-sided p possible exceeds 0.05
+MOST_SEEDS_FOR_FLIPS = 30  # above it all sign flips are too many, and their p is NaN
+ROUNDING = 1e-12  # relative; what sums of the same numbers may differ by
 
 Array = npt.NDArray[np.float64]
 
@@ -32,8 +33,7 @@ class Estimate:
         se: its standard error, sd / √n; NaN with one seed.
         low, high: ends of the t interval with n − 1 degrees of freedom; NaN with one seed.
         n: how many seeds.
-        effect_size: mean / sd over seeds (Cohen's d for paired data); NaN where sd is 0 or n is 1.
-        p_flip: exact two-sided sign-flip p; NaN with fewer than 6 seeds or more than 16.
+        p_flip: exact two-sided sign-flip p; NaN with fewer than 6 seeds or more than 30.
     """
 
     estimate: float
@@ -41,16 +41,15 @@ class Estimate:
     low: float
     high: float
     n: int
-    effect_size: float
     p_flip: float
 
 
 NAN = float("nan")
-NO_ESTIMATE = Estimate(NAN, NAN, NAN, NAN, 0, NAN, NAN)
+NO_ESTIMATE = Estimate(NAN, NAN, NAN, NAN, 0, NAN)
 
 
 def estimate(values: Array, level: float = LEVEL) -> Estimate:
-    """Mean, standard error, t interval, effect size and sign-flip p of one number a seed.
+    """Mean, standard error, t interval and sign-flip p of one number a seed.
 
     Args:
         values: the seed-wise contrasts (n,), all finite.
@@ -59,11 +58,9 @@ def estimate(values: Array, level: float = LEVEL) -> Estimate:
     n = len(values)
     if n == 0:
         return NO_ESTIMATE
-    centre, sd = mean(values), spread(values)
-    se = sd / sqrt(n)
+    centre, se = mean(values), spread(values) / sqrt(n)
     half = t_quantile((1 + level) / 2, n - 1) * se
-    size = centre / sd if sd > 0 else NAN
-    return Estimate(centre, se, centre - half, centre + half, n, size, sign_flip_p(values))
+    return Estimate(centre, se, centre - half, centre + half, n, sign_flip_p(values))
 
 
 def mean(values: Array | Sequence[float]) -> float:
@@ -77,18 +74,32 @@ def spread(values: Array | Sequence[float]) -> float:
         return NAN
     centre = mean(values)
     sd = sqrt(fsum((value - centre) * (value - centre) for value in values) / (len(values) - 1))
-    return sd if sd > 1e-12 * float(max(map(abs, values))) else 0.0
+    return sd if sd > ROUNDING * float(max(map(abs, values))) else 0.0
+
+
+def sign_flip(values: Array) -> float:
+    """p of the exact sign-flip test that the mean is below 0; NaN with more than 30 seeds."""
+    n = len(values)
+    if n > MOST_SEEDS_FOR_FLIPS:
+        return NAN
+    one, other = (np.sort(_flipped(half)) for half in (values[: n // 2], values[n // 2 :]))
+    most = fsum(values) + ROUNDING * fsum(map(abs, values))  # equal sums may differ by rounding
+    return int(np.searchsorted(other, most - one, side="right").sum()) * 0.5**n
+
+
+def _flipped(values: Array) -> Array:
+    """The sum of the values with each combination of signs (2^n,)."""
+    sums = np.zeros(1)
+    for value in values:
+        sums = np.concatenate([sums + value, sums - value])
+    return sums
 
 
 def sign_flip_p(values: Array) -> float:
-    """Exact two-sided p: the share of all sign flips whose mean is at least as far from 0."""
-    n = len(values)
-    if not FEWEST_SEEDS_FOR_SIGN_FLIP <= n <= MOST_SEEDS_FOR_EXACT:
+    """Two-sided p of the exact sign-flip test; NaN with fewer than 6 seeds or more than 30."""
+    if len(values) < FEWEST_SEEDS_FOR_FLIPS:
         return NAN
-    sums = np.zeros(1)
-    for value in values:  # 2^n sums in the end; the first is that of the values as they are
-        sums = np.concatenate([sums + value, sums - value])
-    return float(np.mean(np.abs(sums) >= abs(sums[0]) * (1 - 1e-9)))
+    return float(np.minimum(1.0, 2 * np.minimum(sign_flip(values), sign_flip(-values))))
 
 
 def mean_intervals(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

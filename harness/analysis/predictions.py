@@ -1,8 +1,8 @@
 """What theory and earlier work predict of a study's subject, beside what its runs show.
 
-A prediction is tested as a claim of equivalence is, each for itself: its two halves say that the
-mean over its cells within a seed (minus that over `minus`) is less than `expected` + `margin` and
-more than `expected` − `margin`. A floor is not tested: it holds if no run of any cell lies below.
+A prediction is tested as a claim of equivalence is, each for itself: the mean over its cells within
+a seed (minus that over `minus`) differs from `expected` by less than `margin`. A floor is not
+tested: it holds if no run of any cell lies below.
 """
 
 from dataclasses import replace
@@ -10,11 +10,12 @@ from dataclasses import replace
 import pandas as pd
 
 from harness.analysis.effects import usable
+from harness.analysis.evidence import T_TEST
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import combine, contrast, grid, mean_over
-from harness.analysis.halves import Half
 from harness.analysis.intervals import NO_ESTIMATE
-from harness.analysis.verdicts import ALPHA, seedwise, worst_interval
+from harness.analysis.statements import within
+from harness.analysis.verdicts import ALPHA, worst_interval
 from harness.study.plan import variant_label
 from harness.subjects.subject import Prediction
 
@@ -54,7 +55,8 @@ def _observed(
     measured = grid(data, prediction.response)
     expected, margin = prediction.expected, prediction.margin
     weights = combine((1, mean_over(about)), (-1, mean_over(against)))
-    found = usable(contrast(measured, weights))
+    used = contrast(measured, weights)
+    found = usable(used)
     if prediction.at_least:
         lowest = measured.values.loc[about].min().dropna()
         found = replace(NO_ESTIMATE, estimate=float(lowest.min()), n=len(lowest))
@@ -65,8 +67,8 @@ def _observed(
     elif found.n == 1:
         outcome = "one seed"
     else:
-        halves = [Half("", weights, 1, expected + margin), Half("", weights, -1, margin - expected)]
-        low, high = worst_interval(seedwise(halves, measured), ALPHA)
-        outcome = "agrees" if high < 0 else "differs" if low > 0 else "not decided"
+        off = (used.values - expected)[:, None]
+        low, high = worst_interval(off, within(margin), T_TEST, ALPHA / 2)
+        outcome = "agrees" if high < margin else "differs" if low > margin else "not decided"
     return {"observed": found.estimate, "low": found.low, "high": found.high, "n": found.n,
             "outcome": outcome}  # fmt: skip

@@ -1,59 +1,83 @@
-"""Claims and their verdicts: tests of each claim and of its negation, with Holm over the study.
+"""Claims and their verdicts: what the seeds show of each claim, at one level for all of them.
 
-p_for and p_against are one-sided t tests of the claim and of its negation (`halves` says how they
-follow from the cells' tests); p = 2 · min of the two. Holm over all claims of the study, also the
-untestable ones, which count as p = 1, gives the level each claim is judged and shown at:
-α / (m − rank + 1), where every claim after the first that fails keeps that one's. At that level
-the interval for the least favourable cell ends, towards the claim, at the largest of the cells'
-upper ends (tail α/2), and, against it, at the largest of their lower ends (tail α/2 over the
-number of halves); so it leaves the bound out exactly when there is a verdict.
+A study states m claims and looks at them L times (once, unless it declares more looks). Each claim
+is judged at the level α / (m L), half of it for each side: the *tail* τ = α / (2 m L). Over the k
+distinct cells that it is about (bit-equal cells are one):
+
+* SUPPORTED: in every cell the claim's region is shown, each by tests at τ.
+* If not, some cell must be shown to fail, at τ / k (Bonferroni); else the claim is INCONCLUSIVE.
+* It is OPPOSITE if the reverse is shown in every cell at τ, NEGLIGIBLE if the effect is shown to
+  lie within the margin in every cell at τ, and NOT EVERYWHERE otherwise. Of one cell that fails but
+  may be either of the first two, the claim is INCONCLUSIVE, with this as the reason.
+
+So a verdict is wrong with a chance of at most 2 τ. A claim that holds is denied only if a cell is
+shown to fail: k tests at τ / k. A claim that fails is supported only through a cell in which it
+fails, at τ; and called OPPOSITE or NEGLIGIBLE wrongly, at τ, through a cell that is not.
+
+The interval for the worst cell ends, against the claim, at the largest of the cells' upper ends
+(tail τ), and towards it at the largest of their lower ends (tail τ / k). It excludes the bound
+exactly when the claim is shown to hold or to fail, and all m intervals hold together.
 """
 
-from bisect import bisect_left
-from dataclasses import dataclass
-from math import sqrt
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.analysis.distributions import t_cdf, t_quantile
+from harness.analysis.evidence import (
+    ANY_TIME,
+    T_TEST,
+    Method,
+    OneSided,
+    Shows,
+    flips_show,
+    p_inside,
+    shown_inside,
+)
+from harness.analysis.failures import Failures, failures
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import Grid, contrast, grid
-from harness.analysis.halves import Half, boundary, halves
-from harness.analysis.intervals import NAN, Array, mean, spread
-from harness.study.claims import Claim, Equivalence
+from harness.analysis.intervals import MOST_SEEDS_FOR_FLIPS, NAN, Array, mean, sign_flip
+from harness.analysis.statements import Cell, Region, Statement, cells_of, statement
+from harness.study.claims import Claim
 from harness.study.study import Study
 
-ALPHA = 0.05  # chance that any claim of a study gets a wrong verdict
-MOST_SEEDS = 100  # above it the guess is ">100"
-POWER = 0.8  # of the guess
+ALPHA = 0.05  # chance that any verdict of a study is wrong
+PROMISE = (
+    "The chance that any verdict of a study is wrong is at most 5 %, provided that claims, seeds "
+    "and looks were fixed before the runs, that seed-wise differences are close to normally "
+    "distributed, and that no run fails in a way that its seeds have not shown."
+)
 
-VERDICTS = ("SUPPORTED", "REFUTED", "INCONCLUSIVE", "NOT TESTABLE")
-SUPPORTED, REFUTED, INCONCLUSIVE, NOT_TESTABLE = VERDICTS
+VERDICTS = (
+    "SUPPORTED", "OPPOSITE", "NEGLIGIBLE", "NOT EVERYWHERE", "INCONCLUSIVE", "NOT TESTABLE",
+)  # fmt: skip
+SUPPORTED, OPPOSITE, NEGLIGIBLE, NOT_EVERYWHERE, INCONCLUSIVE, NOT_TESTABLE = VERDICTS
+KIND_OPEN = "fails by the margin; whether the effect is negligible or opposite is open"
 
 
 @dataclass(frozen=True)
-class ClaimTest:
-    """A claim's tests before correction.
+class Evidence:
+    """The seed-wise values that a claim is judged by.
 
     Attributes:
         claim: as written in the study.
-        halves: what must hold for it.
-        d: the halves' seed-wise values; the claim says that every column's mean is below 0 (n, k).
-        p_for, p_against: one-sided p of the claim and of its negation.
+        statement: what it says of each cell.
+        cells: the distinct cells it is about.
+        twins: of a distinct cell's name, the names of cells with the same bits.
+        seeds: that have every run needed.
+        values: u of each seed and distinct cell (n, k).
         reason: why it cannot be tested; "" if it can.
+        settled: whether more seeds cannot change that.
     """
 
     claim: Claim
-    halves: list[Half]
-    d: Array
-    p_for: float = NAN
-    p_against: float = NAN
+    statement: Statement
+    cells: tuple[Cell, ...]
+    twins: dict[str, tuple[str, ...]]
+    seeds: tuple[int, ...]
+    values: Array
     reason: str = ""
-
-    @property
-    def p(self) -> float:
-        """Two-sided p; 1 where the claim cannot be tested."""
-        return 1.0 if self.reason else min(1.0, 2 * min(self.p_for, self.p_against))
+    settled: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,151 +85,269 @@ class Verdict:
     """What the data say of a claim.
 
     Attributes:
-        tested: the claim and its tests.
-        verdict: SUPPORTED, REFUTED, INCONCLUSIVE or NOT TESTABLE.
-        bound: what the claim says the value stays below, or above.
+        evidence: what it rests on.
+        word: one of VERDICTS.
         alpha: the level this claim is judged at; its interval's level is 1 − alpha.
-        p_adjusted: Holm's, over the study's claims.
-        estimate: of the least favourable cell, in the response's unit (of an equivalence, of the
-            absolute difference); NaN where not testable.
+        p_for, p_against: one-sided p of the claim and of its negation, over all cells.
+        p_adjusted: two-sided, times the number of claims and looks; at most α with a verdict.
         low, high: interval for the worst of the cells, whichever that is.
-        cell: the least favourable cell.
-        seeds_needed: a guess at the seeds a verdict would take; "" unless inconclusive.
+        cell: the cell least favourable to the claim by its estimate.
+        estimate: of that cell, in the response's unit (absolute of a two-sided claim). Among
+            several cells the least favourable estimate is biased against the claim.
+        holding, failing: cells shown to hold, and to fail, by tests at τ / k.
+        tipping: the tipping share of failing runs, and the share that the seeds leave open.
+        p_flip: the exact sign-flip p of the claim or its negation, one-sided, not corrected.
+        by_sign_flip: the word that sign-flip tests give at the same levels.
+        without_one: by each seed, the word when it is left out.
+        reason: why not testable, or what is open of an inconclusive claim.
     """
 
-    tested: ClaimTest
-    verdict: str
-    bound: float
+    evidence: Evidence
+    word: str
     alpha: float
+    p_for: float = NAN
+    p_against: float = NAN
     p_adjusted: float = 1.0
-    estimate: float = NAN
     low: float = NAN
     high: float = NAN
     cell: str = ""
-    seeds_needed: str = ""
+    estimate: float = NAN
+    holding: tuple[str, ...] = ()
+    failing: tuple[str, ...] = ()
+    tipping: tuple[float, float] = (NAN, NAN)
+    p_flip: float = NAN
+    by_sign_flip: str = ""
+    without_one: dict[int, str] | None = None
+    reason: str = ""
+
+    @property
+    def claim(self) -> Claim:
+        """The claim itself."""
+        return self.evidence.claim
+
+    @property
+    def settled(self) -> bool:
+        """Whether more seeds are not needed, or would not help."""
+        return self.word not in (INCONCLUSIVE, NOT_TESTABLE) or self.evidence.settled
+
+    @property
+    def if_no_run_fails(self) -> bool:
+        """Whether fewer failing runs than the seeds exclude would overturn it."""
+        share, left_open = self.tipping
+        return share < left_open
+
+
+def looks(study: Study) -> list[tuple[int, ...]]:
+    """The seeds at each look that the study's seeds reach: all of them, unless it declares looks.
+
+    >>> from harness.study.files import load_study
+    >>> [len(seeds) for seeds in looks(load_study("smoke"))]
+    [2]
+    """
+    if isinstance(study.looks, tuple) and study.looks:
+        return [study.seeds[:n] for n in study.looks if n <= len(study.seeds)]
+    return [study.seeds]
 
 
 def verdicts(data: StudyData) -> list[Verdict]:
-    """The verdict on every claim of the study, in the order of the file."""
-    grids = {claim.response: grid(data, claim.response) for claim in data.study.claims}
-    tested = [evaluate_claim(data.study, c, grids[c.response]) for c in data.study.claims]
-    adjusted, alphas = holm(np.array([one.p for one in tested]))
+    """The verdict on every claim of the study, in the order of the file.
+
+    It is that of the first look at which the claim is settled, or else of the last look.
+    """
     return [
-        judge(one, float(p), float(alpha))
-        for one, p, alpha in zip(tested, adjusted, alphas, strict=True)
+        next((one for one in found if one.settled), _last_testable(found))
+        for found in verdicts_by_look(data)
     ]
 
 
-def evaluate_claim(study: Study, claim: Claim, measured: Grid) -> ClaimTest:
-    """Test a claim and its negation."""
-    parts = halves(study, claim)
-    used = {variant: 1.0 for half in parts for variant, w in half.weights.items() if w}
-    needed = contrast(measured, used)
-    if measured.diverged.loc[list(used)].all(axis=None):
-        reason = "every run it needs diverged"
-    else:
-        reason = needed.reason or ("one seed" if len(needed.seeds) < 2 else "")
-    if reason:
-        return ClaimTest(claim, parts, np.empty((0, len(parts))), reason=reason)
-    d = seedwise(parts, measured)
-    return ClaimTest(claim, parts, d, *p_values(d))
+def verdicts_by_look(data: StudyData) -> list[list[Verdict]]:
+    """Every claim's verdict at each look."""
+    study = data.study
+    grids = {claim.response: grid(data, claim.response) for claim in study.claims}
+    return [
+        [judge(data, claim, grids[claim.response].of_seeds(seeds)) for seeds in looks(study)]
+        or [_without_looks(study, claim)]
+        for claim in study.claims
+    ]
 
 
-def seedwise(parts: list[Half], measured: Grid) -> Array:
-    """What the halves say is below 0, one row a seed that has the runs needed (n, k)."""
-    return np.column_stack(
-        [half.sign * contrast(measured, half.weights).values - half.bound for half in parts]
-    )
+def _without_looks(study: Study, claim: Claim) -> Verdict:
+    """The verdict where the seeds do not reach the first look."""
+    found = _untestable(study, claim, "no look is reached")
+    return Verdict(found, NOT_TESTABLE, level(study), reason=found.reason)
 
 
-def p_values(d: Array) -> tuple[float, float]:
-    """One-sided p of "every column's mean is below 0", and of its negation.
+def _last_testable(found: list[Verdict]) -> Verdict:
+    """The verdict of the last look that has its runs, or else of the first."""
+    return next((one for one in reversed(found) if one.word != NOT_TESTABLE), found[0])
+
+
+def level(study: Study) -> float:
+    """α of each claim at each look."""
+    count = len(study.looks) if isinstance(study.looks, tuple) and study.looks else 1
+    return ALPHA / (max(1, len(study.claims)) * count)
+
+
+def judge(data: StudyData, claim: Claim, measured: Grid) -> Verdict:
+    """The verdict that some seeds give, with all that stands beside it.
 
     Args:
-        d: seeds × halves, at least two seeds.
+        data: the study's.
+        claim: one of its claims.
+        measured: the claim's response, of these seeds.
     """
-    p = np.array([one_sided_p(column) for column in d.T])
-    opposite = np.array([one_sided_p(-column) for column in d.T])
-    return float(p.max()), min(1.0, float(opposite.min()) * len(opposite))
+    study = data.study
+    found, alpha = gather_evidence(study, claim, measured), level(study)
+    if found.reason:
+        return Verdict(found, NOT_TESTABLE, alpha, reason=found.reason)
+    method = ANY_TIME if study.looks == "any" else T_TEST
+    said, values, tail = found.statement, found.values, alpha / 2
+    word, reason = decide(values, said, method.shows, tail)
+    k = values.shape[1]
+    holds, fails = _each(values, said.holds, method.p), _each(values, said.fails, method.p)
+    p_for, p_against = max(holds), min(1.0, k * min(fails))
+    low, high = worst_interval(values, said, method, tail)
+    nearest = np.array([_against(said, mean(column)) for column in values.T])
+    worst = int(nearest.argmax())
+    estimate = nearest[worst] if said.two_sided else said.sign * nearest[worst]
+    if said.sign < 0:
+        low, high = -high, -low
+    names = [cell.name for cell in found.cells]
+    verdict = Verdict(
+        found, word, alpha, p_for, p_against,
+        p_adjusted=min(1.0, 2 * min(p_for, p_against) * ALPHA / alpha),
+        low=low, high=high, cell=names[worst], estimate=float(estimate),
+        holding=tuple(n for n, p in zip(names, holds, strict=True) if p <= tail / k),
+        failing=tuple(n for n, p in zip(names, fails, strict=True) if p <= tail / k),
+        p_flip=_flip_p(values, said),
+        by_sign_flip=_by_sign_flip(values, said, tail),
+        without_one=_without_one(found, method.shows, tail),
+        reason=reason,
+    )  # fmt: skip
+    return replace(verdict, tipping=tipping(verdict, failures(data, measured)))
 
 
-def one_sided_p(values: Array) -> float:
-    """p of the t test that the mean is below 0; 0 or 1 where the seeds do not differ at all."""
-    centre, se = mean(values), spread(values) / sqrt(len(values))
-    if se == 0:
-        return 0.0 if centre < 0 else 1.0
-    return t_cdf(centre / se, len(values) - 1)
+def gather_evidence(study: Study, claim: Claim, measured: Grid) -> Evidence:
+    """The values that a claim is judged by, bit-equal cells merged."""
+    said, cells = statement(claim), list(cells_of(study, claim))
+    needed = {variant: 1.0 for cell in cells for variant, w in cell.weights.items() if w}
+    whole = contrast(measured, needed)
+    if measured.diverged.loc[list(needed)].all(axis=None):
+        return _untestable(study, claim, "every run it needs diverged", settled=True)
+    if whole.reason:
+        return _untestable(study, claim, whole.reason, settled=whole.diverged > 0)
+    if len(whole.seeds) < 2:
+        return _untestable(study, claim, "one seed")
+    distinct: dict[bytes, tuple[Cell, Array, list[str]]] = {}
+    for cell in cells:
+        values = said.sign * contrast(measured, cell.weights).values
+        _, _, names = distinct.setdefault(values.tobytes(), (cell, values, []))
+        names.append(cell.name)
+    return Evidence(
+        claim, said,
+        cells=tuple(cell for cell, _, _ in distinct.values()),
+        twins={cell.name: tuple(names[1:]) for cell, _, names in distinct.values() if names[1:]},
+        seeds=whole.seeds,
+        values=np.column_stack([values for _, values, _ in distinct.values()]),
+    )  # fmt: skip
 
 
-def holm(p: Array) -> tuple[Array, Array]:
-    """Holm's adjusted p of each claim, and the level at which each is judged (m,)."""
-    m = len(p)
-    order = np.argsort(p, kind="stable")
-    steps = m - np.arange(m)  # what each p, in rising order, is multiplied by
-    rising = np.minimum(1.0, np.maximum.accumulate(steps * p[order])) if m else p
-    first_failure = int(np.argmax(rising > ALPHA)) if (rising > ALPHA).any() else m - 1
-    adjusted, alphas = np.empty(m), np.empty(m)
-    adjusted[order] = rising
-    alphas[order] = ALPHA / steps[np.minimum(np.arange(m), first_failure)]
-    return adjusted, alphas
+def _untestable(study: Study, claim: Claim, reason: str, *, settled: bool = False) -> Evidence:
+    cells = tuple(cells_of(study, claim))
+    nothing = np.empty((0, len(cells)))
+    return Evidence(claim, statement(claim), cells, {}, (), nothing, reason, settled)
 
 
-def judge(tested: ClaimTest, p_adjusted: float, alpha: float) -> Verdict:
-    """The verdict at the level Holm leaves for this claim, and the interval that goes with it."""
-    sign, bound = boundary(tested.claim)
-    if tested.reason:
-        return Verdict(tested, NOT_TESTABLE, sign * bound, alpha)
-    verdict = SUPPORTED if tested.p_for < tested.p_against else REFUTED
-    if p_adjusted > ALPHA:
-        verdict = INCONCLUSIVE
-    low, high = worst_interval(tested.d, alpha)
-    means = [mean(column) for column in tested.d.T]
-    ends = [sign * (bound + end) for end in (low, max(means), high)]
-    low, estimate, high = ends if sign > 0 else ends[::-1]
-    return Verdict(
-        tested,
-        verdict,
-        sign * bound,
-        alpha,
-        p_adjusted,
-        estimate,
-        low=max(0.0, low) if isinstance(tested.claim, Equivalence) else low,
-        high=high,
-        cell=tested.halves[means.index(max(means))].cell,
-        seeds_needed=seeds_needed(tested.d, alpha) if verdict == INCONCLUSIVE else "",
-    )
+def decide(values: Array, said: Statement, shows: Shows, tail: float) -> tuple[str, str]:
+    """The word for these values, and what is open where it is INCONCLUSIVE for a reason.
 
-
-def worst_interval(d: Array, alpha: float) -> tuple[float, float]:
-    """Interval for the largest of the columns' means, at least 1 − alpha sure to cover it."""
-    n, k = d.shape
-    known = [(mean(column), spread(column) / sqrt(n)) for column in d.T]
-    below, above = t_quantile(1 - alpha / (2 * k), n - 1), t_quantile(1 - alpha / 2, n - 1)
-    return (
-        max(centre - below * error for centre, error in known),
-        max(centre + above * error for centre, error in known),
-    )
-
-
-def seeds_needed(d: Array, alpha: float) -> str:
-    """A guess at how many seeds would decide it, if means and spread stay as they are.
-
-    For a verdict four times out of five: towards the claim every half must come out, against it
-    one is enough.
+    Args:
+        values: u of each seed and distinct cell (n, k).
+        said: what the claim says of u.
+        shows: the one-sided test.
+        tail: the level of each side, τ.
     """
-    known = [(mean(column), spread(column)) for column in d.T]
-    towards = max(known)[0] < 0
-    sign, tail = (-1, alpha / 2) if towards else (1, alpha / (2 * d.shape[1]))
-    counts = [_seeds(sign * centre, sd, tail) for centre, sd in known]
-    needed = max(counts) if towards else min(counts)
-    return f">{MOST_SEEDS}" if needed > MOST_SEEDS else str(needed)
+    k = values.shape[1]
+
+    def in_all(regions: tuple[Region, ...]) -> bool:
+        return all(shown_inside(column, regions, shows, tail) for column in values.T)
+
+    if in_all(said.holds):
+        return SUPPORTED, ""
+    if not any(shown_inside(column, said.fails, shows, tail / k) for column in values.T):
+        return INCONCLUSIVE, ""
+    if in_all(said.opposite):
+        return OPPOSITE, ""
+    if in_all(said.negligible):
+        return NEGLIGIBLE, ""
+    return (NOT_EVERYWHERE, "") if k > 1 else (INCONCLUSIVE, KIND_OPEN)
 
 
-def _seeds(centre: float, sd: float, tail: float) -> int:
-    """Seeds at which a t test of this tail finds this mean with the usual power."""
+def worst_interval(
+    values: Array, said: Statement, method: Method, tail: float
+) -> tuple[float, float]:
+    """Interval for the worst cell's u, or |u| of a two-sided claim; misses it with 2 τ at most."""
+    columns = [side * column for side in said.sides for column in values.T]
+    tail_low = tail / len(columns)
+    low = max(mean(column) - method.end(column, tail_low) for column in columns)
+    high = max(mean(column) + method.end(column, tail) for column in columns)
+    return (max(0.0, low) if said.two_sided else low), high
 
-    def found(n: int) -> bool:
-        quantiles = t_quantile(1 - tail, n - 1) + t_quantile(POWER, n - 1)
-        return centre > 0 and centre * sqrt(n) >= sd * quantiles
 
-    return 2 + bisect_left(range(2, MOST_SEEDS + 1), True, key=found)  # more seeds find more
+def tipping(verdict: Verdict, found: Failures) -> tuple[float, float]:
+    """The share of failing runs that overturns a verdict, and the share that the seeds leave open.
+
+    A verdict on all cells is overturned by the cell that is nearest to it; NOT EVERYWHERE only if
+    every cell shown to fail is.
+    """
+    said = verdict.evidence.statement
+    regions = {SUPPORTED: said.holds, OPPOSITE: said.opposite, NEGLIGIBLE: said.negligible,
+               NOT_EVERYWHERE: said.fails}.get(verdict.word, ())  # fmt: skip
+    shares = []
+    for cell, column in zip(verdict.evidence.cells, verdict.evidence.values.T, strict=True):
+        u = mean(column)
+        region = _around(u, regions)
+        if region and (verdict.word != NOT_EVERYWHERE or cell.name in verdict.failing):
+            signed = {variant: said.sign * weight for variant, weight in cell.weights.items()}
+            shares.append(found.tipping(signed, u, region))
+    if not shares:
+        return NAN, NAN
+    choose = max if verdict.word == NOT_EVERYWHERE else min
+    return choose(shares, key=lambda pair: pair[0] - pair[1])
+
+
+def _around(u: float, regions: tuple[Region, ...]) -> Region | None:
+    """The interval that holds u."""
+    return next(((low, high) for low, high in regions if low <= u <= high), None)
+
+
+def _each(values: Array, regions: tuple[Region, ...], p: OneSided) -> list[float]:
+    """p of each cell's mean lying in the region."""
+    return [p_inside(column, regions, p) for column in values.T]
+
+
+def _against(said: Statement, u: float) -> float:
+    """How far a cell's mean speaks against the claim."""
+    return abs(u) if said.two_sided else u
+
+
+def _by_sign_flip(values: Array, said: Statement, tail: float) -> str:
+    """The word that sign-flip tests give; "" with too many seeds."""
+    few = len(values) <= MOST_SEEDS_FOR_FLIPS
+    return decide(values, said, flips_show, tail)[0] if few else ""
+
+
+def _flip_p(values: Array, said: Statement) -> float:
+    """The smaller of the exact one-sided p of the claim and of its negation."""
+    holds, fails = _each(values, said.holds, sign_flip), _each(values, said.fails, sign_flip)
+    return min(max(holds), min(1.0, len(fails) * min(fails)))
+
+
+def _without_one(found: Evidence, shows: Shows, tail: float) -> dict[int, str] | None:
+    """The word without each of the seeds; None with two."""
+    if len(found.seeds) < 3:
+        return None
+    return {
+        seed: decide(np.delete(found.values, i, axis=0), found.statement, shows, tail)[0]
+        for i, seed in enumerate(found.seeds)
+    }

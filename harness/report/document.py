@@ -20,9 +20,15 @@ class Link:
 
 @dataclass(frozen=True)
 class Strong:
-    """A text that stands out."""
+    """A text that stands out.
+
+    Attributes:
+        text: shown.
+        tone: "good", "warning", "stop", "blue" or "soft": its colour; "" for none.
+    """
 
     text: str
+    tone: str = ""
 
 
 Inline = str | Link | Strong

@@ -49,8 +49,10 @@ def _html(part: Inline) -> Markup:
     match part:
         case Link(text, href) if address(href):
             return Markup('<a href="{}">{}</a>').format(href, text)
-        case Strong(text):
+        case Strong(text, ""):
             return Markup("<strong>{}</strong>").format(text)
+        case Strong(text, tone):
+            return Markup('<strong class="{}">{}</strong>').format(tone, text)
         case Link(text) | text:
             return Markup("{}").format(text)
 

@@ -7,8 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.analysis.claims_table import claim_cells_table, claims_table
+from harness.analysis.claims_table import (
+    claim_cells_table,
+    claims_table,
+    looks_table,
+    stability_table,
+)
 from harness.analysis.effects import attribution_table, effects_table, seeds_table
+from harness.analysis.failures import failures_table
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import grid
 from harness.analysis.integrity import audit, findings_table
@@ -93,6 +99,21 @@ class Source:
         return claim_cells_table(self.verdicts)
 
     @cached_property
+    def stability(self) -> pd.DataFrame:
+        """How each verdict stands up to other ways of asking."""
+        return stability_table(self.verdicts)
+
+    @cached_property
+    def looks(self) -> pd.DataFrame:
+        """Every claim's verdict at each declared look."""
+        return looks_table(self.data)
+
+    @cached_property
+    def failures(self) -> pd.DataFrame:
+        """Failed runs of each variant, in the primary response."""
+        return failures_table(self.data, self.primary.name)
+
+    @cached_property
     def predictions(self) -> pd.DataFrame:
         """The subject's predictions beside what was observed."""
         return predictions_table(self.data)
@@ -124,7 +145,8 @@ class Source:
         return {
             "integrity": self.integrity, "effects": self.effects, "effect_seeds": self.seeds,
             "attribution": self.attribution, "claims": self.claims,
-            "claim_cells": self.claim_cells, "predictions": self.predictions,
+            "claim_cells": self.claim_cells, "stability": self.stability, "looks": self.looks,
+            "failures": self.failures, "predictions": self.predictions,
             "means": self.means.reset_index(),
         }  # fmt: skip
 

@@ -73,6 +73,12 @@ def parse_study(text: bytes, name: str, folder: Path | None = None) -> Study:
             repr(data["name"])[:80],
             "A study is named by its file; leave it out.",
         )
+    if "looks" in data:
+        raise UserError(
+            f"{where}: looks stand in the table of seeds",
+            f"looks = {data['looks']!r}"[:80],
+            "Write seeds = { looks = [5, 10, 20] }.",
+        )
     subject = data.get("subject")
     if folder is not None and isinstance(subject, str) and subject.endswith(".py"):
         data["subject"] = str(folder / subject)

@@ -12,6 +12,7 @@ from harness.study.study import Study
 from harness.subjects.subject import Cost, Data, RunFields, Subject
 
 CACHE = 8_000_000  # bytes of weights and activations a stack may hold; LOG.md has the figures
+FEW = 3  # groups of twins that are named, and variants of each
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,40 @@ def expand(study: Study, digest: str) -> list[Run]:
         for fields in [study.fields(cell)]
         for seed in study.seeds
     ]
+
+
+def twins(study: Study) -> list[list[Levels]]:
+    """Groups of variants that train to the same bits, as far as the subject knows.
+
+    What the variants of a group differ in has no effect on them.
+    """
+    subject, groups = study.model, defaultdict[RunFields, list[Levels]](list)
+    for cell in study.cells():
+        groups[subject.canonical(study.fields(cell))].append(cell)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def about_twins(study: Study) -> str:
+    """A sentence that names the study's twins and what has no effect; "" where there are none."""
+    groups = twins(study)
+    if not groups:
+        return ""
+    count = sum(len(group) - 1 for group in groups)
+    which = (
+        f"{count:,} variants are twins of others" if count > 1 else "1 variant is another's twin"
+    )
+    named = [_equation(group) for group in groups[:FEW]]
+    named += [f"and {len(groups) - FEW:,} more"] if len(groups) > FEW else []
+    return f"{which}, trained to the same bits and counted once by claims: {'; '.join(named)}."
+
+
+def _equation(group: Sequence[Levels]) -> str:
+    """Twins as "A = B (without effect: factor)"."""
+    first, *others = group
+    names = [variant_label(cell) for cell in group[:FEW]]
+    names += [f"{len(group) - FEW:,} more"] if len(group) > FEW else []
+    inert = [factor for factor in first if any(cell[factor] != first[factor] for cell in others)]
+    return f"{' = '.join(names)} (without effect: {', '.join(inert)})"
 
 
 def one_of_each_level(runs: Iterable[Run]) -> list[Run]:

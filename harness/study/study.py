@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from itertools import product
 from math import prod
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -44,7 +44,12 @@ class Study(BaseModel):
         "this file; default: the subject's own choice",
     )
     seeds: tuple[StrictInt, ...] = Field(
-        description="a number of seeds n (1..n), or a list of seeds"
+        description="a number of seeds n (1..n), a list of seeds, or a table with looks"
+    )
+    looks: tuple[StrictInt, ...] | Literal["any"] = Field(
+        (),
+        description="the numbers of seeds at which verdicts are given; in the file, it stands "
+        "in the table of seeds",
     )
     primary: str = Field(
         "", validate_default=True, description="the response that decides; default: the subject's"
@@ -54,6 +59,25 @@ class Study(BaseModel):
     baseline: Levels = Field(description="the reference variant: a level of every factor")
     bare: Levels = Field(default_factory=dict, description="off levels of factors to attribute")
     claims: tuple[Claim, ...] = Field((), description="statements fixed before the runs")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _seeds_with_looks(cls, data: Any) -> Any:
+        """`seeds = { looks = [5, 10] }` as the seeds 1 to 10 and the looks."""
+        if not (isinstance(data, dict) and isinstance(data.get("seeds"), dict)):
+            return data
+        table = data["seeds"]
+        looks = table.get("looks")
+        if looks == "any" and table.keys() == {"count", "looks"}:
+            return {**data, "seeds": table["count"], "looks": looks}
+        if table.keys() != {"looks"} or not _rising(looks):
+            raise InvalidValue(
+                "a table of seeds must hold looks, two or more rising numbers of seeds from 2, or "
+                'a count of seeds and looks = "any"',
+                table,
+                "Write seeds = { looks = [5, 10, 20] }, or leave the looks out: seeds = 10.",
+            )
+        return {**data, "seeds": looks[-1], "looks": tuple(looks)}
 
     @field_validator("name")
     @classmethod
@@ -219,8 +243,10 @@ class Study(BaseModel):
         return validated(self.model.Fields, {**self.fixed, **cell}, f"study '{self.name}'")
 
     def claims_digest(self) -> str:
-        """A hash of the claims as written: a later change of them shows."""
-        text = json.dumps([claim.model_dump(mode="json") for claim in self.claims], sort_keys=True)
+        """A hash of the claims and looks as written: a later change of them shows."""
+        stated: list[Any] = [claim.model_dump(mode="json") for claim in self.claims]
+        stated += [self.looks] if self.looks else []
+        text = json.dumps(stated, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def override(self, *, steps: int | None = None, seeds: tuple[int, ...] | None = None) -> Self:
@@ -237,6 +263,12 @@ class Study(BaseModel):
                 )
             data["fixed"] = {**self.fixed, "steps": steps}
         return validated(type(self), data, f"study '{self.name}'")
+
+
+def _rising(looks: Any) -> bool:
+    """Whether these are numbers of seeds at which one can look."""
+    numbers = isinstance(looks, list) and all(type(n) is int for n in looks)
+    return numbers and len(looks) > 1 and looks[0] > 1 and looks == sorted(set(looks))
 
 
 def fit_field(name: str, level: Level, info: ValidationInfo) -> Level:

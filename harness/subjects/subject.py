@@ -365,6 +365,14 @@ class Subject(Protocol):
     def cost(self, fields: Any, data: Data) -> Cost:
         """What one run costs."""
 
+    def canonical(self, fields: Any) -> Any:
+        """The fields with each that has no effect at one value: equal ones train to the same bits.
+
+        This must hold on all data. The converse need not: not every reason is known. A run's
+        identity does not depend on it.
+        """
+        return fields
+
     def start(
         self, fields: Sequence[Any], seeds: Sequence[int], data: Data,
         states: Sequence[State] | None = None,

@@ -1,11 +1,13 @@
 """The bottom line says what the tables say, in every case."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
 
 from harness.analysis.bottom_line import bottom_line, caveats
 from harness.analysis.predictions import predictions_table
+from harness.analysis.verdicts import PROMISE, VERDICTS
 from harness.study.files import load_study
 from harness.study.levels import Levels
 from harness.study.study import Study
@@ -25,14 +27,16 @@ def test_a_clear_study_is_described_in_full() -> None:
     data = simulated.data(simulated.study(claims=[LOWER]), truth)
     assert bottom_line(data) == [
         "120 of 120 runs ended: 24 variants, 5 seeds.",
-        "Of 1 claim: 1 supported (t tests over seeds, Holm over the study's claims: at most 5%"
-        " chance of any wrong verdict).",
-        "Supported: “BatchNorm helps”.",
+        "Of 1 claim: 1 SUPPORTED.",
+        PROMISE,
+        "SUPPORTED: “BatchNorm helps” (if no run fails).",
         "The largest change on average (exploratory): norm none instead of batch changes dev loss"
-        " by +0.1 nats (95 % interval +0.1 to +0.1, not corrected), averaged over the rest.",
-        "On the way from bare to baseline the largest share of the change in dev loss (Shapley,"
-        " exploratory): norm -0.1 nats at depth 1; norm -0.1 nats at depth 5; norm -0.1 nats at"
-        " depth 10.",
+        " by +0.1 nats (95 % interval +0.1 nats to +0.1 nats, not corrected), averaged over the"
+        " rest.",
+        "On the way from bare to baseline, the part with the largest Shapley value in dev loss"
+        " (exploratory; values may have either sign), beside the change by all parts: norm −0.1"
+        " nats at depth 1, all parts −0.1 nats; norm −0.1 nats at depth 5, all parts −0.1 nats;"
+        " norm −0.1 nats at depth 10, all parts −0.1 nats.",
         "Lowest mean dev loss of 24 variants: 2 nats (batch, naive, output_scale 1, depth 1);"
         " the best of many, so probably a little worse in truth.",
     ]
@@ -59,9 +63,9 @@ def test_one_seed_is_described_and_not_tested() -> None:
     data = simulated.data(simulated.study(claims=[LOWER], seeds=1), truth)
     said = bottom_line(data)
     assert "With one seed, differences are only described: any of them may be chance." in said
-    assert any("1 not testable" in sentence for sentence in said)
+    assert any("1 NOT TESTABLE" in sentence for sentence in said)
     assert any("(one seed, no interval)" in sentence for sentence in said)
-    assert not any(sentence.startswith(("Supported", "Refuted")) for sentence in said)
+    assert not any(sentence.startswith(VERDICTS) for sentence in said)
 
 
 def test_divergence_is_counted_and_explained() -> None:
@@ -84,7 +88,7 @@ def test_where_nothing_differs_no_effect_and_no_best_is_named() -> None:
     said = bottom_line(simulated.data(asked, truth, runs=runs))
     assert "No main effect on dev loss differs from 0." in said
     assert not any(sentence.startswith("Lowest mean") for sentence in said)
-    assert any("1 not testable" in sentence for sentence in said)
+    assert any("1 NOT TESTABLE" in sentence for sentence in said)
 
 
 def test_a_crossing_effect_is_called_conditional() -> None:
@@ -93,15 +97,46 @@ def test_a_crossing_effect_is_called_conditional() -> None:
         simulated.study(),
         lambda c, s: 2 + (0.1 if c["depth"] == 10 else -0.1) * (c["norm"] == "none") + noise(c, s),
     )
-    assert any(s.startswith("CONDITIONAL: whether norm none or batch") for s in bottom_line(data))
+    said = [text for text in bottom_line(data) if text.startswith("CONDITIONAL")]
+    assert len(said) == 1
+    assert re.fullmatch(
+        r"CONDITIONAL: dev loss with norm none instead of batch is higher at .*, depth 10"
+        r" \(\+0\.\d+ nats\), lower at .*, depth [15] \(−0\.\d+ nats\); the average speaks for"
+        r" neither\.",
+        said[0],
+    )
+
+
+def test_a_part_may_change_more_than_all_together() -> None:
+    data = simulated.data(
+        simulated.study(), lambda c, s: truth(c, s) + 0.042 * (c["init"] == "kaiming")
+    )
+    said = next(text for text in bottom_line(data) if "Shapley" in text)
+    assert "norm −0.1 nats at depth 1, all parts −0.058 nats;" in said
+
+
+def test_an_average_that_ranks_contradict_is_said_to_be_so() -> None:
+    asked = simulated.study(
+        factors={"norm": ["none", "batch"], "depth": [*range(1, 11)]},
+        baseline={"norm": "batch", "depth": 10}, bare={},
+    )  # fmt: skip
+
+    def one_pair(cell: Levels, seed: int) -> float:
+        far = cell["depth"] == 10
+        out = 1 if cell["norm"] == "none" else -1
+        return 2 + (out if far else -0.01 * (out > 0)) + 1e-5 * seed * out
+
+    contradicted = "averaged over the rest. Ranks, which no outlier moves, point the other way."
+    assert contradicted in " ".join(bottom_line(simulated.data(asked, one_pair)))
+    assert "Ranks" not in " ".join(bottom_line(simulated.data(simulated.study(), truth)))
 
 
 def test_stamps_are_shown() -> None:
     asked = simulated.study(claims=[LOWER])
     data = simulated.data(asked, truth, facts=simulated.FACTS | {"first_seeds": "1-2"})
-    assert "Read the verdicts with care: seeds added after the first session: 3-5." in bottom_line(
-        data
-    )
+    said = bottom_line(data)
+    assert "All verdicts are exploratory: seeds were added after a look: 3-5." in said
+    assert PROMISE not in said
 
 
 def test_no_run_at_all_leaves_nothing_to_say() -> None:
@@ -137,6 +172,19 @@ def test_caveats_of_the_subject_come_before_those_of_few_seeds() -> None:
     own = asked.model.caveats(set(asked.factors), [asked.fields(cell) for cell in asked.cells()])
     found = caveats(simulated.data(asked, truth))
     assert found == [*own, "With 4 seeds intervals are wide by design."]
+
+
+def test_caveats_name_the_variants_that_cannot_differ() -> None:
+    asked = simulated.study(
+        factors={"norm": ["none", "batch"], "depth": [1, 5], "residual": [False, True]},
+        baseline={"norm": "batch", "depth": 5, "residual": False},
+        bare={},
+    )
+    assert caveats(simulated.data(asked, truth))[-1] == (
+        "2 variants are twins of others, trained to the same bits and counted once by claims: "
+        "none, depth 1, residual no = none, depth 1, residual yes (without effect: residual); "
+        "batch, depth 1, residual no = batch, depth 1, residual yes (without effect: residual)."
+    )
 
 
 def test_a_subject_without_a_cap_or_predictions_goes_through_too() -> None:

@@ -1,6 +1,7 @@
 """Contrasts are what a factorial grid is asked for, against statsmodels and by hand."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,14 @@ from scipy import stats
 
 from harness.analysis.attribution import attributed_factors, attribution
 from harness.analysis.contrasts import effects, scores
-from harness.analysis.effects import attribution_table, effects_table, seeds_table
+from harness.analysis.effects import (
+    attribution_table,
+    change,
+    conditional,
+    effects_table,
+    ranks_disagree,
+    seeds_table,
+)
 from harness.analysis.grid import contrast, grid
 from harness.analysis.intervals import estimate, mean, mean_intervals, sign_flip_p
 from harness.study.levels import Levels
@@ -59,7 +67,6 @@ def test_an_interval_of_a_main_effect_is_the_paired_t_interval() -> None:
     interval = paired.confidence_interval(0.95)
     assert (row["low"], row["high"]) == pytest.approx((interval.low, interval.high))
     assert row["estimate"] / row["se"] == pytest.approx(paired.statistic)
-    assert row["effect_size"] == pytest.approx(paired.statistic / 6**0.5)
 
 
 def test_a_slope_is_the_least_squares_slope_by_doubling() -> None:
@@ -151,28 +158,95 @@ def test_a_main_effect_whose_simple_effects_change_sign_is_conditional() -> None
         sign = 1 if cell["depth"] == 10 else -1
         return 0.1 * sign * (cell["norm"] == "batch") + noise(cell, seed)
 
-    table = effects_table(simulated.data(asked, crossing), "final/dev_loss", ("main",))
-    flagged = table[table["conditional"] == "CONDITIONAL"]["factor"]
-    assert "norm" in set(flagged)
-    assert "init" not in set(flagged)
+    table = effects_table(simulated.data(asked, crossing), "final/dev_loss")
+    said = table[table["kind"] == "main"].set_index("factor")["conditional"]
+    assert said["init"] == ""
+    simple = table[(table["kind"] == "simple") & (table["factor"] == "norm")]
+    places = simple.set_index("where")["estimate"]
+    lower, higher = places.idxmin(), places.idxmax()
+    most, least = f"+{places.max():.3g} nats", f"−{-places.min():.3g} nats"
+    assert said["norm"] == f"higher at {higher} ({most}), lower at {lower} ({least})"
+    assert str(lower).endswith("depth 10")
+    assert set(table["conditional"][table["kind"] != "main"]) == {""}
 
 
-def test_noise_alone_is_rarely_called_conditional() -> None:
+@pytest.mark.parametrize(("size", "said"), [(0.009, False), (0.011, True)])
+def test_an_effect_within_the_margin_has_no_direction(size: float, said: bool) -> None:
+    def truth(cell: Levels, seed: int) -> float:
+        sign = {1: 1, 2: -1, 4: 0}[int(str(cell["depth"]))]
+        return 2 + 1e-5 * seed * sign + size * sign * (cell["norm"] == "none")
+
+    data = simulated.data(simulated.study(TWO), truth)
+    table = effects_table(data, "final/dev_loss", ("main",)).set_index("factor")["conditional"]
+    where = f"higher at depth 1 (+{size:g} nats), lower at depth 2 (−{size:g} nats)"
+    assert table["norm"] == (where if said else "")
+
+
+def test_a_place_is_named_only_if_its_effect_is_shown() -> None:
+    def truth(cell: Levels, seed: int) -> float:
+        depth, out = cell["depth"], cell["norm"] == "none"
+        if depth == 2:
+            return 100 + (-5 if seed % 2 else 15) * out  # the largest on average, and unsure
+        return 100 + (0.5 if depth == 1 else -0.5) * out
+
+    response = "last/gradient_growth"
+    data = simulated.data(simulated.study(TWO), truth, response)
+    table = effects_table(data, response, ("main", "simple"))
+    none = table[table["factor"] == "norm"].set_index("where")
+    assert none["estimate"].idxmax() == "depth 2"
+    assert none["conditional"].iloc[0] == "higher at depth 1 (+0.5), lower at depth 4 (−0.5)"
+
+
+def test_an_effect_at_the_margin_is_rarely_said_to_be_beyond_it() -> None:
     asked = simulated.study(TWO)
-    called = [
-        (effects_table(simulated.data(asked, simulated.noise(i)), "final/dev_loss", ("main",))
-         ["conditional"] != "").any()
-        for i in range(20)
-    ]  # fmt: skip
-    assert sum(called) <= 1
+
+    def truth(cell: Levels, _: int) -> float:
+        effect = -0.5 if cell["depth"] == 2 else asked.response().margin
+        return 2 + effect * (cell["norm"] == "none")
+
+    measured = grid(simulated.data(asked, truth), "final/dev_loss")
+    main, generator = effects(asked, ("main",))[0], np.random.default_rng(0)
+    draws = [0.01 * generator.standard_normal(measured.values.shape) for _ in range(300)]
+    noisy = [replace(measured, values=measured.values + draw) for draw in draws]
+    called = sum(conditional(asked, one, main) != "" for one in noisy)
+    assert 0 < called / 300 <= 0.05
+
+
+def test_a_change_carries_its_unit() -> None:
+    responses = simulated.study().model.responses
+    assert change(responses["final/dev_loss"], -0.123456) == "−0.123 nats"
+    assert change(responses["final/saturation_worst"], 0.05) == "+5 pp"
+    assert change(replace(responses["final/dev_loss"], unit=""), 2.0) == "+2"
+
+
+@pytest.mark.parametrize(("far", "spread", "disagree"), [
+    (1.0, 0.006, True), (0.001, 0.006, False), (1.0, 0.008, False),
+])  # fmt: skip
+def test_ranks_disagree_where_one_cell_outweighs_the_others(
+    far: float, spread: float, disagree: bool
+) -> None:
+    noise = simulated.noise(2, spread)
+
+    def truth(cell: Levels, seed: int) -> float:
+        effect = far if cell["depth"] == 4 else -0.01
+        return 2 + effect * (cell["norm"] == "none") + noise(cell, seed)
+
+    data = simulated.data(simulated.study(TWO), truth)
+    row = effects_table(data, "final/dev_loss", ("main",)).iloc[0]
+    ranks = data.runs.groupby("seed")["final/dev_loss"].rank()
+    sums = ranks.groupby([data.runs["seed"], data.runs["norm"]]).mean().unstack()
+    by_hand = stats.ttest_rel(sums["none"], sums["batch"])
+    assert row["rank_estimate"] == pytest.approx((sums["none"] - sums["batch"]).mean())
+    against = by_hand.pvalue < 0.05 and by_hand.statistic * row["estimate"] < 0
+    assert ranks_disagree(row) == against == disagree
 
 
 def test_sign_flip_p_counts_all_flips_and_needs_six_seeds() -> None:
     assert np.isnan(sign_flip_p(np.ones(5)))
     assert sign_flip_p(np.array([1.0, 2, 3, 4, 5, 6])) == 2 / 64
     assert sign_flip_p(np.array([1.0, -1, 1, -1, 1, -1])) == 1.0
-    assert sign_flip_p(np.ones(16)) == 2 / 2**16
-    assert np.isnan(sign_flip_p(np.ones(17)))
+    assert sign_flip_p(np.ones(30)) == 2 / 2**30
+    assert np.isnan(sign_flip_p(np.ones(31)))
 
 
 def test_intervals_cover_the_truth_as_often_as_they_say() -> None:

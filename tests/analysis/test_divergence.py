@@ -3,8 +3,8 @@
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
+from scipy import stats
 
 from harness.analysis.effects import effects_table
 from harness.analysis.frames import StudyData
@@ -50,6 +50,25 @@ def test_ranks_put_diverged_runs_last_and_stand_beside_the_estimate() -> None:
     assert row["estimate"] == pytest.approx((0.1 * 4 + (CHANCE - 2.01)) / 5)
 
 
+def test_ranks_are_of_the_values_as_they_are_capped() -> None:
+    asked = simulated.study()
+
+    def truth(cell: Levels, seed: int) -> float:
+        return losses(cell, seed) + 10.0 * (cell["init"] == "naive") * seed
+
+    runs = simulated.runs_of(asked, truth)
+    out = (runs["norm"] == "none") & (runs["depth"] == "10")
+    runs["outcome"] = np.where(out, "diverged", "finished")
+    capped = runs["final/dev_loss"].clip(upper=CHANCE).mask(out, CHANCE)
+    by_hand = capped.groupby(runs["seed"]).transform(stats.rankdata)
+    ranks = grid(simulated.data(asked, truth, runs=runs), "final/dev_loss").ranks
+    assert ranks is not None
+    found = [ranks.loc[run["variant"], run["seed"]] for _, run in runs.iterrows()]
+    assert found == by_hand.tolist()
+    worse_than_guessing = (runs["init"] == "naive").to_numpy()
+    assert len(set(by_hand[(out | worse_than_guessing) & (runs["seed"] == 1)])) == 1
+
+
 def test_contrasts_of_other_responses_of_diverged_runs_are_not_testable() -> None:
     table = effects_table(diverging("final/saturation_worst"), "final/saturation_worst")
     touched = table[table["id"] == "main norm none−batch"].iloc[0]
@@ -88,4 +107,5 @@ def test_without_a_known_vocabulary_diverged_losses_are_missing() -> None:
     runs = simulated.runs_of(asked, losses).assign(outcome="diverged")
     data = simulated.data(asked, losses, runs=runs, facts={})
     assert grid(data, "final/dev_loss").values.isna().all().all()
-    assert isinstance(effects_table(data, "final/dev_loss"), pd.DataFrame)
+    table = effects_table(data, "final/dev_loss")
+    assert table[["estimate", "rank_estimate"]].isna().all(axis=None)

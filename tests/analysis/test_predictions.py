@@ -34,7 +34,7 @@ def initial(truth: simulated.Truth, name: str = "core") -> StudyData:
 
 
 def excess(cell: Levels, seed: int) -> float:
-    return math.log(27) + (0.47 if cell["output_scale"] == 1.0 else 0.005) + 0.001 * (seed - 3)
+    return math.log(27) + (0.47 if cell["output_scale"] == 1.0 else 0.005) + 0.001 * (seed - 5.5)
 
 
 def row(data: StudyData, name: str) -> pd.Series:
@@ -51,7 +51,7 @@ def test_a_prediction_that_comes_true_agrees_and_carries_its_interval() -> None:
     assert found["outcome"] == "agrees"
     assert found["observed"] == pytest.approx(math.log(27) + 0.47)
     assert found["low"] < found["observed"] < found["high"]
-    assert (found["n"], found["cells"], found["response"]) == (5, 6, "init/loss")
+    assert (found["n"], found["cells"], found["response"]) == (10, 6, "init/loss")
 
 
 def test_one_that_does_not_differs_and_noise_decides_nothing() -> None:

@@ -6,10 +6,12 @@ Nothing of the harness is used above the line: csv, json, the t distribution.
 import csv
 import itertools
 import json
+import math
 import statistics
 from pathlib import Path
 
 import numpy as np
+import pytest
 from scipy.stats import t
 
 from harness.analysis.claims_table import claims_table
@@ -22,21 +24,15 @@ from tests.support import simulated
 Row = dict[str, str]
 
 
-def recompute(claims: list[Row], runs: list[Row], factors: list[str]) -> dict[str, str]:
-    """Verdict by claim."""
-    p = {claim["id"]: both_p(claim, runs, factors) for claim in claims}
-    rising = sorted(p, key=lambda name: min(1.0, 2 * min(p[name])))
-    verdict, going = dict.fromkeys(p, "INCONCLUSIVE"), True
-    for rank, name in enumerate(rising):
-        going = going and 2 * min(p[name]) <= 0.05 / (len(p) - rank)
-        if going:
-            verdict[name] = "SUPPORTED" if p[name][0] < p[name][1] else "REFUTED"
-    return verdict
+def recompute(claims: list[Row], runs: list[Row], factors: list[str]) -> dict[str, Row]:
+    """Verdict, interval and condition by claim."""
+    tail = 0.05 / len(claims) / 2
+    return {claim["id"]: judge(claim, runs, factors, tail) for claim in claims}
 
 
-def both_p(claim: Row, runs: list[Row], factors: list[str]) -> tuple[float, float]:
-    """One-sided p of the claim, and of its negation."""
-    seeds = sorted({run["seed"] for run in runs})
+def judge(claim: Row, runs: list[Row], factors: list[str], tail: float) -> Row:
+    """One claim, its cells as columns of seed-wise values."""
+    seeds = sorted({run["seed"] for run in runs}, key=int)
     compared = [claim[name] for name in ("factor", "by") if claim[name]]
     free = [factor for factor in factors if factor not in compared]
     where = json.loads(claim["where"])
@@ -45,8 +41,40 @@ def both_p(claim: Row, runs: list[Row], factors: list[str]) -> tuple[float, floa
     table = [[value(claim, runs, cell, seed) for cell in cells] for seed in seeds]
     if claim["over"] == "mean":
         table = [[statistics.fmean(row)] for row in table]
-    tests = [p for column in zip(*table, strict=True) for p in cell_p(claim, list(column))]
-    return max(tests), min(1.0, len(tests) * min(1 - p for p in tests))
+    columns = list(dict.fromkeys(zip(*table, strict=True)))  # equal ones count once
+    bound, margin = float(claim["bound"]), float(claim["margin"] or "nan")
+    sign = -1 if claim["direction"] == "higher" else 1
+    u = [[sign * one for one in column] for column in columns]
+    two_sided, k = claim["direction"] == "within", len(columns)
+    u += [[-one for one in column] for column in u] if two_sided else []
+
+    def ends(column: list[float], tail: float) -> tuple[float, float]:
+        n = len(column)
+        half = t.ppf(1 - tail, n - 1) * statistics.stdev(column) / n**0.5
+        return statistics.fmean(column) - half, statistics.fmean(column) + half
+
+    b = sign * bound
+    reverse = b if two_sided or math.isnan(margin) else abs(margin)
+    low = [ends(column, tail)[0] for column in u]
+    high = [ends(column, tail)[1] for column in u]
+    strict = [ends(column, tail / len(u))[0] for column in u]
+    if max(high) < b:
+        word = "SUPPORTED"
+    elif max(strict) < b:
+        word = "INCONCLUSIVE"
+    elif two_sided:
+        pairs = zip(u[:k], u[k:], strict=True)
+        beyond = all(max(ends(one, tail / 2)[0] for one in pair) > b for pair in pairs)
+        word = "OPPOSITE" if beyond else "NOT EVERYWHERE"
+    elif min(low) > reverse:
+        word = "OPPOSITE"
+    elif margin > 0 and min(low) > -margin and max(high) < margin:
+        word = "NEGLIGIBLE"
+    else:
+        word = "NOT EVERYWHERE" if k > 1 else "INCONCLUSIVE"
+    worst = sorted([sign * max(strict), sign * max(high)])
+    found = {"verdict": word, "low": max(0.0, worst[0]) if two_sided else worst[0]}
+    return {key: str(one) for key, one in (found | {"high": worst[1]}).items()}
 
 
 def value(claim: Row, runs: list[Row], cell: Row, seed: str) -> float:
@@ -75,19 +103,6 @@ def loss(claim: Row, run: Row) -> float:
         return float(claim["cap"])
     measured = float(run[claim["response"]])
     return min(measured, float(claim["cap"])) if claim["cap"] else measured
-
-
-def cell_p(claim: Row, values: list[float]) -> list[float]:
-    """One-sided p of everything that must hold in a cell."""
-    bound = float(claim["bound"])
-    sides = {"lower": [(1, bound)], "higher": [(-1, -bound)], "within": [(1, bound), (-1, bound)]}
-    return [
-        float(t.cdf(
-            (sign * statistics.fmean(values) - b) / (statistics.stdev(values) / len(values) ** 0.5),
-            len(values) - 1,
-        ))
-        for sign, b in sides[claim["direction"]]
-    ]  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------------
@@ -122,9 +137,13 @@ def test_every_verdict_is_recomputed_from_two_files(tmp_path: Path) -> None:
         write_csv(data.runs, tmp_path / "runs.csv")
         claims = rows(tmp_path / "claims.csv")
         again = recompute(claims, rows(tmp_path / "runs.csv"), list(data.study.factors))
-        assert again == {claim["id"]: claim["verdict"] for claim in claims}
-        seen |= set(again.values())
-    assert seen == {"SUPPORTED", "REFUTED", "INCONCLUSIVE"}
+        for claim in claims:
+            one = again[claim["id"]]
+            assert one["verdict"] == claim["verdict"]
+            for end in ("low", "high"):
+                assert float(one[end]) == pytest.approx(float(claim[end]), rel=1e-9, abs=1e-12)
+            seen.add(claim["verdict"])
+    assert seen >= {"SUPPORTED", "OPPOSITE", "NOT EVERYWHERE", "INCONCLUSIVE"}
 
 
 def test_the_recomputation_would_notice_a_wrong_verdict(tmp_path: Path) -> None:
@@ -138,7 +157,6 @@ def test_the_recomputation_would_notice_a_wrong_verdict(tmp_path: Path) -> None:
     noisy = rows(tmp_path / "runs.csv")
     for i, run in enumerate(noisy):
         run["final/dev_loss"] = str(float(run["final/dev_loss"]) + 0.0001 * (i % 3))
-    assert recompute(rows(tmp_path / "claims.csv"), noisy, list(study.factors)) == {
-        "kaiming-loss": "REFUTED"
-    }
-    assert verdicts(data)[0].verdict == "SUPPORTED"
+    again = recompute(rows(tmp_path / "claims.csv"), noisy, list(study.factors))
+    assert again["kaiming-loss"]["verdict"] != "SUPPORTED"
+    assert verdicts(data)[0].word == "SUPPORTED"

@@ -71,6 +71,21 @@ def test_more_seeds_train_only_what_is_new() -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_plan_names_variants_that_cannot_differ() -> None:
+    drops = "lr_drop = [0.1, 1.0]\nlr_drop_at = [0.5, 0.75]\n[baseline]\nlr_drop = 0.1\n"
+    text = STUDY.replace('norm = ["none", "batch"]\n[baseline]\n', drops)
+    Path("drops.toml").write_text(text.replace('norm = "batch"', "lr_drop_at = 0.75"))
+    lines = run("plan", "drops.toml").output.splitlines()
+    place = lines.index("4 variants × 2 seeds = 8 runs, 0 of them ended")
+    assert lines[place + 1] == (
+        "1 variant is another's twin, trained to the same bits and counted once by claims: "
+        "lr_drop 1, lr_drop_at 0.5 = lr_drop 1, lr_drop_at 0.75 (without effect: lr_drop_at). "
+        "Leave out a level to avoid that."
+    )
+    assert "twin" not in run("plan", "small.toml").output
+
+
+@pytest.mark.usefixtures("folder")
 def test_show_prints_tables_and_the_checklist() -> None:
     output = run("show", "batch · seed 1").output
     assert output.count("layer  1: ") == 2

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from docs.generate import PAGE, reference
+from harness.analysis.verdicts import PROMISE
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -21,6 +22,11 @@ def test_links_lead_to_files_that_are_there(page: Path) -> None:
     for target in LINK.findall(page.read_text("utf-8")):
         if not target.startswith(("http://", "https://", "mailto:")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_promise_of_the_error_rate_is_the_same_everywhere() -> None:
+    for page in ("docs/statistics.md", "README.md", "reports/README.md"):
+        assert PROMISE in " ".join((ROOT / page).read_text("utf-8").split()), page
 
 
 def test_the_reference_is_what_the_code_says() -> None:

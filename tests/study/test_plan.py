@@ -1,11 +1,21 @@
 """From a study to runs and stacks: the grid is full, identities are exact, stacks are balanced."""
 
 import time
+from typing import Any
 
 import pytest
 
-from harness.study.files import load_study
-from harness.study.plan import Costs, Stack, expand, make_stacks, run_key, stack_count
+from harness.study.files import load_study, study_names
+from harness.study.plan import (
+    Costs,
+    Stack,
+    about_twins,
+    expand,
+    make_stacks,
+    run_key,
+    stack_count,
+    twins,
+)
 from harness.study.study import Study
 from harness.subjects.char_mlp import SUBJECT
 from harness.subjects.char_mlp.fields import Fields
@@ -94,3 +104,51 @@ def test_ten_thousand_runs_are_planned_in_time(tiny: Corpus) -> None:
     make_stacks(runs, Costs(SUBJECT, tiny), 2)
     assert len(runs) == 10_000
     assert time.perf_counter() - began < 3
+
+
+DROPS: dict[str, list[Any]] = {"lr_drop": [0.1, 1.0], "lr_drop_at": [0.5, 0.75]}
+
+
+def dropping(**factors: list[Any]) -> Study:
+    """A study of which a part has no drop of the learning rate."""
+    levels = {**DROPS, **factors}
+    return study(factors=levels, baseline={name: each[0] for name, each in levels.items()})
+
+
+def test_variants_that_differ_in_what_has_no_effect_are_twins() -> None:
+    assert twins(study()) == []
+    assert twins(dropping()) == [
+        [{"lr_drop": 1.0, "lr_drop_at": 0.5}, {"lr_drop": 1.0, "lr_drop_at": 0.75}]
+    ]
+    assert len({run.key for run in expand(dropping(), "digest")}) == 8  # identities are as before
+
+
+def test_twins_are_told_with_what_has_no_effect() -> None:
+    assert about_twins(study()) == ""
+    assert about_twins(dropping()) == (
+        "1 variant is another's twin, trained to the same bits and counted once by claims: "
+        "lr_drop 1, lr_drop_at 0.5 = lr_drop 1, lr_drop_at 0.75 (without effect: lr_drop_at)."
+    )
+    assert about_twins(dropping(lr_drop_at=[0.75, 1.0])) == (
+        "2 variants are twins of others, trained to the same bits and counted once by claims: "
+        "lr_drop 0.1, lr_drop_at 1 = lr_drop 1, lr_drop_at 0.75 = lr_drop 1, lr_drop_at 1 "
+        "(without effect: lr_drop, lr_drop_at)."
+    )
+
+
+def test_a_few_twins_are_named_and_the_others_counted() -> None:
+    many = dropping(lr_drop_at=[0.2, 0.4, 0.6, 0.8, 0.9], depth=[1, 2, 3, 4, 5])
+    assert about_twins(many) == (
+        "20 variants are twins of others, trained to the same bits and counted once by claims: "
+        + "; ".join(
+            f"lr_drop 1, lr_drop_at 0.2, depth {depth} = lr_drop 1, lr_drop_at 0.4, depth {depth}"
+            f" = lr_drop 1, lr_drop_at 0.6, depth {depth} = 2 more (without effect: lr_drop_at)"
+            for depth in (1, 2, 3)
+        )
+        + "; and 2 more."
+    )
+
+
+@pytest.mark.parametrize("name", study_names())
+def test_no_shipped_study_has_twins(name: str) -> None:
+    assert twins(load_study(name)) == []

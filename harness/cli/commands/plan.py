@@ -23,7 +23,7 @@ WARM_UP, TIMED = 20, 200  # steps of a calibration
 @click.pass_obj
 def command(uri: str | None, request: "Request", workers: int | None, calibrate: bool) -> None:
     """Show the variants, stacks and expected time of STUDY; train nothing."""
-    from harness.study.plan import make_stacks
+    from harness.study.plan import about_twins, make_stacks
     from harness.study.speed import expected_seconds, format_duration, record_speed
 
     plan = request.resolve()
@@ -48,6 +48,8 @@ def command(uri: str | None, request: "Request", workers: int | None, calibrate:
         f"\n{cells} variants × {len(study.seeds)} seeds = {len(plan.runs):,} runs, "
         f"{len(plan.runs) - len(missing):,} of them ended"
     )
+    if same := about_twins(study):
+        click.echo(f"{same} Leave out a level to avoid that.")
     if not stacks:
         click.echo("nothing to train")
         return

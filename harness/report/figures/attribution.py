@@ -39,7 +39,7 @@ def _alt(source: Source) -> str:
         f"{difference(source.primary, row['estimate'])}"
         for _, row in table.iterrows()
     ]
-    return f"Shapley shares of the change in {source.primary.axis}: {'; '.join(parts)}."
+    return f"Shapley values in {source.primary.axis}: {'; '.join(parts)}."
 
 
 def _draw(source: Source) -> Figure | None:

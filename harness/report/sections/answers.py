@@ -1,12 +1,33 @@
 """What follows from the runs: claims, effects, attribution, interactions."""
 
 from collections.abc import Iterator
+from math import isfinite
 
 import pandas as pd
 
-from harness.report.document import Block, Paragraph, Section, Strong, Table, Words, compact
+from harness.analysis.effects import ranks_disagree
+from harness.analysis.verdicts import (
+    INCONCLUSIVE,
+    NEGLIGIBLE,
+    NOT_EVERYWHERE,
+    NOT_TESTABLE,
+    OPPOSITE,
+    PROMISE,
+    SUPPORTED,
+)
+from harness.report.document import (
+    Block,
+    Callout,
+    Paragraph,
+    Section,
+    Strong,
+    Table,
+    Words,
+    compact,
+)
 from harness.report.source import Source
 from harness.report.words import (
+    capital,
     counted,
     difference,
     difference_interval,
@@ -17,6 +38,10 @@ from harness.report.words import (
     unbroken,
 )
 
+TONES = {  # colours of the verdicts' words
+    SUPPORTED: "good", OPPOSITE: "stop", NEGLIGIBLE: "blue", NOT_EVERYWHERE: "warning",
+    INCONCLUSIVE: "soft", NOT_TESTABLE: "soft",
+}  # fmt: skip
 KINDS = {  # of effects, each with the title of its table
     "main": "Main effects, averaged over all other factors",
     "within": "The same within each level of another factor",
@@ -41,23 +66,22 @@ def _claims(source: Source) -> Iterator[Block]:
         yield Paragraph("This study declares no claims: everything below is exploratory.")
         return
     yield Paragraph(
-        "The estimate is that of the cell least favourable to the claim; the interval is for the "
-        "worst of its cells, whichever that is, at the level that Holm's correction over this "
-        f"study's {counted(len(source.claims), 'claim')} leaves. claims.csv and runs.csv suffice "
-        "to recompute every verdict."
+        f"{PROMISE} Intervals of the study's {counted(len(source.claims), 'claim')} hold together. "
+        "That of a claim about every cell is for the worst of them, whichever it is, and has no "
+        "estimate: the least favourable of many estimates looks worse than its cell is. claims.csv "
+        "and runs.csv suffice to recompute every verdict."
     )
-    head = ("claim", "verdict", "response", "estimate", "interval (level)", "claimed", "p (Holm)",
-            "seeds", "least favourable cell, remarks")  # fmt: skip
+    head = ("claim", "verdict", "response", "estimate", "interval (level)", "claimed", "p",
+            "seeds", "where and why")  # fmt: skip
     rows = tuple(_claim_row(source, row) for _, row in source.claims.iterrows())
     yield compact(Table("Claims and verdicts", head, rows, frozenset({3, 6, 7})))
+    if source.claims["stamps"].any():
+        yield Callout("warning", "Exploratory", f"{capital(source.claims['stamps'][0])}.")
+    if not source.looks.empty:
+        yield _looks(source)
+    yield from _stability(source)
     if not source.claim_cells.empty:
-        cells = tuple(
-            (row["id"], row["cell"], number(row["estimate"], 4), number(row["se"], 4),
-             str(row["n"]), p_value(row["p_for"]), p_value(row["p_against"]))
-            for _, row in source.claim_cells.iterrows()
-        )  # fmt: skip
-        heads = ("claim", "cell", "estimate", "standard error", "seeds", "p for", "p against")
-        yield Table("Claims cell by cell", heads, cells, frozenset({2, 3, 4, 5, 6}), folded=True)
+        yield _claim_cells(source)
 
 
 def _claim_row(source: Source, row: pd.Series) -> tuple[Words, ...]:
@@ -67,40 +91,115 @@ def _claim_row(source: Source, row: pd.Series) -> tuple[Words, ...]:
     side = {"lower": "<", "higher": ">", "within": "within ±"}[row["direction"]]
     bound = show(response, row["bound"]).removeprefix("+")
     ends = f"{between(row['low'], row['high'], response)} ({100 * row['interval']:.1f} %)"
-    needed = f"{row['n']} (needs {row['seeds_needed']})" if row["seeds_needed"] else str(row["n"])
-    remarks = "; ".join(filter(None, (row["cell"], row["reason"], _ranks(row), row["stamps"])))
+    ranked = _ranks(row.rename({"estimate": "", "cell_estimate": "estimate"}))
+    nearest = f"least favourable cell: {row['cell']}, {show(response, row['cell_estimate'])}"
+    remarks = "; ".join(filter(None, (row["why"], nearest * (row["distinct"] > 1), ranked)))
     return (
-        f"{row['says']} [{row['id']}]", Strong(row["verdict"]), row["response"],
+        f"{row['says']} [{row['id']}]", verdict_words(row), row["response"],
         show(response, row["estimate"]), ends if pd.notna(row["low"]) else "–",
-        unbroken(f"{side} {bound}"), p_value(row["p_adjusted"]), needed, remarks,
+        unbroken(f"{side} {bound}"), p_value(row["p_adjusted"]), str(row["n"]), capital(remarks),
     )  # fmt: skip
 
 
+def verdict_words(row: pd.Series) -> Words:
+    """A claim's verdict with all that it must not be read without."""
+    word = _word(row["verdict"])
+    rest = f" {row['condition']}" if row["condition"] else ""
+    return (word, f"{rest}, exploratory" if row["stamps"] else rest)
+
+
+def _claim_cells(source: Source) -> Table:
+    """Every claim in each of its distinct cells."""
+    rows = tuple(
+        (row["id"], row["cell"], number(row["estimate"], 4), number(row["se"], 4), str(row["n"]),
+         p_value(row["p_for"]), p_value(row["p_against"]), row["shown"], row["twins"])
+        for _, row in source.claim_cells.iterrows()
+    )  # fmt: skip
+    head = ("claim", "cell", "estimate", "standard error", "seeds", "p holds", "p fails",
+            "shown to", "twins (the same bits)")  # fmt: skip
+    return compact(Table("Claims cell by cell", head, rows, frozenset({2, 3, 4, 5, 6}), True))
+
+
+def _looks(source: Source) -> Table:
+    """The verdicts at each declared look."""
+    rows = tuple(
+        (row["id"], str(row["n"]), _word(row["verdict"]),
+         interval(row["low"], row["high"]), f"{100 * row['interval']:.2f} %")
+        for _, row in source.looks.iterrows()
+    )  # fmt: skip
+    head = ("claim", "seeds", "verdict", "interval", "its level")
+    return Table("Verdicts at each declared look", head, rows, frozenset({1, 4}), folded=True)
+
+
+def _stability(source: Source) -> Iterator[Block]:
+    """Each verdict beside what other ways of asking give."""
+    table = source.stability[source.stability["verdict"] != NOT_TESTABLE]
+    if table.empty:
+        return
+    yield Paragraph(
+        "Would another way of asking give another verdict? Exact sign-flip tests at the same level "
+        "assume symmetry instead of a normal distribution; with few seeds they cannot decide "
+        "anything (p is one-sided and not corrected). Leaving out one seed shows what hangs on it. "
+        "Failures: the tipping share of failing runs, and the share that the seeds leave open."
+    )
+    rows = tuple(
+        (row["id"], _word(row["verdict"]),
+         (_word(row["sign_flip"]), f" (p {p_value(row['p_flip'])})"),
+         (_word(row["without_one"]),
+          f" without seed {row['seeds_without']}" if row["seeds_without"] else ""),
+         _failing(row))
+        for _, row in table.iterrows()
+    )  # fmt: skip
+    head = ("claim", "t test", "sign flip", "without one seed", "failures")
+    yield Table("Stability of the verdicts", head, rows)
+
+
+def _word(word: str) -> Strong:
+    """A verdict's word in its colour."""
+    return Strong(word, TONES[word]) if word else Strong("–")
+
+
+def _failing(row: pd.Series) -> Words:
+    """What failing runs would do to a verdict."""
+    if pd.isna(row["tipping"]):
+        return "–"
+    if not isfinite(row["tipping"]):
+        return Strong("cannot fail", "good")
+    shares = f" (tips at {100 * row['tipping']:.1f} %, up to {100 * row['unseen']:.0f} % unseen)"
+    if row["failures"]:
+        return (Strong(row["failures"], "warning"), shares)
+    return (Strong("stands", "good"), shares)
+
+
 def _ranks(row: pd.Series) -> str:
-    """A remark where the analysis of ranks points the other way."""
-    against = row["estimate"] * row["rank_estimate"] < 0
-    return "ranks point the other way" if against and row["kind"] != "equivalence" else ""
+    """A remark where the analysis of ranks points the other way; an equivalence has no way."""
+    against = row["kind"] != "equivalence" and ranks_disagree(row)
+    return "ranks point the other way" if against else ""
 
 
 def _effects(source: Source) -> Iterator[Block]:
     """Main effects in view, the rest folded."""
-    head = ("effect", "where", "difference", "95 % interval", "effect size d", "seeds",
-            "sign-flip p", "in ranks", "remarks")  # fmt: skip
+    head = ("effect", "where", "difference", "95 % interval", "seeds", "sign-flip p", "in ranks",
+            "remarks")  # fmt: skip
     for kind, title in KINDS.items():
         rows = tuple(
             (
                 f"{row['factor']}: {row['level']}{' − ' if row['versus'] else ''}{row['versus']}",
                 "" if kind == "main" else row["where"],
                 *_change(source, row),
-                number(row["effect_size"], 1), str(row["n"]), p_value(row["p_flip"]),
-                difference(None, row["rank_estimate"]),
-                "; ".join(filter(None, (row["conditional"], _ranks(row), row["note"]))),
+                str(row["n"]), p_value(row["p_flip"]), difference(None, row["rank_estimate"]),
+                "; ".join(filter(None, (_conditional(row), _ranks(row), row["note"]))),
             )
             for _, row in source.effects[source.effects["kind"] == kind].iterrows()
         )  # fmt: skip
         if rows:
-            numeric = frozenset({2, 4, 5, 6, 7})
+            numeric = frozenset({2, 4, 5, 6})
             yield compact(Table(title, head, rows, numeric, folded=kind != "main"))
+
+
+def _conditional(row: pd.Series) -> str:
+    """Where a main effect is higher and where lower, if its direction depends on the place."""
+    return f"CONDITIONAL: {row['conditional']}" if row["conditional"] else ""
 
 
 def _change(source: Source, row: pd.Series) -> tuple[str, str]:
@@ -127,7 +226,7 @@ def _interactions(source: Source) -> Iterator[Block]:
     rows = tuple(
         (f"{row['factor']}: {row['level']} − {row['versus']}",
          f"{row['by']}: {row['by_level']} − {row['by_versus']}",
-         *_change(source, row), str(row["n"]), row["note"])
+         *_change(source, row), str(row["n"]), "; ".join(filter(None, (_ranks(row), row["note"]))))
         for _, row in source.effects[source.effects["kind"] == "interaction"].iterrows()
     )  # fmt: skip
     head = ("difference in", "changes with", "by", "95 % interval", "seeds", "remarks")

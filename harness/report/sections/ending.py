@@ -37,7 +37,9 @@ def predictions(source: Source) -> Section:
             "source")  # fmt: skip
     words = (
         "Numbers that theory or earlier computations give for these cells, beside those measured "
-        "here. The margins were fixed before the runs."
+        "here. The margins were fixed before the runs. A prediction agrees where the data show "
+        "that it holds, by its margin, and differs where they show that it does not; where they "
+        "show neither, it is not decided."
     )
     table = Table("Predictions and observations", head, rows, frozenset({2, 3, 4}))
     return Section("Predictions", [Paragraph(words), table])

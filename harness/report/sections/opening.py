@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 from harness.analysis.bottom_line import bottom_line, caveats
+from harness.analysis.failures import DISTANCE
 from harness.analysis.grid import place_label
+from harness.analysis.verdicts import PROMISE
 from harness.report.document import Block, Bullets, Callout, Paragraph, Section, Strong, Table
 from harness.report.source import Source
 
@@ -29,19 +31,26 @@ def _how_to_read(source: Source) -> Section:
          "every variant with the same minibatches, so that differences are paired."),
         ("Baseline.", f"{place_label(source.study.baseline)}. Effects are differences from it: a "
          "level minus the baseline's."),
-        ("Intervals.", f"{source.about_seeds()} Those of claims are at the level that the "
-         "correction for several claims (Holm) leaves, so that none contradicts its verdict. All "
-         "other tables and figures are exploratory and not corrected."),
-        ("Verdicts.", "SUPPORTED where the data show that a claim holds as stated, by its margin "
-         "and in every cell meant; REFUTED where they show that it does not; INCONCLUSIVE where "
-         "they do neither, with a guess at the seeds it would take; NOT TESTABLE with one seed, "
-         "with runs missing, or with diverged runs where the response needs them finished."),
-        ("CONDITIONAL.", "A main effect whose direction depends on the other factors: one of its "
-         "simple effects lies above zero and another below, each beyond what chance does among so "
-         "many. Its average answers no question; see where it holds."),
-        ("Effect size d, in ranks.", "A difference over its standard deviation over seeds; and the "
-         "same difference after each seed's variants are ranked (1 is the lowest), which no "
-         "outlier moves. Where the two point different ways, the remarks say so."),
+        ("Intervals.", f"{source.about_seeds()} Those of claims hold together: each is at the "
+         "level 1 − 5 % / (claims × looks), at which its verdict is decided. All other tables and "
+         "figures are exploratory and not corrected."),
+        ("Verdicts.", "SUPPORTED: the claim holds as stated, by its margin and in every cell "
+         "meant. OPPOSITE: the reverse holds, beyond the margin where there is one. NEGLIGIBLE: "
+         "the effect is smaller than the margin, either way. NOT EVERYWHERE: of a claim about "
+         "every cell, at least one cell is shown to fail; others may hold. INCONCLUSIVE: the seeds "
+         f"show none of these. NOT TESTABLE: one seed, missing runs, or diverged ones. {PROMISE}"),
+        ("If no run fails.", "A run fails if it diverges, or if its response lies further than "
+         f"{DISTANCE:.0f} robust standard deviations from the median of its variant. A t test "
+         "knows nothing of a failure that has not happened yet. Where a share of failing runs "
+         "that the seeds cannot exclude (at 95 %, Clopper and Pearson) would overturn a verdict, "
+         "it holds if no run fails. The tipping share is the smallest share that would."),
+        ("CONDITIONAL.", "A main effect whose direction depends on the other factors: in one "
+         "combination of their levels it is higher and in another lower, in each by more than the "
+         "smallest difference of practical interest and beyond what chance does among so many. The "
+         "largest of each is named. Its average answers no question."),
+        ("In ranks.", "The same difference after each seed's variants are ranked (1 is the lowest, "
+         "equal values share their average rank), which no outlier moves. Where its interval lies "
+         "on the other side of zero, the remarks say so."),
         *source.study.model.glossary,
     )  # fmt: skip
     items = tuple((Strong(term), f" {meaning}") for term, meaning in terms)

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.subjects.char_mlp import text
 from harness.subjects.char_mlp.cost import cost
-from harness.subjects.char_mlp.fields import Fields
+from harness.subjects.char_mlp.fields import Fields, canonical
 from harness.subjects.char_mlp.figures import FIGURES, references
 from harness.subjects.char_mlp.measured import ACTIVATIONS
 from harness.subjects.char_mlp.predictions import predictions
@@ -60,6 +60,10 @@ class CharMLP(Subject):
     def cost(self, fields: Any, data: Any) -> Cost:
         """See `cost.cost`."""
         return cost(fields, data.vocabulary)
+
+    def canonical(self, fields: Any) -> Any:
+        """See `fields.canonical`."""
+        return canonical(fields)
 
     def start(
         self,

@@ -123,3 +123,13 @@ class Fields(RunFields):
     def drop_step(self) -> int:
         """The first step, counted from 0, with the lowered learning rate."""
         return math.ceil(self.lr_drop_at * self.steps)
+
+
+def canonical(fields: Fields) -> Fields:
+    """See `harness.subjects.subject.Subject.canonical`."""
+    same: dict[str, object] = {}
+    if fields.lr_drop == 1 or fields.drop_step >= fields.steps:
+        same |= {"lr_drop": 1.0, "lr_drop_at": 1.0}  # the learning rate never drops
+    if fields.depth == 1 and fields.context * fields.embedding != fields.width:
+        same["residual"] = False  # no block whose width is that of its input
+    return fields.model_copy(update=same)

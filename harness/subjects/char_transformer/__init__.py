@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from harness.subjects.char_transformer import text
 from harness.subjects.char_transformer.cost import cost
 from harness.subjects.char_transformer.data import WordData
-from harness.subjects.char_transformer.fields import Fields
+from harness.subjects.char_transformer.fields import Fields, canonical
 from harness.subjects.char_transformer.figures import FIGURES, references
 from harness.subjects.char_transformer.predictions import predictions
 from harness.subjects.char_transformer.responses import CURVES, HEADLINE, RESPONSES
@@ -50,6 +50,10 @@ class CharTransformer(TorchSubject):
     def cost(self, fields: Any, data: Any) -> Cost:
         """See `cost.cost`."""
         return cost(fields, data.vocabulary)
+
+    def canonical(self, fields: Any) -> Any:
+        """See `fields.canonical`, here and of every torch subject."""
+        return canonical(super().canonical(fields))
 
     def build(self, fields: Any, facts: Facts) -> nn.Module:
         """See `network.build`."""

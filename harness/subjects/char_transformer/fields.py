@@ -84,3 +84,15 @@ class Fields(TorchFields):
         """
         scaled = self.residual and self.residual_init == "scaled"
         return 1 / sqrt(self.branches) if scaled else 1.0
+
+
+def canonical(fields: Fields) -> Fields:
+    """See `harness.subjects.subject.Subject.canonical`; the fields of training stay."""
+    same: dict[str, object] = {}
+    if fields.attention != "softmax":
+        same["heads"] = 1  # an average has none
+    if fields.norm == "none":
+        same["norm_place"] = "pre"
+    if fields.residual_scale == 1:
+        same["residual_init"] = "plain"
+    return fields.model_copy(update=same)

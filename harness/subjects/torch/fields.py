@@ -1,5 +1,6 @@
 """The fields that the harness gives every torch subject: how it is trained."""
 
+from math import ceil
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -37,5 +38,23 @@ class TorchFields(RunFields):
     def lr_at(self, step: int) -> float:
         """The learning rate at a step, counted from 0."""
         rise = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
-        late = step >= -(-self.lr_drop_at * self.steps // 1)
-        return self.lr * rise * (self.lr_drop if late else 1.0)
+        return self.lr * rise * (self.lr_drop if step >= drop_step(self) else 1.0)
+
+
+def drop_step(fields: TorchFields) -> int:
+    """The first step, counted from 0, with the lowered learning rate."""
+    return ceil(fields.lr_drop_at * fields.steps)
+
+
+def canonical(fields: TorchFields) -> TorchFields:
+    """See `harness.subjects.subject.Subject.canonical`; a subject's own fields stay."""
+    same: dict[str, object] = {}
+    if fields.lr_drop == 1 or drop_step(fields) >= fields.steps:
+        same |= {"lr_drop": 1.0, "lr_drop_at": 1.0}  # the learning rate never drops
+    if fields.warmup == 1:
+        same["warmup"] = 0  # the first step has the whole learning rate
+    if fields.optimizer == "sgd":
+        same |= {"beta1": 0.0, "beta2": 0.0}
+    elif fields.weight_decay == 0:
+        same["optimizer"] = "adam"  # AdamW is Adam with another weight decay
+    return fields.model_copy(update=same)

@@ -21,6 +21,7 @@ from harness.subjects.subject import (
     Subject,
     Trained,
 )
+from harness.subjects.torch.fields import canonical
 from harness.subjects.user_file import SPLITS, final_response
 
 if TYPE_CHECKING:
@@ -137,6 +138,10 @@ class TorchSubject(Subject):
         trained = parameters(self, fields, data)
         work = WORK_PER_PARAMETER * trained * fields.batch / 1e6
         return Cost(trained, work, memory=4 * trained, largest_stack=1)
+
+    def canonical(self, fields: Any) -> Any:
+        """See `fields.canonical`."""
+        return canonical(fields)
 
     def preload(self) -> None:
         """Load torch and the members' code."""

@@ -1,0 +1,130 @@
+"""What a claim says, as a statement about one number a cell: in which region it lies.
+
+The number u of a cell is the claim's seed-wise contrast there, times a sign, so that every claim
+about a direction reads "u < bound". On the line of u a statement has up to four regions:
+
+    claim                          holds        fails              opposite     negligible
+    lower by more than δ ≥ 0       u < −δ       u > −δ             u > δ        −δ < u < δ
+    no worse than by δ (δ < 0)     u < |δ|      u > |δ|            u > |δ|      –
+    below (above) a number b       u < b        u > b              u > b        –
+    within ± δ                     −δ < u < δ   u < −δ or u > δ    as fails     –
+
+With `over = "mean"` a claim is about one number, the mean of its cells; with "every" it is about
+each of them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import inf
+from typing import assert_never
+
+from harness.analysis.contrasts import difference, interaction
+from harness.analysis.grid import Weights, cells_in, combinations_of, combine, mean_of, place_label
+from harness.study.claims import Claim, Difference, Equivalence, Interaction, Threshold
+from harness.study.levels import Levels
+from harness.study.study import Study
+
+Region = tuple[float, float]  # all numbers between two ends
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Regions of u, each the union of the intervals named.
+
+    Attributes:
+        sign: 1 or −1; u = sign × Σ w·y.
+        holds, fails, opposite, negligible: where u lies if the claim holds, does not hold, if the
+            reverse holds (beyond the margin), and if the effect is smaller than the margin. Empty
+            where a claim of its kind cannot have that outcome.
+    """
+
+    sign: int
+    holds: tuple[Region, ...]
+    fails: tuple[Region, ...]
+    opposite: tuple[Region, ...]
+    negligible: tuple[Region, ...] = ()
+
+    @property
+    def bound(self) -> float:
+        """What u stays below, or |u| if the claim is two-sided."""
+        return self.holds[0][1]
+
+    @property
+    def two_sided(self) -> bool:
+        """Whether the claim is about |u|."""
+        return len(self.fails) == 2
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """The signs with which u stays below the bound."""
+        return (1, -1) if self.two_sided else (1,)
+
+
+def below(bound: float, sign: int = 1) -> Statement:
+    """u < bound."""
+    fails = ((bound, inf),)
+    return Statement(sign, ((-inf, bound),), fails, opposite=fails)
+
+
+def lower(margin: float, sign: int = 1) -> Statement:
+    """u < −margin; with a margin below 0: no higher than by so much."""
+    if margin <= 0:
+        return below(-margin, sign)
+    opposite, negligible = ((margin, inf),), ((-margin, margin),)
+    return replace(below(-margin, sign), opposite=opposite, negligible=negligible)
+
+
+def within(margin: float) -> Statement:
+    """−margin < u < margin."""
+    outside = ((-inf, -margin), (margin, inf))
+    return Statement(1, ((-margin, margin),), outside, outside)
+
+
+def statement(claim: Claim) -> Statement:
+    """What a claim says of each of its cells."""
+    match claim:
+        case Threshold(below=None):
+            return below(-(claim.above or 0.0), sign=-1)
+        case Threshold():
+            return below(claim.below or 0.0)
+        case Equivalence():
+            return within(claim.delta)
+        case Difference() | Interaction():
+            return lower(claim.delta, 1 if claim.direction == "lower" else -1)
+        case _:
+            assert_never(claim)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number a claim is about: its name in words, and the variants' weights in it."""
+
+    name: str
+    weights: Weights
+
+
+def cells_of(study: Study, claim: Claim) -> Iterator[Cell]:
+    """What the claim is about: the contrast in every cell meant, or their mean."""
+    compared = {getattr(claim, name, None) for name in ("factor", "by")}
+    free = [factor for factor in study.factors if factor not in compared]
+    places = cells_in(combinations_of(study, free), claim.where)
+    if claim.over == "every":
+        yield from (Cell(place_label(place), _weights(study, claim, place)) for place in places)
+    else:
+        share = 1 / len(places)
+        terms = [(share, _weights(study, claim, place)) for place in places]
+        yield Cell(place_label(claim.where) or "mean of all cells", combine(*terms))
+
+
+def _weights(study: Study, claim: Claim, place: Levels) -> Weights:
+    """What the claim is about in one place."""
+    match claim:
+        case Threshold():
+            return mean_of(study, place)
+        case Difference() | Equivalence():
+            return difference(study, claim.factor, claim.level, claim.versus, place)
+        case Interaction():
+            pair = (claim.level, claim.versus)
+            return interaction(study, claim.factor, pair, claim.by, claim.at, place)
+        case _:
+            assert_never(claim)
