@@ -1,14 +1,16 @@
 """How the runs went: accounting, and every cell and run."""
 
+from collections.abc import Iterator
 from math import fsum
 
 import pandas as pd
 
+from harness.analysis.failures import DISTANCE
 from harness.analysis.intervals import mean_intervals
 from harness.report.document import Block, Paragraph, Section, Table, Words
 from harness.report.links import compare_link, run_link
 from harness.report.source import Source
-from harness.report.words import elapsed, measured, with_interval
+from harness.report.words import counted, elapsed, measured, with_interval
 from harness.subjects.subject import Response
 
 OUTCOMES = ("finished", "diverged", "failed", "interrupted", "running")
@@ -36,7 +38,30 @@ def accounting(source: Source) -> Section:
     if diverged:
         head = ("variant", "diverged", "at step", "cause")
         blocks.append(Table("Diverged runs", head, diverged, frozenset({1})))
-    return Section("Run accounting", blocks)
+    return Section("Run accounting", [*blocks, *_failures(source)])
+
+
+def _failures(source: Source) -> Iterator[Block]:
+    """How many runs of each variant failed, and how many may without having shown."""
+    table = source.failures
+    if source.refused or table.empty or source.primary.at_init:
+        return
+    most = table.loc[table["limit"].idxmax()]
+    failed = int(table["failed"].sum())
+    yield Paragraph(
+        f"Failed in {source.primary.label}: {failed} of {counted(int(table['n'].sum()), 'run')}. "
+        f"A run fails if it diverges or ends further than {DISTANCE:.0f} robust standard "
+        "deviations from the median of its variant. What the seeds cannot exclude, at 95 %: that "
+        f"up to {100 * table['limit'].min():.0f} % of a variant's runs fail"
+        + (f"; of {most['variant']}, up to {100 * most['limit']:.0f} %." if failed else ".")
+    )
+    rows = tuple(
+        (row["variant"], str(row["failed"]), str(row["diverged"]), str(row["n"]),
+         f"{100 * row['share']:.0f} %", f"{100 * row['limit']:.0f} %")
+        for _, row in table.iterrows()
+    )  # fmt: skip
+    head = ("variant", "failed", "of these diverged", "of runs", "share", "upper 95 % limit")
+    yield Table("Failed runs by variant", head, rows, frozenset({1, 2, 3, 4, 5}), folded=True)
 
 
 def cells(source: Source) -> Section:
