@@ -37,6 +37,19 @@ WITHOUT_EFFECT = (
     ("`norm_place`", "`char_transformer`", "`norm` is `none`"),
     ("`residual_init`", "`char_transformer`", "`residual` is false, or there is one branch only"),
 )  # fmt: skip
+LOOKS = (
+    "With `seeds = { looks = [5, 10, 20] }` a study has the seeds 1 to 20, and its claims are "
+    "judged when 5, 10 and 20 seeds have ended. `ablate run` trains all variants with the seeds 1 "
+    "to 5. A claim is settled at the first look that gives it a verdict other than INCONCLUSIVE, "
+    "or that more seeds could not change; that verdict stands. With the seeds up to the next look, "
+    "`ablate run` trains only the variants that unsettled claims need, and it stops once all are "
+    "settled. Runs that no look needs are not missing. The level of the verdicts is split among "
+    "the looks, so that each further look costs some power. A study without claims trains all "
+    'seeds.\n\nWith `seeds = { count = 20, looks = "any" }` all 20 seeds are trained, and seeds '
+    "may be added at any time (`--seeds 30`): verdicts come from tests that hold at every number "
+    "of seeds, and need larger effects. In a study without looks, seeds that are added after the "
+    "first session make every verdict exploratory. So does a change of the looks."
+)
 
 
 def reference() -> str:
@@ -46,6 +59,7 @@ def reference() -> str:
         "## The study file\n\nOne TOML file. Tables `[fixed]`, `[factors]`, `[baseline]`, `[bare]` "
         "take the fields of the subject; any field can be a factor.",
         table(("key", "meaning"), model_rows(Study, {"name"})),
+        LOOKS,
         "The studies that come with the package:",
         table(
             ("study", "runs", "question"),

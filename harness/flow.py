@@ -63,6 +63,27 @@ class SessionSummary:
     interrupted: bool
     seconds: float
 
+    @property
+    def complete(self) -> bool:
+        """Whether every run that was asked for is in the store."""
+        return not (self.interrupted or self.failed or self.undelivered)
+
+    def __add__(self, later: "SessionSummary") -> "SessionSummary":
+        """This and what the session did next, as one."""
+        return SessionSummary(
+            self.trained + later.trained,
+            self.diverged or later.diverged,
+            self.failed | later.failed,
+            later.undelivered,
+            later.interrupted,
+            self.seconds + later.seconds,
+        )
+
+
+NOTHING_DONE = SessionSummary(
+    (), diverged=False, failed={}, undelivered=0, interrupted=False, seconds=0.0
+)
+
 
 def run_study(
     plan: Plan,
@@ -72,10 +93,10 @@ def run_study(
     watch: Progress,
     stopping: Callable[[], bool],
 ) -> SessionSummary:
-    """Train what is missing of a study, and store it.
+    """Train what is missing of a study, or of a part of it, and store it.
 
     Args:
-        plan: the study with its data and its whole grid.
+        plan: the study with its data and its runs; `looks` yields a study with looks in parts.
         tracker: writes the study's runs to the store.
         workspace: where checkpoints and results wait.
         engine: trains stacks.

@@ -13,6 +13,7 @@ from harness.analysis.frames import StudyData
 from harness.analysis.grid import grid
 from harness.analysis.integrity import audit
 from harness.analysis.intervals import mean
+from harness.analysis.stages import about_stages, count_seeds, expected_runs, stages
 from harness.analysis.verdicts import (
     INCONCLUSIVE,
     NOT_EVERYWHERE,
@@ -44,18 +45,25 @@ def caveats(data: StudyData) -> list[str]:
     found = list(study.model.caveats(set(study.factors), variants))
     if same := about_twins(study):
         found.append(same)
-    if 2 <= len(study.seeds) < FEW_SEEDS:
-        found.append(f"With {len(study.seeds)} seeds intervals are wide by design.")
+    if 2 <= (seeds := count_seeds(expected_runs(data))) < FEW_SEEDS:
+        found.append(f"With {seeds} seeds intervals are wide by design.")
     return found
 
 
 def _accounting(data: StudyData) -> Iterator[str]:
     study, ended = data.study, data.ended.drop_duplicates(["variant", "seed"])
-    seeds = f"{len(study.seeds)} seeds" if len(study.seeds) > 1 else "one seed"
-    yield f"{len(ended)} of {study.size()} runs ended: {len(data.variants())} variants, {seeds}."
+    expected = expected_runs(data)
+    count = count_seeds(expected)
+    seeds = f"{count} seeds" if count > 1 else "one seed"
+    yield f"{len(ended)} of {len(expected)} runs ended: {len(data.variants())} variants, {seeds}."
+    yield from about_stages(study, stages(data))
     whole = [seed for seed in study.seeds
              if (ended["seed"] == seed).sum() * len(study.seeds) == study.size()]  # fmt: skip
-    if 1 < len(whole) < len(study.seeds) and whole == list(range(1, len(whole) + 1)):
+    if (
+        1 < len(whole) < len(study.seeds)
+        and whole == list(range(1, len(whole) + 1))
+        and not study.declared_looks
+    ):
         yield (
             f"Only {len(whole)} seeds are complete: "
             f"ablate report {study.name} --seeds {len(whole)} judges these alone."

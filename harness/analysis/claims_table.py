@@ -126,12 +126,16 @@ def stability_table(found: list[Verdict]) -> pd.DataFrame:
 
 
 def looks_table(data: StudyData) -> pd.DataFrame:
-    """Every claim's verdict at each declared look; nothing where the study declares none."""
-    if not isinstance(data.study.looks, tuple) or not data.study.looks:
+    """Every claim's verdict at each declared look that it has the runs for.
+
+    Nothing where the study declares no looks.
+    """
+    if not data.study.declared_looks:
         return pd.DataFrame(columns=list(LOOK_COLUMNS))
     rows = [
         (v.claim.id, len(v.evidence.seeds), v.word, v.low, v.high, 1 - v.alpha)
         for at_looks in verdicts_by_look(data) for v in at_looks
+        if v.settled or v.evidence.seeds
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=list(LOOK_COLUMNS))
 
@@ -147,6 +151,8 @@ def stamps(data: StudyData) -> list[str]:
     later = sorted(set(study.seeds) - set(first))
     if first and later and not study.looks:
         found.append(f"seeds were added after a look: {seeds_text(later)}")
+    if study.looks and study.seeds != tuple(range(1, len(study.seeds) + 1)):
+        found.append(f"looks count from seed 1, but seeds were chosen: {seeds_text(study.seeds)}")
     return found
 
 

@@ -4,8 +4,9 @@ import pandas as pd
 
 from harness.analysis.effects import note, usable
 from harness.analysis.frames import StudyData
-from harness.analysis.grid import contrast, grid
+from harness.analysis.grid import contrast
 from harness.analysis.intervals import mean
+from harness.analysis.stages import needed_grid
 from harness.errors import UserError, suggest
 
 COLUMNS = ("response", "first", "second", "estimate", "low", "high", "n", "note")
@@ -30,7 +31,7 @@ def compare(data: StudyData, first: str, second: str) -> pd.DataFrame:
         raise UserError("Two different variants are compared", repr(one), "Name another one.")
     rows = []
     for response in data.study.model.responses:
-        measured = grid(data, response)
+        measured = needed_grid(data, response)
         used = contrast(measured, {other: 1.0, one: -1.0})
         if len(used.values):
             both = measured.values.loc[[one, other], list(used.seeds)].to_numpy()

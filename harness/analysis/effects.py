@@ -15,8 +15,9 @@ import pandas as pd
 from harness.analysis.attribution import attribution
 from harness.analysis.contrasts import Effect, effects, simple_effects
 from harness.analysis.frames import StudyData
-from harness.analysis.grid import Contrast, Grid, Weights, contrast, grid
+from harness.analysis.grid import Contrast, Grid, Weights, contrast
 from harness.analysis.intervals import LEVEL, NO_ESTIMATE, Estimate, estimate
+from harness.analysis.stages import needed_grid
 from harness.study.study import Study
 from harness.subjects.subject import Response
 
@@ -43,7 +44,7 @@ def effects_table(data: StudyData, response: str, kinds: tuple[str, ...] = ()) -
         factors where it is higher and where lower; it is "" for all others. Ranks (of a run within
         its seed, 1 is lowest) are the sensitivity analysis of capped responses, NaN for others.
     """
-    measured = grid(data, response)
+    measured = needed_grid(data, response)
     rows = [
         {
             **asdict(effect), "id": effect.id, "response": response,
@@ -57,7 +58,7 @@ def effects_table(data: StudyData, response: str, kinds: tuple[str, ...] = ()) -
 
 def seeds_table(data: StudyData, response: str, kinds: tuple[str, ...] = ()) -> pd.DataFrame:
     """The value of every effect in each seed: the dots beside its interval."""
-    measured = grid(data, response)
+    measured = needed_grid(data, response)
     rows = [
         (effect.id, response, seed, value)
         for effect in effects(data.study, kinds)
@@ -70,7 +71,7 @@ def seeds_table(data: StudyData, response: str, kinds: tuple[str, ...] = ()) -> 
 
 def attribution_table(data: StudyData, response: str) -> pd.DataFrame:
     """How far each part carries from bare to baseline, per stratum and way of counting."""
-    measured = grid(data, response)
+    measured = needed_grid(data, response)
     rows = [
         asdict(share) | {"response": response} | _numbers(measured, share.weights)
         for share in attribution(data.study)

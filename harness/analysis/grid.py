@@ -33,18 +33,21 @@ class Grid:
         ranks: these values as ranks within each seed (1 is the lowest; equal ones, such as those at
             the cap, share their average): the sensitivity analysis. None unless it is capped.
         diverged: variants × seeds, True where the run diverged.
+        unneeded: variants × seeds, True where none is needed and none is there; None if all are.
     """
 
     response: str
     values: pd.DataFrame
     ranks: pd.DataFrame | None
     diverged: pd.DataFrame
+    unneeded: pd.DataFrame | None = None
 
     def of_seeds(self, seeds: tuple[int, ...]) -> "Grid":
         """The same of some of the seeds only."""
         chosen = list(seeds)
         ranks = None if self.ranks is None else self.ranks[chosen]
-        return Grid(self.response, self.values[chosen], ranks, self.diverged[chosen])
+        unneeded = None if self.unneeded is None else self.unneeded[chosen]
+        return Grid(self.response, self.values[chosen], ranks, self.diverged[chosen], unneeded)
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Contrast:
     Attributes:
         seeds: the seeds that have every run it needs.
         values: one number each of these seeds (n,).
-        runs: how many runs it needs of all seeds.
+        runs: how many runs it needs of all seeds, those left out that no look of the study needs.
         diverged, missing: how many of them cannot be used because they diverged, or because they
             are not there or have no such response.
     """
@@ -118,9 +121,10 @@ def contrast(measured: Grid, weights: Weights, *, ranked: bool = False) -> Contr
     terms = factors[:, None] * cells.loc[:, complete].to_numpy()  # cells × seeds
     values = np.array([fsum(seed) for seed in terms.T], np.float64)
     diverged = int((absent & measured.diverged.loc[used]).to_numpy().sum())
-    missing = int(absent.to_numpy().sum()) - diverged
+    unneeded = 0 if measured.unneeded is None else int(measured.unneeded.loc[used].to_numpy().sum())
+    missing = int(absent.to_numpy().sum()) - diverged - unneeded
     seeds = tuple(int(seed) for seed in cells.columns[complete])
-    return Contrast(seeds, values, cells.size, diverged, missing)
+    return Contrast(seeds, values, cells.size - unneeded, diverged, missing)
 
 
 def levels_in(where: Where) -> dict[str, tuple[Level, ...]]:

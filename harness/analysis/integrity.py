@@ -5,11 +5,13 @@ What would make contrasts wrong is refused; what a reader must only know of beco
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
 import pandas as pd
 
 from harness.analysis.frames import StudyData, level_texts
+from harness.analysis.stages import ended_runs, expected_runs
 from harness.study.levels import format_level
 from harness.study.plan import expand, variant_label
 
@@ -129,12 +131,12 @@ def _pairing(data: StudyData) -> Iterator[Finding]:
 
 
 def _coverage(data: StudyData) -> Iterator[Finding]:
-    """Runs of the plan that are missing, and runs outside it."""
+    """Runs of the plan that are needed and missing, and runs outside it."""
     variants = [variant_label(cell) for cell in data.study.cells()]
-    there = set(zip(data.ended["variant"], data.ended["seed"], strict=True))
-    lost = [(v, seed) for v in variants for seed in data.study.seeds if (v, seed) not in there]
+    expected, there = expected_runs(data), ended_runs(data)
+    lost = [run for run in product(variants, data.study.seeds) if run in expected - there]
     if lost:
-        message = f"{len(lost)} of {data.study.size()} planned runs have not ended: not testable."
+        message = f"{len(lost)} of {len(expected)} planned runs have not ended: not testable."
         yield Finding("missing", "banner", message, tuple(f"{v}, seed {s}" for v, s in lost))
     planned = data.runs["variant"].isin(variants) & data.runs["seed"].isin(data.study.seeds)
     if not planned.all():

@@ -116,6 +116,12 @@ def cells_of(study: Study, claim: Claim) -> Iterator[Cell]:
         yield Cell(place_label(claim.where) or "mean of all cells", combine(*terms))
 
 
+def variants_of(study: Study, claim: Claim) -> list[str]:
+    """The variants whose runs decide the claim."""
+    cells = cells_of(study, claim)
+    return list(dict.fromkeys(v for cell in cells for v, weight in cell.weights.items() if weight))
+
+
 def _weights(study: Study, claim: Claim, place: Levels) -> Weights:
     """What the claim is about in one place."""
     match claim:

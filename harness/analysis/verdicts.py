@@ -37,7 +37,7 @@ from harness.analysis.failures import Failures, failures
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import Grid, contrast, grid
 from harness.analysis.intervals import MOST_SEEDS_FOR_FLIPS, NAN, Array, mean, sign_flip
-from harness.analysis.statements import Cell, Region, Statement, cells_of, statement
+from harness.analysis.statements import Cell, Region, Statement, cells_of, statement, variants_of
 from harness.study.claims import Claim
 from harness.study.study import Study
 
@@ -144,8 +144,8 @@ def looks(study: Study) -> list[tuple[int, ...]]:
     >>> [len(seeds) for seeds in looks(load_study("smoke"))]
     [2]
     """
-    if isinstance(study.looks, tuple) and study.looks:
-        return [study.seeds[:n] for n in study.looks if n <= len(study.seeds)]
+    if study.declared_looks:
+        return [study.seeds[:n] for n in study.declared_looks if n <= len(study.seeds)]
     return [study.seeds]
 
 
@@ -184,8 +184,20 @@ def _last_testable(found: list[Verdict]) -> Verdict:
 
 def level(study: Study) -> float:
     """α of each claim at each look."""
-    count = len(study.looks) if isinstance(study.looks, tuple) and study.looks else 1
-    return ALPHA / (max(1, len(study.claims)) * count)
+    return ALPHA / (max(1, len(study.claims)) * max(1, len(study.declared_looks)))
+
+
+def method_of(study: Study) -> Method:
+    """The tests that the study's verdicts rest on."""
+    return ANY_TIME if study.looks == "any" else T_TEST
+
+
+def settled(study: Study, claim: Claim, measured: Grid) -> bool:
+    """Whether some seeds settle a claim: `Verdict.settled` as `judge` gives it, at less cost."""
+    found, alpha, word = gather_evidence(study, claim, measured), level(study), NOT_TESTABLE
+    if not found.reason:
+        word, _ = decide(found.values, found.statement, method_of(study).shows, alpha / 2)
+    return Verdict(found, word, alpha).settled
 
 
 def judge(data: StudyData, claim: Claim, measured: Grid) -> Verdict:
@@ -200,7 +212,7 @@ def judge(data: StudyData, claim: Claim, measured: Grid) -> Verdict:
     found, alpha = gather_evidence(study, claim, measured), level(study)
     if found.reason:
         return Verdict(found, NOT_TESTABLE, alpha, reason=found.reason)
-    method = ANY_TIME if study.looks == "any" else T_TEST
+    method = method_of(study)
     said, values, tail = found.statement, found.values, alpha / 2
     word, reason = decide(values, said, method.shows, tail)
     k = values.shape[1]
@@ -230,9 +242,9 @@ def judge(data: StudyData, claim: Claim, measured: Grid) -> Verdict:
 def gather_evidence(study: Study, claim: Claim, measured: Grid) -> Evidence:
     """The values that a claim is judged by, bit-equal cells merged."""
     said, cells = statement(claim), list(cells_of(study, claim))
-    needed = {variant: 1.0 for cell in cells for variant, w in cell.weights.items() if w}
-    whole = contrast(measured, needed)
-    if measured.diverged.loc[list(needed)].all(axis=None):
+    needed = variants_of(study, claim)
+    whole = contrast(measured, dict.fromkeys(needed, 1.0))
+    if measured.diverged.loc[needed].all(axis=None):
         return _untestable(study, claim, "every run it needs diverged", settled=True)
     if whole.reason:
         return _untestable(study, claim, whole.reason, settled=whole.diverged > 0)

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from rich.console import Console
 
@@ -17,7 +18,7 @@ from harness.cli.signals import CONTINUE, INTERRUPTED, stop_signals
 from harness.engines import Engine
 from harness.engines.local import LocalEngine
 from harness.errors import Unreachable, UserError
-from harness.flow import SessionSummary, run_study
+from harness.flow import NOTHING_DONE, SessionSummary, run_study
 from harness.store.peek import surely_new
 from harness.store.uri import redacted, tracking_uri
 from harness.store.workspace import Workspace
@@ -87,13 +88,14 @@ def run_session(
         for note in plan.data.notes:
             say(console, note)
         with workspace.locked():
-            tally = train_missing(uri, plan, workspace, engine, console, stopping, checked=new)
-    if tally is None:
+            done = train_missing(uri, plan, workspace, engine, console, stopping, checked=new)
+    if done is None:
         say(console, CONTINUE)
         return INTERRUPTED
+    tally, needed = done
     if options.kind == "local" and not tally.diverged:
         record_speed(plan.subject.name, tally.seconds, plan.costs.of_runs(tally.trained))
-    return report_outcome(tally, len(plan.runs), console)
+    return report_outcome(tally, needed, console)
 
 
 def train_missing(
@@ -105,14 +107,19 @@ def train_missing(
     stopping: Callable[[], bool],
     *,
     checked: bool,
-) -> SessionSummary | None:
-    """Open the store, and train what it lacks of a study; None if it was stopped before that.
+) -> tuple[SessionSummary, int] | None:
+    """Open the store, and train what it lacks of a study, look by look.
 
     Before that, a subject that was not `checked` yet is tried.
+
+    Returns:
+        How it went, and how many runs the study needs as far as is known; None if it was stopped
+        before any training.
 
     Raises:
         UserError: the store cannot be used, or does not answer.
     """
+    from harness.looks import look_by_look
     from harness.store.models import keep_best  # loads MLflow, in the time that workers start
     from harness.store.selection import ended_runs, other_data
     from harness.store.store import Store
@@ -142,17 +149,20 @@ def train_missing(
             say(console, other_data(study.name, data, count))
         if introduction := engine.introduction():
             say(console, introduction)
-        show = Bars if console.is_terminal else Lines
-        before = plan.subject.preparation()
-        with show(console, plan.costs, engine.workers, before) as watch:
-            tally = run_study(plan, tracker, workspace, engine, watch, stopping)
-        if not (tally.interrupted or tally.failed or tally.undelivered):
+        show, tally = Bars if console.is_terminal else Lines, NOTHING_DONE
+        for part in look_by_look(plan, store, tracker, partial(say, console)):
+            before = plan.subject.preparation()
+            with show(console, plan.costs, engine.workers, before) as watch:
+                tally += run_study(part, tracker, workspace, engine, watch, stopping)
+            if not tally.complete:
+                break
+        if tally.complete:
             keep_best(store, study, plan.data.digest)
         if tally.interrupted:
             tracker.close("interrupted")
         else:
             tracker.close("failed" if tally.failed else "finished")
-    return tally
+    return tally, len(tracker.expected)
 
 
 def check_subject(plan: Plan, runs: Sequence[Run]) -> None:

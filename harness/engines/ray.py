@@ -57,7 +57,7 @@ class RemoteTask:
 
 
 class RayEngine:
-    """Trains tasks on a Ray cluster, once; `cluster` makes one.
+    """Trains tasks on a Ray cluster, until it is told to stop; `cluster` makes one.
 
     Args:
         ray: the library.
@@ -141,7 +141,8 @@ class RayEngine:
                 ray.cancel(stream, force=True)
             self._sent.clear()
             ray.kill(stop)
-            self._background.submit(ray.shutdown)  # a second, while results are still delivered
+            if stopping():  # it takes a second, while results are still delivered
+                self._background.submit(ray.shutdown)
 
     def _send(self, common: tuple[Any, ...]) -> None:
         room = (self._limit or max(FEWEST_TASKS, TASKS_PER_CPU * self.cpus)) if self._waiting else 0

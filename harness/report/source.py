@@ -20,6 +20,7 @@ from harness.analysis.grid import grid
 from harness.analysis.integrity import audit, findings_table
 from harness.analysis.intervals import mean_intervals
 from harness.analysis.predictions import predictions_table
+from harness.analysis.stages import count_seeds, expected_runs
 from harness.analysis.verdicts import Verdict, verdicts
 from harness.study.levels import Levels
 from harness.study.plan import variant_label
@@ -52,6 +53,11 @@ class Source:
     def primary(self) -> Response:
         """The response that decides."""
         return self.study.response()
+
+    @cached_property
+    def expected(self) -> set[tuple[str, int]]:
+        """Variant and seed of each run that was needed, or has ended."""
+        return expected_runs(self.data)
 
     @cached_property
     def integrity(self) -> pd.DataFrame:
@@ -161,10 +167,10 @@ class Source:
 
     def about_seeds(self) -> str:
         """How an interval over these seeds is to be read, as a sentence."""
-        n, runs = len(self.study.seeds), self.data.runs
+        n, runs = count_seeds(self.expected), self.data.runs
         if n == 1:
             return "One seed: no intervals."
-        whole = len(runs) == self.study.size() and (runs["outcome"] == "finished").all()
+        whole = len(runs) == len(self.cells) * n and (runs["outcome"] == "finished").all()
         wide = ", wide by design with so few seeds" if n < 5 else ""
         return f"Intervals are 95 % t intervals over {'' if whole else 'at most '}{n} seeds{wide}."
 

@@ -87,7 +87,8 @@ class ParentRun:
         """Store the study as resolved now; seeds of earlier sessions stay part of it."""
         if earlier := read_definition(self._store, self.run_id):
             seeds = dict.fromkeys((*earlier[0].seeds, *study.seeds))
-            study = study.override(seeds=tuple(seeds))
+            # Looks count from the first seed, whichever were trained first.
+            study = study.override(seeds=tuple(sorted(seeds) if study.declared_looks else seeds))
         definition = {"study": study.model_dump(mode="json"), "facts": dict(facts)}
         note = presentation.study_note(study, str(facts["name"]))
         self._tag(environment_tags(study.name) | {"mlflow.note.content": note})

@@ -89,8 +89,9 @@ def experiment_tags(study: Study) -> dict[str, str]:
 def study_note(study: Study, data: str) -> str:
     """What a parent run is, as Markdown."""
     cells = study.size() // len(study.seeds)
+    most = "at most " if study.declared_looks else ""
     return (
-        f"**{plain(study.question)}**\n\n{cells} variants × {len(study.seeds)} seeds, "
+        f"**{plain(study.question)}**\n\n{cells} variants × {most}{len(study.seeds)} seeds, "
         f"{steps_text(study)} steps each, on {plain(data)}. The runs are this run's children; "
         f"the tag `progress` says how many have ended.\n\nUnder *Artifacts*: `{DEFINITION}`, the "
         "study as resolved, and `report/` with the report, once it is written "

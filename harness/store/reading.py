@@ -20,6 +20,7 @@ from harness.store.session import SESSION, last_written
 from harness.store.store import Store
 from harness.store.uri import redacted
 from harness.study.levels import Level, format_level
+from harness.study.plan import Run as Planned
 from harness.study.plan import expand
 from harness.study.study import Study
 from harness.subjects.subject import Facts, Trained
@@ -117,6 +118,23 @@ def read_study(
     found = [run for run in one_a_key(runs) if run.data.tags["run_key"] in planned]
     rows = pd.DataFrame([row(run, study) for run in found])
     return StoredStudy(study, _facts(runs, parent, facts, len(found)), rows, store, found)
+
+
+def read_planned(
+    store: Store, study: Study, planned: Sequence[Planned], facts: Facts
+) -> StoredStudy:
+    """A study as it is planned now, with those of its runs that the store holds; no traces.
+
+    Args:
+        store: where they are; it need not have the study.
+        study: as resolved.
+        planned: its whole grid.
+        facts: about its data.
+    """
+    runs, keys = StudyRuns.find(store, study.name), {run.key for run in planned}
+    found = [run for run in one_a_key(runs) if run.data.tags["run_key"] in keys] if runs else []
+    rows = pd.DataFrame([row(run, study) for run in found])
+    return StoredStudy(study, {name: str(value) for name, value in facts.items()}, rows, store, [])
 
 
 def read_all(store: Store, name: str) -> StoredStudy:

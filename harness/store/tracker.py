@@ -37,6 +37,7 @@ class Tracker:
 
     Attributes:
         ended: outcome by key of every run that is complete in the store.
+        expected: keys of the runs that progress is measured by: the whole grid, unless it is set.
         elsewhere: how many of the study's runs on other data have ended, by the data's name.
         experiment_id, parent_id: MLflow's names of the study's experiment and its parent run.
     """
@@ -54,6 +55,7 @@ class Tracker:
         self._study = study
         self._facts = facts
         self._planned = {run.key: run for run in planned}
+        self.expected = set(self._planned)
         colours = dict(zip(map(str, study.cells()), presentation.colours(study), strict=True))
         self._colours = {run.key: colours[str(run.cell)] for run in planned}
         self._open: dict[str, OpenRun] = {}
@@ -238,10 +240,10 @@ class Tracker:
         opened.described = True
 
     def _progress(self) -> str:
-        outcomes = [self.ended[key] for key in self._planned if key in self.ended]
+        outcomes = [self.ended[key] for key in self.expected if key in self.ended]
         diverged = outcomes.count("diverged")
         end = f", {diverged} of them diverged" if diverged else ""
-        return f"{len(outcomes)} of {len(self._planned)} runs{end}"
+        return f"{len(outcomes)} of {len(self.expected)} runs{end}"
 
     def _recolour(self) -> None:
         """Give runs of earlier sessions the colours that their variants have now."""

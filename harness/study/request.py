@@ -58,7 +58,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Plan:
-    """A study with its data and its whole grid of runs."""
+    """A study with its data and its whole grid of runs, or those of them that are trained next."""
 
     study: Study
     data: Data

@@ -67,9 +67,9 @@ class Study(BaseModel):
         if not (isinstance(data, dict) and isinstance(data.get("seeds"), dict)):
             return data
         table = data["seeds"]
-        looks = table.get("looks")
-        if looks == "any" and table.keys() == {"count", "looks"}:
-            return {**data, "seeds": table["count"], "looks": looks}
+        looks, count = table.get("looks"), table.get("count")
+        if looks == "any" and len(table) == 2 and type(count) is int:
+            return {**data, "seeds": count, "looks": looks}
         if table.keys() != {"looks"} or not _rising(looks):
             raise InvalidValue(
                 "a table of seeds must hold looks, two or more rising numbers of seeds from 2, or "
@@ -220,6 +220,17 @@ class Study(BaseModel):
     def model(self) -> Subject:
         """The subject itself, which `subject` names."""
         return find_subject(self.subject)
+
+    @property
+    def declared_looks(self) -> tuple[int, ...]:
+        """The numbers of seeds at which verdicts are given; none of a study without such looks."""
+        return self.looks if isinstance(self.looks, tuple) else ()
+
+    @property
+    def stage_ends(self) -> tuple[int, ...]:
+        """The numbers of seeds after which it is decided what to train next; the last is of all."""
+        looks = self.declared_looks if self.claims else ()
+        return (*(n for n in looks if n < len(self.seeds)), len(self.seeds))
 
     def response(self, name: str | None = None) -> Response:
         """A response of the subject; the primary one where none is named."""

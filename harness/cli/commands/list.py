@@ -12,4 +12,5 @@ def command() -> None:
     width = max(map(len, names))
     for name in names:
         study = load_study(name)
-        click.echo(f"{name:{width}}  {study.size():5,} runs  {study.question}")
+        most = " at most" if len(study.stage_ends) > 1 else ""
+        click.echo(f"{name:{width}}  {study.size():5,} runs{most}  {study.question}")

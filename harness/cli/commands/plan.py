@@ -29,7 +29,8 @@ def command(uri: str | None, request: "Request", workers: int | None, calibrate:
     plan = request.resolve()
     study, costs = plan.study, plan.costs
     outcomes, notes = _ended(uri, plan)
-    missing = [run for run in plan.runs if run.key not in outcomes]
+    needed, remarks = _needed(uri, plan)
+    missing = [run for run in needed if run.key not in outcomes]
     workers = workers or os.cpu_count() or 1
     stacks = make_stacks(missing, costs, workers)
     if calibrate and stacks:
@@ -41,15 +42,18 @@ def command(uri: str | None, request: "Request", workers: int | None, calibrate:
     click.echo(f"data: {plan.data.name}, {plan.data.size}, digest {plan.data.digest[:12]}")
     for note in (*plan.data.notes, *notes):
         click.echo(note)
-    for line in _variants(plan, outcomes):
+    for line in _variants(plan, needed, outcomes):
         click.echo(line)
-    cells = len(plan.runs) // len(study.seeds)
+    cells, ended = len(plan.runs) // len(study.seeds), sum(r.key in outcomes for r in plan.runs)
+    most = "at most " if len(study.stage_ends) > 1 else ""
     click.echo(
-        f"\n{cells} variants × {len(study.seeds)} seeds = {len(plan.runs):,} runs, "
-        f"{len(plan.runs) - len(missing):,} of them ended"
+        f"\n{cells} variants × {len(study.seeds)} seeds = {most}{len(plan.runs):,} runs, "
+        f"{ended:,} of them ended"
     )
     if same := about_twins(study):
         click.echo(f"{same} Leave out a level to avoid that.")
+    for remark in remarks:
+        click.echo(remark)
     if not stacks:
         click.echo("nothing to train")
         return
@@ -57,9 +61,10 @@ def command(uri: str | None, request: "Request", workers: int | None, calibrate:
     sizes = sorted({len(stack.runs) for stack in stacks})
     members = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     guess = "" if measured else " (a guess: --calibrate measures this machine)"
+    until = " until the next look" if most else ""
     click.echo(
-        f"to train: {len(missing):,} runs in {len(stacks):,} stacks of {members} members, about "
-        f"{format_duration(seconds)} on {workers} workers{guess}"
+        f"to train{until}: {len(missing):,} runs in {len(stacks):,} stacks of {members} members, "
+        f"about {format_duration(seconds)} on {workers} workers{guess}"
     )
     for sentence in plan.subject.advice([run.fields for run in missing]):
         click.echo(sentence)
@@ -80,16 +85,42 @@ def _ended(uri: str | None, plan: "Plan") -> tuple[Mapping[str, str], list[str]]
     )
 
 
-def _variants(plan: "Plan", outcomes: Mapping[str, str]) -> Iterator[str]:
+def _needed(uri: str | None, plan: "Plan") -> tuple[list["Run"], list[str]]:
+    """The runs that the study needs as far as is known, and what to say about its looks."""
+    from harness.store.peek import surely_new
+
+    study, ends = plan.study, plan.study.stage_ends
+    if len(ends) == 1:
+        return plan.runs, []
+    first, cells = set(study.seeds[: ends[0]]), len(plan.runs) // len(study.seeds)
+    remarks = [
+        f"looks at {', '.join(map(str, study.declared_looks))} seeds: {cells * ends[0]:,} runs "
+        f"until the first, at most {len(plan.runs):,} in all"
+    ]
+    if surely_new(uri, study.name):
+        return [run for run in plan.runs if run.seed in first], remarks
+    from harness.analysis.stages import about_stages, needed_runs, stages
+    from harness.looks import judged
+    from harness.store.store import Store
+
+    known = stages(judged(Store.existing(uri), plan))
+    needed = needed_runs(known)
+    runs = [run for run in plan.runs if (run.variant, run.seed) in needed]
+    return runs, [*remarks, *about_stages(study, known)]
+
+
+def _variants(plan: "Plan", needed: list["Run"], outcomes: Mapping[str, str]) -> Iterator[str]:
     """A table of the variants: parameters of the network, and how many seeds ended or diverged."""
     by_variant: dict[str, list[Run]] = {}
     for run in plan.runs:
         by_variant.setdefault(run.variant, []).append(run)
+    counted = {run.key for run in needed} | outcomes.keys()
     width, costs = max(len(variant) for variant in by_variant), plan.costs
     yield f"\n{'variant':{width}}  parameters   ended  diverged"
     for variant, alike in list(by_variant.items())[:SHOWN]:
         known = [outcomes[run.key] for run in alike if run.key in outcomes]
-        size, ended = costs(alike[0].fields).parameters, f"{len(known)}/{len(alike)}"
+        expected = sum(run.key in counted for run in alike)
+        size, ended = costs(alike[0].fields).parameters, f"{len(known)}/{expected}"
         yield f"{variant:{width}}  {size:10,}  {ended:>6}  {known.count('diverged') or '':>8}"
     if len(by_variant) > SHOWN:
         yield f"… and {len(by_variant) - SHOWN:,} more variants"

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from harness.analysis.stages import count_seeds
 from harness.report.document import Document, Picture, Section
 from harness.report.sections import answers, ending, opening, running
 from harness.report.source import Source
@@ -39,5 +40,7 @@ def facts(source: Source) -> str:
     budget = " or ".join(f"{count:,}" for count in steps)
     data = f", trained on {known['name']}" if known.get("name") else ""
     variants = counted(len(source.cells), "variant")
-    seeds = counted(len(source.study.seeds), "seed")
+    count = count_seeds(source.expected)
+    most = "" if len(source.expected) == len(source.cells) * count else "at most "
+    seeds = f"{most}{counted(count, 'seed')}"
     return f"{variants} × {seeds}, {budget} steps{data}. Primary response: {source.primary.axis}."

@@ -53,6 +53,8 @@ def _reproducibility(source: Source) -> Section:
         for column, name in COLUMNS.items()
     ]
     rows += [("claims digest", study.claims_digest()), ("seeds", ", ".join(map(str, study.seeds)))]
+    if study.declared_looks:
+        rows.append(("looks, in seeds", ", ".join(map(str, study.declared_looks))))
     rows += [
         (name, value)
         for name, value in sorted(facts.items())

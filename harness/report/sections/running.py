@@ -18,13 +18,15 @@ OUTCOMES = ("finished", "diverged", "failed", "interrupted", "running")
 
 def accounting(source: Source) -> Section:
     """How many runs were planned, how they ended, and which diverged."""
-    runs, planned = source.data.runs, source.study.size()
+    runs, expected = source.data.runs, len(source.expected)
     counts = {name: int((runs["outcome"] == name).sum()) for name in OUTCOMES}
-    missing = max(0, planned - sum(counts.values()))
+    missing = max(0, expected - sum(counts.values()))
     shown = {name: count for name, count in counts.items() if count or name in OUTCOMES[:2]}
+    if source.study.declared_looks:
+        shown["not needed so far"] = source.study.size() - expected
     rows: list[tuple[Words, ...]] = [
         *((name, f"{count:,}") for name, count in
-          {"expected": planned, **shown, "missing": missing}.items()),
+          {"expected": expected, **shown, "missing": missing}.items()),
         ("training time, all runs", elapsed(fsum(runs["seconds"].dropna()))),
         ("training time, median run", elapsed(float(runs["seconds"].median()))),
     ]  # fmt: skip
