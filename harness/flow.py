@@ -3,7 +3,8 @@
 A study (`study/`) is expanded to runs, which are grouped into stacks. An engine (`engines/`) runs
 the trainer (`training/`) on each stack, whatever its subject (`subjects/`). The trainer's events go
 to the store (`store/`); checkpoints and results are saved to disk first. A report (`report/`) is
-made from the store alone, by way of tidy frames (`analysis/`).
+made from the store alone, by way of tidy frames (`analysis/`). A study that declares looks comes
+here in parts, one a look (`looks.py`).
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -12,6 +12,7 @@ from harness.analysis.claims_table import looks_table, stamps
 from harness.analysis.compare import compare
 from harness.analysis.effects import effects_table
 from harness.analysis.frames import StudyData
+from harness.analysis.gather import gather
 from harness.analysis.grid import grid
 from harness.analysis.integrity import audit
 from harness.analysis.stages import Stage, expected_runs, needed_runs, stages
@@ -78,7 +79,7 @@ def of(data: StudyData, kept: set[Run]) -> StudyData:
     runs = data.runs
     there = [pair in kept for pair in zip(runs["variant"], runs["seed"], strict=True)]
     left = simulated.stored(data.study, simulated.noise(), runs=runs[np.array(there, dtype=bool)])
-    return simulated.gather(left)
+    return gather(left)
 
 
 @cache
@@ -216,7 +217,7 @@ def test_a_study_halfway_says_what_is_needed_and_what_may_be() -> None:
 def test_a_study_of_which_nothing_is_there_needs_its_first_look() -> None:
     empty = of(simulated.data(asked(), simulated.noise()), set())
     assert needed_runs(stages(empty)) == {(v, s) for v in VARIANTS for s in (1, 2)}
-    nothing = simulated.gather(simulated.stored(asked(), simulated.noise(), runs=pd.DataFrame([])))
+    nothing = gather(simulated.stored(asked(), simulated.noise(), runs=pd.DataFrame([])))
     assert stages(nothing) == stages(empty)
 
 

@@ -145,7 +145,7 @@ def undecided(
         patched.chdir(other)
         call("run", "lines.toml", "--seeds", "2")
     values = [
-        run.data.metrics["final/error"]
+        float(run.data.metrics["final/error"])
         for run in children(sqlite_uri(other / "mlflow.db"), "lines")
         if run.data.tags["variant"] == LATER
     ]

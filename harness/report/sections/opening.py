@@ -63,7 +63,7 @@ def _integrity(source: Source) -> Section:
     blocks: list[Block] = []
     if found.empty:
         words = (
-            "All planned runs are there, none twice, with matching labels, data, code, budgets and "
+            "All runs needed are there, none twice, with matching labels, data, code, budgets and "
             "minibatch orders."
         )
         blocks.append(Callout("good", "Audit passed", words))
