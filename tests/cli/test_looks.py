@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from harness.engines import Task, TaskDone, TaskEvent
 from harness.store.uri import sqlite_uri
 from harness.subjects.subject import Data, Subject
 from tests.store.conftest import template
+from tests.support import commands
 from tests.support.inprocess import InlineEngine
 from tests.support.stores import children
 
@@ -329,3 +331,15 @@ def test_a_study_without_claims_or_with_looks_at_any_time_trains_all_seeds(
     page = (place / "reports" / "any" / "report.md").read_text()
     assert "20 of 20 runs ended: 4 variants, 5 seeds." in page
     assert "All verdicts are exploratory" not in page
+
+
+@pytest.mark.service
+@pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
+def test_a_ray_cluster_trains_one_look_after_the_other(
+    place: Path, undecided: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    write(place, undecided)
+    output = commands.ablate(place, "run", "lines.toml", "--engine", "ray", "--workers", "2")
+    assert lines(output)[-1] == "all 11 runs have ended, 11 of them now."
