@@ -48,7 +48,7 @@ def _failures(source: Source) -> Iterator[Block]:
     table = source.failures
     if source.refused or table.empty or source.primary.at_init:
         return
-    most = table.loc[table["limit"].idxmax()]
+    most = table.iloc[int(table["limit"].to_numpy().argmax())]
     failed = int(table["failed"].sum())
     yield Paragraph(
         f"Failed in {source.primary.label}: {failed} of {counted(int(table['n'].sum()), 'run')}. "
