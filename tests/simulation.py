@@ -22,6 +22,7 @@ from harness.analysis.verdicts import (
     INCONCLUSIVE,
     NEGLIGIBLE,
     NOT_EVERYWHERE,
+    NOWHERE,
     OPPOSITE,
     SUPPORTED,
     decide,
@@ -178,6 +179,7 @@ class Known:
             SUPPORTED: not holds, NOT_EVERYWHERE: holds, INCONCLUSIVE: False,
             OPPOSITE: not everywhere(self.said.opposite) or holds,
             NEGLIGIBLE: not everywhere(self.said.negligible) or holds,
+            NOWHERE: not everywhere(self.said.fails),
         }[word]  # fmt: skip
 
 

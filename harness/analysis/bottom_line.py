@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from harness.analysis.claims_table import claims_table, stamps
+from harness.analysis.claims_table import IF_NO_RUN_FAILS, claims_table, stamps
 from harness.analysis.effects import attribution_table, change, effects_table, ranks_disagree
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import grid
@@ -95,20 +95,19 @@ def _claims(data: StudyData) -> Iterator[str]:
         if not stamped:
             yield PROMISE
     for verdict in VERDICTS:
-        rows = claims[claims["verdict"] == verdict]
-        if len(rows) and verdict not in (INCONCLUSIVE, NOT_TESTABLE):
-            said = (f"“{row['says']}”{_qualified(row)}" for _, row in rows.iterrows())
-            yield f"{verdict}: {'; '.join(said)}."
+        for condition in ("", IF_NO_RUN_FAILS):
+            rows = claims[(claims["verdict"] == verdict) & (claims["condition"] == condition)]
+            if len(rows) and verdict not in (INCONCLUSIVE, NOT_TESTABLE):
+                said = (f"“{row['says']}”{_where(row)}" for _, row in rows.iterrows())
+                yield f"{f'{verdict} {condition}'.strip()}: {'; '.join(said)}."
     if stamped:
         yield f"All verdicts are exploratory: {'; '.join(stamped)}."
 
 
-def _qualified(claim: pd.Series) -> str:
-    """What a verdict must not be read without."""
-    parts = [claim["condition"]] if claim["condition"] else []
-    if claim["verdict"] == NOT_EVERYWHERE:
-        parts.append(f"{claim['why']}; least favourable: {claim['cell']}")
-    return f" ({'; '.join(parts)})" if parts else ""
+def _where(claim: pd.Series) -> str:
+    """Where a claim about every cell fails, in brackets."""
+    some = claim["verdict"] == NOT_EVERYWHERE
+    return f" ({claim['why']}; least favourable: {claim['cell']})" if some else ""
 
 
 def _effects(data: StudyData) -> Iterator[str]:
@@ -122,7 +121,7 @@ def _effects(data: StudyData) -> Iterator[str]:
     if abs(row["estimate"]) < ROUNDING:
         yield f"No main effect on {primary.label} differs from 0."
         return
-    low, high = (change(primary, row[end]) for end in ("low", "high"))
+    low, high = (change(primary, row[end]).split()[0] for end in ("low", "high"))
     interval = f"95 % interval {low} to {high}, not corrected"
     yield (
         f"The largest change on average (exploratory): {row['factor']} {row['level']} instead of"

@@ -11,7 +11,13 @@ from harness.analysis.evidence import p_inside, t_test
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import Grid, cap, grid, levels_in
 from harness.analysis.intervals import NAN, mean, spread
-from harness.analysis.verdicts import INCONCLUSIVE, NOT_EVERYWHERE, Verdict, verdicts_by_look
+from harness.analysis.verdicts import (
+    INCONCLUSIVE,
+    NOT_EVERYWHERE,
+    NOWHERE,
+    Verdict,
+    verdicts_by_look,
+)
 from harness.study.claims import Claim, Threshold
 from harness.study.levels import format_level
 from harness.study.seeds import seeds_of, seeds_text
@@ -68,6 +74,10 @@ def why(v: Verdict) -> str:
         if v.word == NOT_EVERYWHERE:
             said.append(
                 f"fails in {len(v.failing)} of {k} cells, shown to hold in {len(v.holding)}"
+            )
+        elif v.word == NOWHERE:
+            said.append(
+                f"fails in each of {k} cells: negligible in some, opposite in others, or open"
             )
         elif v.word == INCONCLUSIVE:
             said.append(f"shown to hold in {len(v.holding)} of {k} cells")

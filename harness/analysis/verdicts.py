@@ -7,12 +7,13 @@ distinct cells that it is about (bit-equal cells are one):
 * SUPPORTED: in every cell the claim's region is shown, each by tests at τ.
 * If not, some cell must be shown to fail, at τ / k (Bonferroni); else the claim is INCONCLUSIVE.
 * It is OPPOSITE if the reverse is shown in every cell at τ, NEGLIGIBLE if the effect is shown to
-  lie within the margin in every cell at τ, and NOT EVERYWHERE otherwise. Of one cell that fails but
-  may be either of the first two, the claim is INCONCLUSIVE, with this as the reason.
+  lie within the margin in every cell at τ, NOWHERE if every cell is shown to fail at τ, the one way
+  or the other, and NOT EVERYWHERE otherwise. Of one cell that fails but may be negligible or
+  opposite, the claim is INCONCLUSIVE, with this as the reason.
 
 So a verdict is wrong with a chance of at most 2 τ. A claim that holds is denied only if a cell is
 shown to fail: k tests at τ / k. A claim that fails is supported only through a cell in which it
-fails, at τ; and called OPPOSITE or NEGLIGIBLE wrongly, at τ, through a cell that is not.
+fails, at τ; and called OPPOSITE, NEGLIGIBLE or NOWHERE wrongly, at τ, through a cell that is not.
 
 The interval for the worst cell ends, against the claim, at the largest of the cells' upper ends
 (tail τ), and towards it at the largest of their lower ends (tail τ / k). It excludes the bound
@@ -49,9 +50,10 @@ PROMISE = (
 )
 
 VERDICTS = (
-    "SUPPORTED", "OPPOSITE", "NEGLIGIBLE", "NOT EVERYWHERE", "INCONCLUSIVE", "NOT TESTABLE",
+    "SUPPORTED", "OPPOSITE", "NEGLIGIBLE", "NOWHERE", "NOT EVERYWHERE", "INCONCLUSIVE",
+    "NOT TESTABLE",
 )  # fmt: skip
-SUPPORTED, OPPOSITE, NEGLIGIBLE, NOT_EVERYWHERE, INCONCLUSIVE, NOT_TESTABLE = VERDICTS
+SUPPORTED, OPPOSITE, NEGLIGIBLE, NOWHERE, NOT_EVERYWHERE, INCONCLUSIVE, NOT_TESTABLE = VERDICTS
 KIND_OPEN = "fails by the margin; whether the effect is negligible or opposite is open"
 
 
@@ -292,7 +294,9 @@ def decide(values: Array, said: Statement, shows: Shows, tail: float) -> tuple[s
         return OPPOSITE, ""
     if in_all(said.negligible):
         return NEGLIGIBLE, ""
-    return (NOT_EVERYWHERE, "") if k > 1 else (INCONCLUSIVE, KIND_OPEN)
+    if k == 1:
+        return INCONCLUSIVE, KIND_OPEN
+    return (NOWHERE if in_all(said.fails) else NOT_EVERYWHERE), ""
 
 
 def worst_interval(
@@ -314,7 +318,7 @@ def tipping(verdict: Verdict, found: Failures) -> tuple[float, float]:
     """
     said = verdict.evidence.statement
     regions = {SUPPORTED: said.holds, OPPOSITE: said.opposite, NEGLIGIBLE: said.negligible,
-               NOT_EVERYWHERE: said.fails}.get(verdict.word, ())  # fmt: skip
+               NOWHERE: said.fails, NOT_EVERYWHERE: said.fails}.get(verdict.word, ())  # fmt: skip
     shares = []
     for cell, column in zip(verdict.evidence.cells, verdict.evidence.values.T, strict=True):
         u = mean(column)

@@ -29,10 +29,9 @@ def test_a_clear_study_is_described_in_full() -> None:
         "120 of 120 runs ended: 24 variants, 5 seeds.",
         "Of 1 claim: 1 SUPPORTED.",
         PROMISE,
-        "SUPPORTED: “BatchNorm helps” (if no run fails).",
+        "SUPPORTED if no run fails: “BatchNorm helps”.",
         "The largest change on average (exploratory): norm none instead of batch changes dev loss"
-        " by +0.1 nats (95 % interval +0.1 nats to +0.1 nats, not corrected), averaged over the"
-        " rest.",
+        " by +0.1 nats (95 % interval +0.1 to +0.1, not corrected), averaged over the rest.",
         "On the way from bare to baseline, the part with the largest Shapley value in dev loss"
         " (exploratory; values may have either sign), beside the change by all parts: norm −0.1"
         " nats at depth 1, all parts −0.1 nats; norm −0.1 nats at depth 5, all parts −0.1 nats;"

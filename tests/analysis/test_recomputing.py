@@ -70,8 +70,10 @@ def judge(claim: Row, runs: list[Row], factors: list[str], tail: float) -> Row:
         word = "OPPOSITE"
     elif margin > 0 and min(low) > -margin and max(high) < margin:
         word = "NEGLIGIBLE"
+    elif k == 1:
+        word = "INCONCLUSIVE"
     else:
-        word = "NOT EVERYWHERE" if k > 1 else "INCONCLUSIVE"
+        word = "NOWHERE" if min(low) > b else "NOT EVERYWHERE"
     worst = sorted([sign * max(strict), sign * max(high)])
     found = {"verdict": word, "low": max(0.0, worst[0]) if two_sided else worst[0]}
     return {key: str(one) for key, one in (found | {"high": worst[1]}).items()}

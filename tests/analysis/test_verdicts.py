@@ -102,6 +102,19 @@ def test_a_claim_on_every_cell_fails_with_one_cell_and_names_it() -> None:
     assert judged(LOWER, some_cells_fail()).word == "SUPPORTED"
 
 
+def test_a_claim_that_fails_in_every_cell_the_one_way_or_the_other_holds_nowhere() -> None:
+    noise = simulated.noise(2, 0.001)
+
+    def truth(cell: Levels, seed: int) -> float:
+        cost = 0.1 if cell["depth"] == 1 else 0.0
+        return 1 + cost * (cell["norm"] == "batch") + noise(cell, seed)
+
+    found = judged(LOWER | {"over": "every"}, truth)
+    assert (found.word, found.holding) == ("NOWHERE", ())
+    assert len(found.failing) == 12
+    assert found.tipping[0] < found.tipping[1]
+
+
 def test_the_line_about_a_claim_says_where_it_fails_and_holds() -> None:
     def why(claim: dict[str, Any], truth: simulated.Truth) -> str:
         data = simulated.data(simulated.study(claims=[claim]), truth)

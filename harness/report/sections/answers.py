@@ -11,6 +11,7 @@ from harness.analysis.verdicts import (
     NEGLIGIBLE,
     NOT_EVERYWHERE,
     NOT_TESTABLE,
+    NOWHERE,
     OPPOSITE,
     PROMISE,
     SUPPORTED,
@@ -39,8 +40,8 @@ from harness.report.words import (
 )
 
 TONES = {  # colours of the verdicts' words
-    SUPPORTED: "good", OPPOSITE: "stop", NEGLIGIBLE: "blue", NOT_EVERYWHERE: "warning",
-    INCONCLUSIVE: "soft", NOT_TESTABLE: "soft",
+    SUPPORTED: "good", OPPOSITE: "stop", NEGLIGIBLE: "blue", NOWHERE: "stop",
+    NOT_EVERYWHERE: "warning", INCONCLUSIVE: "soft", NOT_TESTABLE: "soft",
 }  # fmt: skip
 KINDS = {  # of effects, each with the title of its table
     "main": "Main effects, averaged over all other factors",

@@ -36,9 +36,10 @@ def _how_to_read(source: Source) -> Section:
          "figures are exploratory and not corrected."),
         ("Verdicts.", "SUPPORTED: the claim holds as stated, by its margin and in every cell "
          "meant. OPPOSITE: the reverse holds, beyond the margin where there is one. NEGLIGIBLE: "
-         "the effect is smaller than the margin, either way. NOT EVERYWHERE: of a claim about "
-         "every cell, at least one cell is shown to fail; others may hold. INCONCLUSIVE: the seeds "
-         f"show none of these. NOT TESTABLE: one seed, missing runs, or diverged ones. {PROMISE}"),
+         "the effect is smaller than the margin, either way. NOWHERE and NOT EVERYWHERE: a "
+         "claim about every cell is shown to fail in each of them, or in at least one. "
+         "INCONCLUSIVE: the seeds show none of these. NOT TESTABLE: one seed, missing runs, or "
+         f"diverged ones. {PROMISE}"),
         ("If no run fails.", "A run fails if it diverges, or if its response lies further than "
          f"{DISTANCE:.0f} robust standard deviations from the median of its variant. A t test "
          "knows nothing of a failure that has not happened yet. Where a share of failing runs "
