@@ -19,10 +19,10 @@ from harness.analysis.evidence import T_TEST
 from harness.analysis.grid import Grid
 from harness.analysis.statements import Region, Statement, cells_of, statement
 from harness.analysis.verdicts import (
+    FAILS,
     INCONCLUSIVE,
     NEGLIGIBLE,
     NOT_EVERYWHERE,
-    NOWHERE,
     OPPOSITE,
     SUPPORTED,
     decide,
@@ -179,7 +179,7 @@ class Known:
             SUPPORTED: not holds, NOT_EVERYWHERE: holds, INCONCLUSIVE: False,
             OPPOSITE: not everywhere(self.said.opposite) or holds,
             NEGLIGIBLE: not everywhere(self.said.negligible) or holds,
-            NOWHERE: not everywhere(self.said.fails),
+            FAILS: not everywhere(self.said.fails),
         }[word]  # fmt: skip
 
 
@@ -223,7 +223,7 @@ def count(study: Study, scenario: Scenario, families: int, seed: int = 0) -> Cou
             u = one.weights @ values[one.claim.response]
             for seeds in looks(study):
                 columns = u[:, : len(seeds)].T
-                word, _ = decide(columns, one.said, T_TEST.shows, tail)
+                word = decide(columns, one.said, T_TEST.shows, tail)
                 counts.words[word] = counts.words.get(word, 0) + 1
                 low, high = worst_interval(columns, one.said, T_TEST, tail)
                 worst = np.abs(one.truth).max() if one.said.two_sided else one.truth.max()

@@ -97,7 +97,7 @@ def _claims(data: StudyData) -> Iterator[str]:
     for verdict in VERDICTS:
         for condition in ("", IF_NO_RUN_FAILS):
             rows = claims[(claims["verdict"] == verdict) & (claims["condition"] == condition)]
-            if len(rows) and verdict not in (INCONCLUSIVE, NOT_TESTABLE):
+            if len(rows):
                 said = (f"“{row['says']}”{_where(row)}" for _, row in rows.iterrows())
                 yield f"{f'{verdict} {condition}'.strip()}: {'; '.join(said)}."
     if stamped:
@@ -105,9 +105,12 @@ def _claims(data: StudyData) -> Iterator[str]:
 
 
 def _where(claim: pd.Series) -> str:
-    """Where a claim about every cell fails, in brackets."""
-    some = claim["verdict"] == NOT_EVERYWHERE
-    return f" ({claim['why']}; least favourable: {claim['cell']})" if some else ""
+    """Where a claim about every cell fails or holds, in brackets; why one is not testable."""
+    about = claim["why"] if claim["verdict"] in (NOT_EVERYWHERE, NOT_TESTABLE) else ""
+    if claim["verdict"] == INCONCLUSIVE and claim["distinct"] > 1:
+        about = claim["why"]
+    worst = f"; least favourable: {claim['cell']}" * (claim["verdict"] == NOT_EVERYWHERE)
+    return f" ({about}{worst})" if about else ""
 
 
 def _effects(data: StudyData) -> Iterator[str]:

@@ -11,13 +11,7 @@ from harness.analysis.evidence import p_inside, t_test
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import Grid, cap, grid, levels_in
 from harness.analysis.intervals import NAN, mean, spread
-from harness.analysis.verdicts import (
-    INCONCLUSIVE,
-    NOT_EVERYWHERE,
-    NOWHERE,
-    Verdict,
-    verdicts_by_look,
-)
+from harness.analysis.verdicts import FAILS, INCONCLUSIVE, NOT_EVERYWHERE, Verdict, verdicts_by_look
 from harness.study.claims import Claim, Threshold
 from harness.study.levels import format_level
 from harness.study.seeds import seeds_of, seeds_text
@@ -67,25 +61,25 @@ def claims_table(data: StudyData, found: list[Verdict]) -> pd.DataFrame:
 
 
 def why(v: Verdict) -> str:
-    """Where a claim is shown to hold or to fail, in words; "" for a claim about one cell."""
+    """Where a claim is shown to hold or to fail, in words."""
     found, k = v.evidence, len(v.evidence.cells)
     said = [v.reason] if v.reason else []
+    if k == 1 and not found.reason:
+        said.append(v.cell)
     if k > 1 and not found.reason:
         if v.word == NOT_EVERYWHERE:
             said.append(
                 f"fails in {len(v.failing)} of {k} cells, shown to hold in {len(v.holding)}"
             )
-        elif v.word == NOWHERE:
-            said.append(
-                f"fails in each of {k} cells: negligible in some, opposite in others, or open"
-            )
+        elif v.word == FAILS:
+            said.append(f"fails in each of {k} cells")
         elif v.word == INCONCLUSIVE:
             said.append(f"shown to hold in {len(v.holding)} of {k} cells")
         else:
             said.append(f"in each of {k} cells")
     if found.twins:
         alike = sum(map(len, found.twins.values()))
-        said.append(f"{alike} more {'cells are twins' if alike > 1 else 'cell is a twin'} of these")
+        said.append(f"{alike} more {'cells have' if alike > 1 else 'cell has'} the same bits")
     if any(spread(u) == 0 for u in found.values.T if len(u)):
         said.append("no spread between seeds")
     return "; ".join(said)

@@ -5,9 +5,9 @@ about a direction reads "u < bound". On the line of u a statement has up to four
 
     claim                          holds        fails              opposite     negligible
     lower by more than δ ≥ 0       u < −δ       u > −δ             u > δ        −δ < u < δ
-    no worse than by δ (δ < 0)     u < |δ|      u > |δ|            u > |δ|      –
-    below (above) a number b       u < b        u > b              u > b        –
-    within ± δ                     −δ < u < δ   u < −δ or u > δ    as fails     –
+    no worse than by δ (δ < 0)     u < |δ|      u > |δ|            –            –
+    below (above) a number b       u < b        u > b              –            –
+    within ± δ                     −δ < u < δ   u < −δ or u > δ    –            –
 
 With `over = "mean"` a claim is about one number, the mean of its cells; with "every" it is about
 each of them.
@@ -33,15 +33,15 @@ class Statement:
 
     Attributes:
         sign: 1 or −1; u = sign × Σ w·y.
-        holds, fails, opposite, negligible: where u lies if the claim holds, does not hold, if the
-            reverse holds (beyond the margin), and if the effect is smaller than the margin. Empty
-            where a claim of its kind cannot have that outcome.
+        holds, fails: where u lies if the claim holds, and if it does not.
+        opposite, negligible: parts of the latter: where the reverse holds, beyond the margin, and
+            where the effect is smaller than the margin. Empty where a claim of its kind has none.
     """
 
     sign: int
     holds: tuple[Region, ...]
     fails: tuple[Region, ...]
-    opposite: tuple[Region, ...]
+    opposite: tuple[Region, ...] = ()
     negligible: tuple[Region, ...] = ()
 
     @property
@@ -62,22 +62,21 @@ class Statement:
 
 def below(bound: float, sign: int = 1) -> Statement:
     """u < bound."""
-    fails = ((bound, inf),)
-    return Statement(sign, ((-inf, bound),), fails, opposite=fails)
+    return Statement(sign, ((-inf, bound),), ((bound, inf),))
 
 
 def lower(margin: float, sign: int = 1) -> Statement:
     """u < −margin; with a margin below 0: no higher than by so much."""
-    if margin <= 0:
-        return below(-margin, sign)
-    opposite, negligible = ((margin, inf),), ((-margin, margin),)
-    return replace(below(-margin, sign), opposite=opposite, negligible=negligible)
+    said = below(-margin, sign)
+    if margin < 0:
+        return said
+    negligible = ((-margin, margin),) if margin else ()
+    return replace(said, opposite=((margin, inf),), negligible=negligible)
 
 
 def within(margin: float) -> Statement:
     """−margin < u < margin."""
-    outside = ((-inf, -margin), (margin, inf))
-    return Statement(1, ((-margin, margin),), outside, outside)
+    return Statement(1, ((-margin, margin),), ((-inf, -margin), (margin, inf)))
 
 
 def statement(claim: Claim) -> Statement:

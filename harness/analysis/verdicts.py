@@ -7,13 +7,16 @@ distinct cells that it is about (bit-equal cells are one):
 * SUPPORTED: in every cell the claim's region is shown, each by tests at τ.
 * If not, some cell must be shown to fail, at τ / k (Bonferroni); else the claim is INCONCLUSIVE.
 * It is OPPOSITE if the reverse is shown in every cell at τ, NEGLIGIBLE if the effect is shown to
-  lie within the margin in every cell at τ, NOWHERE if every cell is shown to fail at τ, the one way
-  or the other, and NOT EVERYWHERE otherwise. Of one cell that fails but may be negligible or
-  opposite, the claim is INCONCLUSIVE, with this as the reason.
+  lie within the margin in every cell at τ, and FAILS if every cell is shown to fail at τ, the one
+  way or the other. Otherwise it holds NOT EVERYWHERE.
 
-So a verdict is wrong with a chance of at most 2 τ. A claim that holds is denied only if a cell is
-shown to fail: k tests at τ / k. A claim that fails is supported only through a cell in which it
-fails, at τ; and called OPPOSITE, NEGLIGIBLE or NOWHERE wrongly, at τ, through a cell that is not.
+A verdict is wrong with a chance of at most 2 τ. If the claim holds everywhere, it is denied only
+after some cell was shown to fail: k tests at τ / k. If it holds in some cell, OPPOSITE, NEGLIGIBLE
+and FAILS all need that this cell is shown to fail, at τ, and SUPPORTED that a cell in which it
+fails is shown to hold, at τ. If it fails everywhere, FAILS is right. NEGLIGIBLE is then wrong
+through a cell beyond the margin: SUPPORTED or NEGLIGIBLE both need that it is shown below the
+margin, at τ; or else only SUPPORTED is wrong, at τ; and OPPOSITE through a cell that is not beyond
+the margin, at τ.
 
 The interval for the worst cell ends, against the claim, at the largest of the cells' upper ends
 (tail τ), and towards it at the largest of their lower ends (tail τ / k). It excludes the bound
@@ -44,17 +47,17 @@ from harness.study.study import Study
 
 ALPHA = 0.05  # chance that any verdict of a study is wrong
 PROMISE = (
-    "The chance that any verdict of a study is wrong is at most 5 %, provided that claims, seeds "
-    "and looks were fixed before the runs, that seed-wise differences are close to normally "
-    "distributed, and that no run fails in a way that its seeds have not shown."
+    "The chance that a study contains a wrong verdict is at most 5 %, provided that claims, seeds "
+    "and looks were fixed before the runs, that seeds are independent and their differences close "
+    "to normally distributed, and that no run fails in a way that its seeds have not shown."
 )
 
 VERDICTS = (
-    "SUPPORTED", "OPPOSITE", "NEGLIGIBLE", "NOWHERE", "NOT EVERYWHERE", "INCONCLUSIVE",
+    "SUPPORTED", "OPPOSITE", "NEGLIGIBLE", "FAILS", "NOT EVERYWHERE", "INCONCLUSIVE",
     "NOT TESTABLE",
 )  # fmt: skip
-SUPPORTED, OPPOSITE, NEGLIGIBLE, NOWHERE, NOT_EVERYWHERE, INCONCLUSIVE, NOT_TESTABLE = VERDICTS
-KIND_OPEN = "fails by the margin; whether the effect is negligible or opposite is open"
+SUPPORTED, OPPOSITE, NEGLIGIBLE, FAILS, NOT_EVERYWHERE, INCONCLUSIVE, NOT_TESTABLE = VERDICTS
+TOO_FEW, TOO_MANY = "too few seeds", "too many seeds"  # for sign-flip tests
 
 
 @dataclass(frozen=True)
@@ -98,10 +101,11 @@ class Verdict:
             several cells the least favourable estimate is biased against the claim.
         holding, failing: cells shown to hold, and to fail, by tests at τ / k.
         tipping: the tipping share of failing runs, and the share that the seeds leave open.
-        p_flip: the exact sign-flip p of the claim or its negation, one-sided, not corrected.
-        by_sign_flip: the word that sign-flip tests give at the same levels.
+        p_flip: the exact sign-flip p of the claim or its negation, one-sided, corrected for the
+            number of cells only.
+        by_sign_flip: the word that sign-flip tests give at the same levels, or why they cannot.
         without_one: by each seed, the word when it is left out.
-        reason: why not testable, or what is open of an inconclusive claim.
+        reason: why not testable.
     """
 
     evidence: Evidence
@@ -198,7 +202,7 @@ def settled(study: Study, claim: Claim, measured: Grid) -> bool:
     """Whether some seeds settle a claim: `Verdict.settled` as `judge` gives it, at less cost."""
     found, alpha, word = gather_evidence(study, claim, measured), level(study), NOT_TESTABLE
     if not found.reason:
-        word, _ = decide(found.values, found.statement, method_of(study).shows, alpha / 2)
+        word = decide(found.values, found.statement, method_of(study).shows, alpha / 2)
     return Verdict(found, word, alpha).settled
 
 
@@ -216,7 +220,7 @@ def judge(data: StudyData, claim: Claim, measured: Grid) -> Verdict:
         return Verdict(found, NOT_TESTABLE, alpha, reason=found.reason)
     method = method_of(study)
     said, values, tail = found.statement, found.values, alpha / 2
-    word, reason = decide(values, said, method.shows, tail)
+    word = decide(values, said, method.shows, tail)
     k = values.shape[1]
     holds, fails = _each(values, said.holds, method.p), _each(values, said.fails, method.p)
     p_for, p_against = max(holds), min(1.0, k * min(fails))
@@ -234,9 +238,8 @@ def judge(data: StudyData, claim: Claim, measured: Grid) -> Verdict:
         holding=tuple(n for n, p in zip(names, holds, strict=True) if p <= tail / k),
         failing=tuple(n for n, p in zip(names, fails, strict=True) if p <= tail / k),
         p_flip=_flip_p(values, said),
-        by_sign_flip=_by_sign_flip(values, said, tail),
+        by_sign_flip=_by_sign_flip(values, said, word, tail),
         without_one=_without_one(found, method.shows, tail),
-        reason=reason,
     )  # fmt: skip
     return replace(verdict, tipping=tipping(verdict, failures(data, measured)))
 
@@ -272,8 +275,8 @@ def _untestable(study: Study, claim: Claim, reason: str, *, settled: bool = Fals
     return Evidence(claim, statement(claim), cells, {}, (), nothing, reason, settled)
 
 
-def decide(values: Array, said: Statement, shows: Shows, tail: float) -> tuple[str, str]:
-    """The word for these values, and what is open where it is INCONCLUSIVE for a reason.
+def decide(values: Array, said: Statement, shows: Shows, tail: float) -> str:
+    """The verdict's word for these values.
 
     Args:
         values: u of each seed and distinct cell (n, k).
@@ -287,16 +290,13 @@ def decide(values: Array, said: Statement, shows: Shows, tail: float) -> tuple[s
         return all(shown_inside(column, regions, shows, tail) for column in values.T)
 
     if in_all(said.holds):
-        return SUPPORTED, ""
+        return SUPPORTED
     if not any(shown_inside(column, said.fails, shows, tail / k) for column in values.T):
-        return INCONCLUSIVE, ""
-    if in_all(said.opposite):
-        return OPPOSITE, ""
-    if in_all(said.negligible):
-        return NEGLIGIBLE, ""
-    if k == 1:
-        return INCONCLUSIVE, KIND_OPEN
-    return (NOWHERE if in_all(said.fails) else NOT_EVERYWHERE), ""
+        return INCONCLUSIVE
+    for word, regions in ((OPPOSITE, said.opposite), (NEGLIGIBLE, said.negligible)):
+        if in_all(regions):
+            return word
+    return FAILS if in_all(said.fails) else NOT_EVERYWHERE
 
 
 def worst_interval(
@@ -318,7 +318,7 @@ def tipping(verdict: Verdict, found: Failures) -> tuple[float, float]:
     """
     said = verdict.evidence.statement
     regions = {SUPPORTED: said.holds, OPPOSITE: said.opposite, NEGLIGIBLE: said.negligible,
-               NOWHERE: said.fails, NOT_EVERYWHERE: said.fails}.get(verdict.word, ())  # fmt: skip
+               FAILS: said.fails, NOT_EVERYWHERE: said.fails}.get(verdict.word, ())  # fmt: skip
     shares = []
     for cell, column in zip(verdict.evidence.cells, verdict.evidence.values.T, strict=True):
         u = mean(column)
@@ -347,10 +347,14 @@ def _against(said: Statement, u: float) -> float:
     return abs(u) if said.two_sided else u
 
 
-def _by_sign_flip(values: Array, said: Statement, tail: float) -> str:
-    """The word that sign-flip tests give; "" with too many seeds."""
-    few = len(values) <= MOST_SEEDS_FOR_FLIPS
-    return decide(values, said, flips_show, tail)[0] if few else ""
+def _by_sign_flip(values: Array, said: Statement, word: str, tail: float) -> str:
+    """The word that sign-flip tests give, or why they can give none where the t test does."""
+    n, k = values.shape
+    if n > MOST_SEEDS_FOR_FLIPS:
+        return TOO_MANY
+    smallest = tail if word == SUPPORTED else tail / (k * len(said.sides))
+    found = decide(values, said, flips_show, tail)
+    return TOO_FEW if found == INCONCLUSIVE and 0.5**n > smallest else found
 
 
 def _flip_p(values: Array, said: Statement) -> float:
@@ -364,6 +368,6 @@ def _without_one(found: Evidence, shows: Shows, tail: float) -> dict[int, str] |
     if len(found.seeds) < 3:
         return None
     return {
-        seed: decide(np.delete(found.values, i, axis=0), found.statement, shows, tail)[0]
+        seed: decide(np.delete(found.values, i, axis=0), found.statement, shows, tail)
         for i, seed in enumerate(found.seeds)
     }

@@ -6,7 +6,6 @@ Nothing of the harness is used above the line: csv, json, the t distribution.
 import csv
 import itertools
 import json
-import math
 import statistics
 from pathlib import Path
 
@@ -54,7 +53,6 @@ def judge(claim: Row, runs: list[Row], factors: list[str], tail: float) -> Row:
         return statistics.fmean(column) - half, statistics.fmean(column) + half
 
     b = sign * bound
-    reverse = b if two_sided or math.isnan(margin) else abs(margin)
     low = [ends(column, tail)[0] for column in u]
     high = [ends(column, tail)[1] for column in u]
     strict = [ends(column, tail / len(u))[0] for column in u]
@@ -65,15 +63,13 @@ def judge(claim: Row, runs: list[Row], factors: list[str], tail: float) -> Row:
     elif two_sided:
         pairs = zip(u[:k], u[k:], strict=True)
         beyond = all(max(ends(one, tail / 2)[0] for one in pair) > b for pair in pairs)
-        word = "OPPOSITE" if beyond else "NOT EVERYWHERE"
-    elif min(low) > reverse:
+        word = "FAILS" if beyond else "NOT EVERYWHERE"
+    elif margin >= 0 and min(low) > margin:
         word = "OPPOSITE"
     elif margin > 0 and min(low) > -margin and max(high) < margin:
         word = "NEGLIGIBLE"
-    elif k == 1:
-        word = "INCONCLUSIVE"
     else:
-        word = "NOWHERE" if min(low) > b else "NOT EVERYWHERE"
+        word = "FAILS" if min(low) > b else "NOT EVERYWHERE"
     worst = sorted([sign * max(strict), sign * max(high)])
     found = {"verdict": word, "low": max(0.0, worst[0]) if two_sided else worst[0]}
     return {key: str(one) for key, one in (found | {"high": worst[1]}).items()}
@@ -145,7 +141,7 @@ def test_every_verdict_is_recomputed_from_two_files(tmp_path: Path) -> None:
             for end in ("low", "high"):
                 assert float(one[end]) == pytest.approx(float(claim[end]), rel=1e-9, abs=1e-12)
             seen.add(claim["verdict"])
-    assert seen >= {"SUPPORTED", "OPPOSITE", "NOT EVERYWHERE", "INCONCLUSIVE"}
+    assert seen >= {"SUPPORTED", "OPPOSITE", "FAILS", "NOT EVERYWHERE", "INCONCLUSIVE"}
 
 
 def test_the_recomputation_would_notice_a_wrong_verdict(tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ import pandas as pd
 
 from harness.analysis.effects import ranks_disagree
 from harness.analysis.verdicts import (
+    FAILS,
     INCONCLUSIVE,
     NEGLIGIBLE,
     NOT_EVERYWHERE,
     NOT_TESTABLE,
-    NOWHERE,
     OPPOSITE,
     PROMISE,
     SUPPORTED,
@@ -40,7 +40,7 @@ from harness.report.words import (
 )
 
 TONES = {  # colours of the verdicts' words
-    SUPPORTED: "good", OPPOSITE: "stop", NEGLIGIBLE: "blue", NOWHERE: "stop",
+    SUPPORTED: "good", OPPOSITE: "stop", NEGLIGIBLE: "blue", FAILS: "stop",
     NOT_EVERYWHERE: "warning", INCONCLUSIVE: "soft", NOT_TESTABLE: "soft",
 }  # fmt: skip
 KINDS = {  # of effects, each with the title of its table
@@ -72,8 +72,8 @@ def _claims(source: Source) -> Iterator[Block]:
         "estimate: the least favourable of many estimates looks worse than its cell is. claims.csv "
         "and runs.csv suffice to recompute every verdict."
     )
-    head = ("claim", "verdict", "response", "estimate", "interval (level)", "claimed", "p",
-            "seeds", "where and why")  # fmt: skip
+    head = ("claim", "verdict", "response", "estimate", "interval of the worst cell (level)",
+            "claimed", "p, corrected", "seeds", "where and why")  # fmt: skip
     rows = tuple(_claim_row(source, row) for _, row in source.claims.iterrows())
     yield compact(Table("Claims and verdicts", head, rows, frozenset({3, 6, 7})))
     if source.claims["stamps"].any():
@@ -117,7 +117,7 @@ def _claim_cells(source: Source) -> Table:
         for _, row in source.claim_cells.iterrows()
     )  # fmt: skip
     head = ("claim", "cell", "estimate", "standard error", "seeds", "p holds", "p fails",
-            "shown to", "twins (the same bits)")  # fmt: skip
+            "shown that it", "cells with the same bits")  # fmt: skip
     return compact(Table("Claims cell by cell", head, rows, frozenset({2, 3, 4, 5, 6}), True))
 
 
@@ -139,9 +139,9 @@ def _stability(source: Source) -> Iterator[Block]:
         return
     yield Paragraph(
         "Would another way of asking give another verdict? Exact sign-flip tests at the same level "
-        "assume symmetry instead of a normal distribution; with few seeds they cannot decide "
-        "anything (p is one-sided and not corrected). Leaving out one seed shows what hangs on it. "
-        "Failures: the tipping share of failing runs, and the share that the seeds leave open."
+        "assume symmetry instead of a normal distribution (p is one-sided, corrected for cells "
+        "only). The next column leaves out one seed. The last one says at which share of failing "
+        "runs the estimate leaves the verdict's region, and which share the seeds cannot exclude."
     )
     rows = tuple(
         (row["id"], _word(row["verdict"]),
@@ -151,13 +151,13 @@ def _stability(source: Source) -> Iterator[Block]:
          _failing(row))
         for _, row in table.iterrows()
     )  # fmt: skip
-    head = ("claim", "t test", "sign flip", "without one seed", "failures")
+    head = ("claim", "t test", "sign flip", "without one seed", "failing runs")
     yield Table("Stability of the verdicts", head, rows)
 
 
 def _word(word: str) -> Strong:
-    """A verdict's word in its colour."""
-    return Strong(word, TONES[word]) if word else Strong("–")
+    """A verdict's word in its colour; any other text as it is."""
+    return Strong(word, TONES[word]) if word in TONES else Strong(word or "–", "soft")
 
 
 def _failing(row: pd.Series) -> Words:
@@ -165,11 +165,14 @@ def _failing(row: pd.Series) -> Words:
     if pd.isna(row["tipping"]):
         return "–"
     if not isfinite(row["tipping"]):
-        return Strong("cannot fail", "good")
-    shares = f" (tips at {100 * row['tipping']:.1f} %, up to {100 * row['unseen']:.0f} % unseen)"
+        return "measured before training"
+    shares = (
+        f" (changes at {100 * row['tipping']:.1f} % failing runs; up to {100 * row['unseen']:.0f} %"
+        " are not excluded)"
+    )
     if row["failures"]:
         return (Strong(row["failures"], "warning"), shares)
-    return (Strong("stands", "good"), shares)
+    return (Strong("not sensitive", "good"), shares)
 
 
 def _ranks(row: pd.Series) -> str:

@@ -36,15 +36,17 @@ def _how_to_read(source: Source) -> Section:
          "figures are exploratory and not corrected."),
         ("Verdicts.", "SUPPORTED: the claim holds as stated, by its margin and in every cell "
          "meant. OPPOSITE: the reverse holds, beyond the margin where there is one. NEGLIGIBLE: "
-         "the effect is smaller than the margin, either way. NOWHERE and NOT EVERYWHERE: a "
-         "claim about every cell is shown to fail in each of them, or in at least one. "
-         "INCONCLUSIVE: the seeds show none of these. NOT TESTABLE: one seed, missing runs, or "
-         f"diverged ones. {PROMISE}"),
+         "the effect is smaller than the margin, either way. FAILS: the claim does not "
+         "hold as stated, in any cell meant; of a difference, whether it is negligible or opposite "
+         "varies or is open. NOT EVERYWHERE: it fails in at least one of the cells meant, and is "
+         "not shown to fail in all. INCONCLUSIVE: the seeds show none of these. NOT TESTABLE: one "
+         f"seed, missing runs, or diverged ones. {PROMISE}"),
         ("If no run fails.", "A run fails if it diverges, or if its response lies further than "
          f"{DISTANCE:.0f} robust standard deviations from the median of its variant. A t test "
          "knows nothing of a failure that has not happened yet. Where a share of failing runs "
-         "that the seeds cannot exclude (at 95 %, Clopper and Pearson) would overturn a verdict, "
-         "it holds if no run fails. The tipping share is the smallest share that would."),
+         "that the seeds cannot exclude (at 95 %, Clopper and Pearson) would move the estimate out "
+         "of the verdict's region, the verdict assumes that no run fails, now or later. This is "
+         "an index of sensitivity, not a test."),
         ("CONDITIONAL.", "A main effect whose direction depends on the other factors: in one "
          "combination of their levels it is higher and in another lower, in each by more than the "
          "smallest difference of practical interest and beyond what chance does among so many. The "
