@@ -14,6 +14,7 @@ from harness.analysis.grid import grid
 from harness.analysis.integrity import audit
 from harness.analysis.intervals import mean
 from harness.analysis.stages import about_stages, count_seeds, expected_runs, stages
+from harness.analysis.tuning import about_tuning
 from harness.analysis.verdicts import (
     INCONCLUSIVE,
     NOT_EVERYWHERE,
@@ -51,12 +52,17 @@ def caveats(data: StudyData) -> list[str]:
 
 
 def _accounting(data: StudyData) -> Iterator[str]:
-    study, ended = data.study, data.ended.drop_duplicates(["variant", "seed"])
+    study, ended = data.study, data.all_ended.drop_duplicates(["variant", "seed"])
     expected = expected_runs(data)
     count = count_seeds(expected)
     seeds = f"{count} seeds" if count > 1 else "one seed"
-    yield f"{len(ended)} of {len(expected)} runs ended: {len(data.variants())} variants, {seeds}."
+    tuned = "".join(f", {len(levels)} levels of {field}" for field, levels in study.tuned.items())
+    yield (
+        f"{len(ended)} of {len(expected)} runs ended: {len(data.variants())} variants{tuned},"
+        f" {seeds}."
+    )
     yield from about_stages(study, stages(data))
+    yield from about_tuning(data)
     whole = [seed for seed in study.seeds
              if (ended["seed"] == seed).sum() * len(study.seeds) == study.size()]  # fmt: skip
     if (

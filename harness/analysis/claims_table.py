@@ -11,7 +11,15 @@ from harness.analysis.evidence import p_inside, t_test
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import Grid, cap, grid, levels_in
 from harness.analysis.intervals import NAN, mean, spread
-from harness.analysis.verdicts import FAILS, INCONCLUSIVE, NOT_EVERYWHERE, Verdict, verdicts_by_look
+from harness.analysis.tuning import untuned
+from harness.analysis.verdicts import (
+    FAILS,
+    INCONCLUSIVE,
+    NOT_EVERYWHERE,
+    Verdict,
+    verdicts,
+    verdicts_by_look,
+)
 from harness.study.claims import Claim, Threshold
 from harness.study.levels import format_level
 from harness.study.seeds import seeds_of, seeds_text
@@ -24,7 +32,7 @@ CLAIM_COLUMNS = (
 )  # fmt: skip
 CELL_COLUMNS = ("id", "cell", "estimate", "se", "n", "p_for", "p_against", "shown", "twins")
 STABILITY_COLUMNS = ("id", "verdict", "sign_flip", "p_flip", "without_one", "seeds_without",
-                     "failures", "tipping", "unseen")  # fmt: skip
+                     "untuned", "failures", "tipping", "unseen")  # fmt: skip
 LOOK_COLUMNS = ("id", "n", "verdict", "low", "high", "interval")
 IF_NO_RUN_FAILS = "if no run fails"
 
@@ -108,22 +116,29 @@ def claim_cells_table(found: list[Verdict]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(CELL_COLUMNS))
 
 
-def stability_table(found: list[Verdict]) -> pd.DataFrame:
+def stability_table(data: StudyData, found: list[Verdict]) -> pd.DataFrame:
     """How each verdict stands up to other ways of asking.
+
+    Args:
+        data: the study's.
+        found: the verdicts on its claims.
 
     Returns:
         STABILITY_COLUMNS: the verdict; the word that exact sign-flip tests give at the same level,
         and their p, one-sided and not corrected; the word when the seed is left out that changes
-        it ("" if none does), and the seeds that do; "if no run fails" or "any share" or ""; the
-        tipping share of failing runs, and the share that the seeds leave open.
+        it ("" if none does), and the seeds that do; the word with every variant at the
+        baseline's level of the tuned fields, if there are any; "if no run fails" or ""; the tipping
+        share of failing runs, and the share that the seeds leave open.
     """
     rows = []
-    for v in found:
+    at_baseline = verdicts(untuned(data)) if data.study.tuned else found
+    for v, other in zip(found, at_baseline, strict=True):
         changed = {s: word for s, word in (v.without_one or {}).items() if word != v.word}
         share, unseen = v.tipping
         rows.append((
             v.claim.id, v.word, v.by_sign_flip, v.p_flip, next(iter(changed.values()), v.word)
             if v.without_one else "", seeds_text(sorted(changed)) if changed else "",
+            other.word if data.study.tuned else "",
             IF_NO_RUN_FAILS if v.if_no_run_fails else "", share, unseen,
         ))  # fmt: skip
     return pd.DataFrame(rows, columns=list(STABILITY_COLUMNS))

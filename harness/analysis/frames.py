@@ -52,8 +52,10 @@ class StudyData:
             the claims at the first run), "first_seeds" (those asked for then, as text), and
             "duplicates" (runs left out, since an older one of the same key counts); all others
             belong to the subject. What rests on a missing fact is left out.
-        runs: one row a run; `runs_types` lists its columns. Text is "" where there is none,
-            numbers NaN; `diverged_step` is NaN unless the run diverged.
+        runs: one row a run that is judged; `runs_types` lists its columns. Text is "" where there
+            is none, numbers NaN; `diverged_step` is NaN unless the run diverged.
+        trained: all runs, named by variant and tuned level (`harness.analysis.tuning`); of a study
+            that tunes nothing, the same as `runs`.
         curves: variant, metric, step: mean, low, high, n.
         layers: variant, when ("init": step 0; "last": the last step probed; "final": whole splits
             after it), layer, name, quantity: mean, low, high, n. `name` is the layer's, "" where
@@ -66,6 +68,7 @@ class StudyData:
     study: Study
     facts: dict[str, str]
     runs: pd.DataFrame
+    trained: pd.DataFrame
     curves: pd.DataFrame
     layers: pd.DataFrame
     weights: pd.DataFrame
@@ -76,15 +79,21 @@ class StudyData:
         if not isinstance(other, StudyData):
             return NotImplemented
         return (self.study, self.facts) == (other.study, other.facts) and all(
-            getattr(self, name).equals(getattr(other, name)) for name in ("runs", *TABLES)
+            getattr(self, name).equals(getattr(other, name))
+            for name in ("runs", "trained", *TABLES)
         )
 
     __hash__ = None  # type: ignore[assignment]  # frames are mutable
 
     @property
     def ended(self) -> pd.DataFrame:
-        """The complete runs, those outside the study's plan included."""
+        """The complete runs that are judged, those outside the study's plan included."""
         return self.runs[self.runs["outcome"].isin(ENDED)]
+
+    @property
+    def all_ended(self) -> pd.DataFrame:
+        """The complete ones of all runs that were trained."""
+        return self.trained[self.trained["outcome"].isin(ENDED)]
 
     def variants(self) -> list[str]:
         """Names of all variants: the study's in its order, then any other that has a run."""
@@ -103,6 +112,8 @@ class StudyData:
         columns = ["cell", "variant", *self.study.factors]
         write_csv(pd.DataFrame(cells, columns=columns), folder / "cells.csv")
         write_csv(self.runs, folder / "runs.csv")
+        if self.study.tuned:
+            write_csv(self.trained, folder / "trained.csv")
         for name in TABLES:
             table: pd.DataFrame = getattr(self, name)
             cell = table["variant"].map(numbers).astype("int64").rename("cell")
@@ -122,12 +133,15 @@ class StudyData:
             table.insert(0, "variant", table.pop("cell").map(variants))
             tables[name] = typed(table, types)
         runs = typed(read_csv(folder / "runs.csv"), runs_types(study))
-        return cls(study=study, facts=whole["facts"], runs=runs, **tables)
+        trained = runs
+        if study.tuned:
+            trained = typed(read_csv(folder / "trained.csv"), runs_types(study))
+        return cls(study=study, facts=whole["facts"], runs=runs, trained=trained, **tables)
 
 
 def runs_types(study: Study) -> dict[str, str]:
     """Name and type of every column of `runs`, in order: levels and budget are text."""
-    texts = (*study.factors, *TEXT_OF_A_RUN, *study.model.budget)
+    texts = (*study.varied, *TEXT_OF_A_RUN, *study.model.budget)
     numbers = ("seconds", "diverged_step", *study.model.responses)
     return {**dict.fromkeys(texts, "str"), "seed": "int64", **dict.fromkeys(numbers, "float64")}
 

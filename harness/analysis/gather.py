@@ -8,6 +8,7 @@ import pandas as pd
 
 from harness.analysis.frames import ENDED, KEYS, ROW_ORDER, TABLES, StudyData, runs_types, typed
 from harness.analysis.intervals import mean_intervals
+from harness.analysis.tuning import judged
 from harness.study.plan import variant_label
 from harness.study.study import Study
 from harness.subjects.subject import Subject
@@ -46,7 +47,11 @@ def gather(stored: Stored) -> StudyData:
     """Average the runs' measurements over seeds, and keep what a report shows."""
     study = stored.study
     variants = [variant_label(cell) for cell in study.cells()]
-    runs = _in_order(typed(stored.runs, runs_types(study)), variants, ["seed", "run_key"])
+    labels = [variant_label(cell) for cell in study.trained()]
+    trained = _in_order(typed(stored.runs, runs_types(study)), labels, ["seed", "run_key"])
+    runs = trained
+    if study.tuned:
+        runs = _in_order(judged(study, trained, stored.facts), variants, ["seed", "run_key"])
     ended = runs[runs["outcome"].isin(ENDED)].sort_values(["seed", "run_key"])
     drawn = set(ended.drop_duplicates("variant")["run_key"])
     names = runs.drop_duplicates("run_key")[["run_key", "variant"]]
@@ -60,7 +65,7 @@ def gather(stored: Stored) -> StudyData:
             table = mean_intervals(found[name], ["variant", *KEYS[name]])
         order = [key for key in ROW_ORDER if key in types]
         tables[name] = _in_order(rounded(typed(table, types)), variants, order)
-    return StudyData(study=study, facts=stored.facts, runs=runs, **tables)
+    return StudyData(study=study, facts=stored.facts, runs=runs, trained=trained, **tables)
 
 
 def run_tables(stored: Stored, drawn: Collection[str] | None = None) -> dict[str, pd.DataFrame]:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from harness.analysis.frames import StudyData
 from harness.analysis.intervals import NAN, Array
+from harness.analysis.tuning import jackknifed_table
 from harness.study.levels import Level, Levels, format_level
 from harness.study.plan import variant_label
 from harness.study.study import Study
@@ -34,6 +35,8 @@ class Grid:
             the cap, share their average): the sensitivity analysis. None unless it is capped.
         diverged: variants × seeds, True where the run diverged.
         unneeded: variants × seeds, True where none is needed and none is there; None if all are.
+        jackknifed: what contrasts use in place of `values` in a study that tunes fields; its means
+            are the same (`harness.analysis.tuning`). None elsewhere.
     """
 
     response: str
@@ -41,13 +44,16 @@ class Grid:
     ranks: pd.DataFrame | None
     diverged: pd.DataFrame
     unneeded: pd.DataFrame | None = None
+    jackknifed: pd.DataFrame | None = None
 
     def of_seeds(self, seeds: tuple[int, ...]) -> "Grid":
         """The same of some of the seeds only."""
         chosen = list(seeds)
         ranks = None if self.ranks is None else self.ranks[chosen]
         unneeded = None if self.unneeded is None else self.unneeded[chosen]
-        return Grid(self.response, self.values[chosen], ranks, self.diverged[chosen], unneeded)
+        jackknifed = None if self.jackknifed is None else self.jackknifed[chosen]
+        diverged = self.diverged[chosen]
+        return Grid(self.response, self.values[chosen], ranks, diverged, unneeded, jackknifed)
 
 
 @dataclass(frozen=True)
@@ -93,15 +99,16 @@ def grid(data: StudyData, response: str) -> Grid:
         table = table.pivot(index="variant", columns="seed", values="value")
         return table.reindex(index=variants, columns=list(data.study.seeds)).astype("float64")
 
-    values = wide(runs[response])
+    values, ranks = wide(runs[response]), None
     diverged = wide((runs["outcome"] == "diverged").astype("float64")) == 1
     if described.cap:
         most = cap(data, response)
         values = values.mask(diverged, most).clip(upper=most)
-        return Grid(response, values, values.rank(), diverged)
-    if not described.at_init:
+        ranks = values.rank()
+    elif not described.at_init:
         values = values.mask(diverged)
-    return Grid(response, values, None, diverged)
+    jackknifed = jackknifed_table(data, response) if data.study.tuned else None
+    return Grid(response, values, ranks, diverged, jackknifed=jackknifed)
 
 
 def contrast(measured: Grid, weights: Weights, *, ranked: bool = False) -> Contrast:
@@ -112,7 +119,9 @@ def contrast(measured: Grid, weights: Weights, *, ranked: bool = False) -> Contr
         weights: w.
         ranked: whether y are the ranks within each seed; the response is capped then.
     """
-    table = measured.ranks if ranked and measured.ranks is not None else measured.values
+    table = measured.values if measured.jackknifed is None else measured.jackknifed
+    if ranked and measured.ranks is not None:
+        table = measured.ranks
     used = [variant for variant, weight in weights.items() if weight != 0]
     cells = table.loc[used]
     absent = cells.isna()

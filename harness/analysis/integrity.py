@@ -55,7 +55,7 @@ def _names(runs: pd.DataFrame) -> tuple[str, ...]:
 def _duplicates(data: StudyData) -> Iterator[Finding]:
     """Two runs of one key or place; two machines that wrote to one server can cause the former."""
     for keys, what in ((["run_key"], "identity"), (["variant", "seed"], "variant and seed")):
-        twice = data.runs[data.runs.duplicated(keys, keep=False)]
+        twice = data.trained[data.trained.duplicated(keys, keep=False)]
         if len(twice):
             message = f"{len(twice)} runs share their {what} with another."
             yield Finding("duplicates", "refuse", message, _names(twice))
@@ -66,10 +66,10 @@ def _duplicates(data: StudyData) -> Iterator[Finding]:
 
 def _origins(data: StudyData) -> Iterator[Finding]:
     """Runs on other data, or by other arithmetic of the subject."""
-    digests = sorted(set(data.runs["data_digest"]) | {data.facts.get("digest", "")} - {""})
+    digests = sorted(set(data.trained["data_digest"]) | {data.facts.get("digest", "")} - {""})
     if len(digests) > 1:
         yield Finding("data", "refuse", f"Runs on different data: digests {', '.join(digests)}.")
-    versions, ours = sorted(set(data.runs["version"])), data.study.model.version
+    versions, ours = sorted(set(data.trained["version"])), data.study.model.version
     if any(version != ours for version in versions):
         made = f"version {', '.join(versions)} of {data.study.subject}"
         message = f"Runs by {made}; this program has version {ours}."
@@ -80,11 +80,11 @@ def _identities(data: StudyData) -> Iterator[Finding]:
     """A run's key is a hash of its fields, seed and data: a label that was swapped cannot match."""
     planned = {
         (run.variant, run.seed, digest): run
-        for digest in sorted(set(data.runs["data_digest"]))
+        for digest in sorted(set(data.trained["data_digest"]))
         for run in expand(data.study, digest)
     }
     wrong = []
-    for _, row in data.runs.iterrows():
+    for _, row in data.trained.iterrows():
         run = planned.get((row["variant"], row["seed"], row["data_digest"]))
         if run:
             labels = level_texts(run.cell) | {"run_key": run.key}
@@ -93,29 +93,29 @@ def _identities(data: StudyData) -> Iterator[Finding]:
             wrong.append(False)
     if any(wrong):
         message = f"{sum(wrong)} runs are not what their labels say: identity and label disagree."
-        yield Finding("labels", "refuse", message, _names(data.runs[wrong]))
+        yield Finding("labels", "refuse", message, _names(data.trained[wrong]))
 
 
 def _budgets(data: StudyData) -> Iterator[Finding]:
     names = list(data.study.model.budget)
     planned = {
         variant_label(cell): tuple(format_level(getattr(fields, name)) for name in names)
-        for cell in data.study.cells()
+        for cell in data.study.trained()
         for fields in [data.study.fields(cell)]
     }
-    budgets = data.runs[names].itertuples(index=False, name=None)
+    budgets = data.trained[names].itertuples(index=False, name=None)
     wrong = [
         budget != planned.get(variant, budget)
-        for variant, budget in zip(data.runs["variant"], budgets, strict=True)
+        for variant, budget in zip(data.trained["variant"], budgets, strict=True)
     ]
     if any(wrong):
         message = f"{sum(wrong)} runs have other {', '.join(names)} than planned."
-        yield Finding("budget", "refuse", message, _names(data.runs[wrong]))
+        yield Finding("budget", "refuse", message, _names(data.trained[wrong]))
 
 
 def _pairing(data: StudyData) -> Iterator[Finding]:
     """Runs of a seed with the same budget must have seen the same minibatches; others not."""
-    finished = data.runs[data.runs["outcome"] == "finished"]
+    finished = data.trained[data.trained["outcome"] == "finished"]
     known = finished["minibatches"] != ""
     complete, unknown = finished[known], finished[~known]
     orders = complete.groupby(["seed", *data.study.model.budget])["minibatches"].nunique()
@@ -132,21 +132,21 @@ def _pairing(data: StudyData) -> Iterator[Finding]:
 
 def _coverage(data: StudyData) -> Iterator[Finding]:
     """Runs of the plan that are needed and missing, and runs outside it."""
-    variants = [variant_label(cell) for cell in data.study.cells()]
+    variants = [variant_label(cell) for cell in data.study.trained()]
     expected, there = expected_runs(data), ended_runs(data)
     lost = [run for run in product(variants, data.study.seeds) if run in expected - there]
     if lost:
         message = f"{len(lost)} of {len(expected)} planned runs have not ended: not testable."
         yield Finding("missing", "banner", message, tuple(f"{v}, seed {s}" for v, s in lost))
-    planned = data.runs["variant"].isin(variants) & data.runs["seed"].isin(data.study.seeds)
+    planned = data.trained["variant"].isin(variants) & data.trained["seed"].isin(data.study.seeds)
     if not planned.all():
         message = f"{(~planned).sum()} runs are not part of the study and are left out."
-        yield Finding("unplanned", "banner", message, _names(data.runs[~planned]))
+        yield Finding("unplanned", "banner", message, _names(data.trained[~planned]))
 
 
 def _mixtures(data: StudyData) -> Iterator[Finding]:
     for column, what in (("commit", "commits"), ("device", "devices"), ("versions", "versions")):
-        values = sorted(set(data.ended[column]))
+        values = sorted(set(data.all_ended[column]))
         if len(values) > 1:
             found = ", ".join(value or "unknown" for value in values[:4])
             message = f"Runs of {len(values)} different {what} are mixed: {found}."

@@ -45,7 +45,7 @@ class Stage:
 def stages(data: StudyData) -> list[Stage]:
     """The stages that are known to be needed; of all but the last every run has ended."""
     study = data.study
-    everywhere = [variant_label(cell) for cell in study.cells()]
+    everywhere = [variant_label(cell) for cell in study.trained()]
     ended = ended_runs(data)
     known: list[Stage] = []
     open_claims, needed, start = list(study.claims), set(everywhere), 0
@@ -71,8 +71,8 @@ def stages(data: StudyData) -> list[Stage]:
 
 def ended_runs(data: StudyData) -> set[tuple[str, int]]:
     """Variant and seed of each complete run of the study's grid."""
-    seeds, variants = set(data.study.seeds), {variant_label(cell) for cell in data.study.cells()}
-    there = zip(data.ended["variant"], data.ended["seed"], strict=True)
+    seeds, variants = set(data.study.seeds), {variant_label(cell) for cell in data.study.trained()}
+    there = zip(data.all_ended["variant"], data.all_ended["seed"], strict=True)
     return {(variant, seed) for variant, seed in there if variant in variants and seed in seeds}
 
 

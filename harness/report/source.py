@@ -21,6 +21,7 @@ from harness.analysis.integrity import audit, findings_table
 from harness.analysis.intervals import mean_intervals
 from harness.analysis.predictions import predictions_table
 from harness.analysis.stages import count_seeds, expected_runs
+from harness.analysis.tuning import curves_table, taken_table
 from harness.analysis.verdicts import Verdict, verdicts
 from harness.study.levels import Levels
 from harness.study.plan import variant_label
@@ -107,12 +108,22 @@ class Source:
     @cached_property
     def stability(self) -> pd.DataFrame:
         """How each verdict stands up to other ways of asking."""
-        return stability_table(self.verdicts)
+        return stability_table(self.data, self.verdicts)
 
     @cached_property
     def looks(self) -> pd.DataFrame:
         """Every claim's verdict at each declared look."""
         return looks_table(self.data)
+
+    @cached_property
+    def tuning(self) -> pd.DataFrame:
+        """The deciding response of each variant at each tuned level."""
+        return curves_table(self.data)
+
+    @cached_property
+    def taken(self) -> pd.DataFrame:
+        """Which tuned levels each variant took."""
+        return taken_table(self.data)
 
     @cached_property
     def failures(self) -> pd.DataFrame:
@@ -154,6 +165,7 @@ class Source:
             "claim_cells": self.claim_cells, "stability": self.stability, "looks": self.looks,
             "failures": self.failures, "predictions": self.predictions,
             "means": self.means.reset_index(),
+            **({"tuning": self.tuning, "tuned_levels": self.taken} if self.study.tuned else {}),
         }  # fmt: skip
 
     def cap(self, response: Response) -> float | None:

@@ -63,7 +63,7 @@ def _compared(runs: StudyRuns, study: Study, digest: str) -> list[str]:
 
 def neighbours(study: Study) -> Iterator[Levels]:
     """The baseline, then every cell that differs from it in one factor."""
-    baseline = {factor: study.baseline[factor] for factor in study.factors}
+    baseline = {factor: study.baseline[factor] for factor in study.varied}
     yield baseline
     for factor, levels in study.factors.items():
         yield from ({**baseline, factor: level} for level in levels if level != baseline[factor])

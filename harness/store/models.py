@@ -84,7 +84,7 @@ def best_run(store: Store, experiment_id: str, study: Study, digest: str) -> Run
             best += found
             query += f" AND params.steps != '{found[0].data.params['steps']}'"
     best = [run for run in best if by.name in run.data.metrics]
-    if "steps" in study.factors:
+    if "steps" in study.varied:
         choose = max if higher else min
         return choose(best, key=lambda run: run.data.metrics[by.name], default=None)
     return max(best, key=lambda run: int(run.data.params["steps"]), default=None)

@@ -16,8 +16,8 @@ MOST_LISTED = 24  # levels
 
 
 def colours(study: Study) -> list[str]:
-    """A colour for each cell of the study, in its order: stable, and distinct for 24 cells."""
-    count, hues = sum(1 for _ in study.cells()), len(PALETTE)
+    """A colour for all runs of a cell at a tuned level, in order: stable, distinct for 24."""
+    count, hues = sum(1 for _ in study.trained()), len(PALETTE)
     return [shade(PALETTE[i % hues], STRENGTHS[i // hues % len(STRENGTHS)]) for i in range(count)]
 
 
@@ -44,16 +44,15 @@ def study_name(study: Study, data: str) -> str:
 
 def steps_text(study: Study) -> str:
     """How long the study's runs are trained; "varied" where that is a factor."""
-    if "steps" in study.factors:
+    if "steps" in study.varied:
         return "varied"
-    return str(study.fields(next(study.cells())).steps)
+    return str(study.fields(next(study.trained())).steps)
 
 
 def experiment_note(study: Study) -> str:
     """What the experiment asks and how to read it, as Markdown."""
     factors = "\n".join(
-        f"- **{plain(factor)}**: {plain(listed(levels))}"
-        for factor, levels in study.factors.items()
+        f"- **{plain(factor)}**: {plain(listed(levels))}" for factor, levels in study.varied.items()
     )
     note = (
         f"**{plain(study.question)}**\n\n{plain(study.note)}\n\n{factors}\n\n"

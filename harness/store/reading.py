@@ -225,7 +225,7 @@ def row(run: Run, study: Study) -> dict[str, Any]:
         "commit": tags.get("mlflow.source.git.commit", ""),
         **{tag: tags.get(tag) for tag in TAGS},
         **{name: params.get(name) for name in ("seed", *study.model.budget)},
-        **{name: level_text(params.get(name, ""), known) for name, known in study.factors.items()},
+        **{name: level_text(params.get(name, ""), known) for name, known in study.varied.items()},
         **{name: metrics.get(name, float("nan")) for name in study.model.responses},
     }
 

@@ -56,7 +56,7 @@ class Tracker:
         self._facts = facts
         self._planned = {run.key: run for run in planned}
         self.expected = set(self._planned)
-        colours = dict(zip(map(str, study.cells()), presentation.colours(study), strict=True))
+        colours = dict(zip(map(str, study.trained()), presentation.colours(study), strict=True))
         self._colours = {run.key: colours[str(run.cell)] for run in planned}
         self._open: dict[str, OpenRun] = {}
         self._waiting: dict[str, schema.Points] = {}

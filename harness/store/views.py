@@ -24,7 +24,7 @@ SECTION = "chosen"  # of the charts chosen here
 
 def views(study: Study) -> dict[str, str]:
     """The study's saved views as experiment tags: "runs", a table, "charts", and "factors"."""
-    primary, factors = study.primary, list(study.factors)
+    primary, factors = study.primary, list(study.varied)
     charted = [name for name, curve in study.model.curves.items() if curve.charted]
     lines = [
         _card("LINE", name, metricKey=name, selectedMetricKeys=[name], **LINE) for name in charted
@@ -59,7 +59,7 @@ def columns(study: Study) -> list[str]:
     """The table's columns: what decides, the factors, the seed, the outcome, and the rest."""
     return [
         f"metrics.`{study.primary}`",
-        *(f"params.`{factor}`" for factor in study.factors),
+        *(f"params.`{factor}`" for factor in study.varied),
         "params.`seed`",
         "tags.`outcome`",
         *(f"metrics.`{metric}`" for metric in study.model.headline if metric != study.primary),

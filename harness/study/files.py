@@ -84,7 +84,7 @@ def parse_study(text: bytes, name: str, folder: Path | None = None) -> Study:
         data["subject"] = str(folder / subject)
     study = validated(Study, {**data, "name": name}, where)
     variants: dict[RunFields, Levels] = {}
-    for cell in islice(study.cells(), LARGEST_GRID):
+    for cell in islice(study.trained(), LARGEST_GRID):
         twin = variants.setdefault(study.fields(cell), cell)
         if twin is not cell:
             raise UserError(

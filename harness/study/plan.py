@@ -21,7 +21,7 @@ class Run:
 
     Attributes:
         key: the run's identity, a hash of subject, fields, seed and data.
-        cell: the variant's level of each factor of the study.
+        cell: its level of each factor and tuned field of the study.
         fields: everything that defines the run besides seed and data; a `RunFields` of the subject.
         seed: the block.
     """
@@ -78,10 +78,10 @@ def run_key(subject: Subject, fields: RunFields, seed: int, digest: str) -> str:
 
 
 def expand(study: Study, digest: str) -> list[Run]:
-    """Every run of the study's full grid, seed by seed within each variant."""
+    """Every run of the study's full grid, seed by seed within each variant and tuned level."""
     return [
         Run(run_key(study.model, fields, seed, digest), cell, fields, seed)
-        for cell in study.cells()
+        for cell in study.trained()
         for fields in [study.fields(cell)]
         for seed in study.seeds
     ]
@@ -93,7 +93,7 @@ def twins(study: Study) -> list[list[Levels]]:
     What the variants of a group differ in has no effect on them.
     """
     subject, groups = study.model, defaultdict[RunFields, list[Levels]](list)
-    for cell in study.cells():
+    for cell in study.trained():
         groups[subject.canonical(study.fields(cell))].append(cell)
     return [group for group in groups.values() if len(group) > 1]
 

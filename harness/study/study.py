@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
-from itertools import product
+from collections.abc import Iterator, Mapping
+from itertools import combinations, product
 from math import prod
 from typing import Any, Literal, Self
 
@@ -24,6 +24,7 @@ from harness.study.validation import validated
 from harness.subjects import DEFAULT, find_subject
 from harness.subjects.subject import Response, RunFields, Subject
 
+FEWEST_TO_TUNE = 3  # seeds: with one left out, another is chosen for by the rest
 LARGEST_SEED = 999_999_999
 LONGEST_NAME = 80  # characters
 EXACT = 2**53  # whole numbers below it are exact as floats
@@ -56,7 +57,12 @@ class Study(BaseModel):
     )
     fixed: Levels = Field(default_factory=dict, description="fields other than their default")
     factors: dict[str, tuple[Level, ...]] = Field(min_length=1, description="what varies")
-    baseline: Levels = Field(description="the reference variant: a level of every factor")
+    tuned: dict[str, tuple[Level, ...]] = Field(
+        default_factory=dict, description="fields of which each variant is judged at its best level"
+    )
+    baseline: Levels = Field(
+        description="the reference variant: a level of every factor, and of every tuned field"
+    )
     bare: Levels = Field(default_factory=dict, description="off levels of factors to attribute")
     claims: tuple[Claim, ...] = Field((), description="statements fixed before the runs")
 
@@ -122,7 +128,7 @@ class Study(BaseModel):
         subject = find_subject(info.data["subject"])
         return require_response(value or subject.primary, subject)
 
-    @field_validator("factors")
+    @field_validator("factors", "tuned")
     @classmethod
     def _levels_fit_their_fields(
         cls, value: dict[str, tuple[Level, ...]], info: ValidationInfo
@@ -137,7 +143,7 @@ class Study(BaseModel):
     def _level_fits_its_field(cls, value: Levels, info: ValidationInfo) -> Levels:
         return {name: fit_field(name, level, info) for name, level in value.items()}
 
-    @field_validator("factors")
+    @field_validator("factors", "tuned")
     @classmethod
     def _distinct_levels(cls, value: dict[str, tuple[Level, ...]]) -> dict[str, tuple[Level, ...]]:
         for factor, levels in value.items():
@@ -176,25 +182,38 @@ class Study(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         known = self.model.Fields.model_fields
-        for table, names in (("fixed", self.fixed), ("factors", self.factors)):
+        tables: dict[str, Mapping[str, Any]] = {
+            "fixed": self.fixed, "factors": self.factors, "tuned": self.tuned
+        }  # fmt: skip
+        for table, names in tables.items():
             for name in names:
                 if name not in known:
                     hint = suggest(name, known, "fields")
                     raise InvalidValue(f"[{table}] must name fields of a run", name, hint)
-        for name in self.fixed.keys() & self.factors.keys():
-            raise InvalidValue(
-                "no field is both in [fixed] and in [factors]", name, "Drop one of them."
-            )
-        for factor, levels in self.factors.items():
+        for (one, these), (other, those) in combinations(tables.items(), 2):
+            for name in these.keys() & those.keys():
+                raise InvalidValue(
+                    f"no field is both in [{one}] and in [{other}]", name, "Drop one of them."
+                )
+        for factor, levels in self.varied.items():
             if factor not in self.baseline:
                 hint = f"Add {factor} with one of {list(levels)}."
+                which = "factor" if factor in self.factors else "tuned field"
                 raise InvalidValue(
-                    "[baseline] must name a level of every factor", self.baseline, hint
+                    f"[baseline] must name a level of every {which}", self.baseline, hint
                 )
-        self.require_levels("[baseline]", self.baseline)
+        self._require_tunable()
+        self.require_levels("[baseline]", self.baseline, self.varied)
         self.require_levels("[bare]", self.bare)
         for claim in self.claims:
             for factor, levels in named_levels(claim).items():
+                if factor in self.tuned:
+                    raise InvalidValue(
+                        f"claim '{claim.id}' must not name a tuned field, of which each variant "
+                        "takes its best level",
+                        factor,
+                        f"Make {factor} a factor, or leave it out of the claim.",
+                    )
                 for level in levels:
                     self.require_levels(f"claim '{claim.id}'", {factor: level})
         identifiers = [claim.id for claim in self.claims]
@@ -202,18 +221,55 @@ class Study(BaseModel):
             raise InvalidValue("every claim must have an id of its own", identifiers, "Change one.")
         return self
 
-    def require_levels(self, where: str, levels: Levels) -> None:
+    def _require_tunable(self) -> None:
+        """Check that every tuned field can be tuned, by the response that decides."""
+        for field, levels in self.tuned.items():
+            if len(levels) < 2:
+                raise InvalidValue(
+                    f"a tuned field must have two levels or more: {field}",
+                    list(levels),
+                    "Add levels, or write it in [fixed].",
+                )
+        if self.tuned and self.looks:
+            raise InvalidValue(
+                "a study that tunes fields has no looks: each level is chosen by all other seeds",
+                list(self.tuned),
+                "Write a number of seeds, or make the tuned fields factors.",
+            )
+        if self.tuned and len(self.seeds) < FEWEST_TO_TUNE:
+            raise InvalidValue(
+                f"a study that tunes fields has {FEWEST_TO_TUNE} seeds or more",
+                len(self.seeds),
+                "Add seeds, or make the tuned fields factors.",
+            )
+        deciding = self.response(self.selected_by) if self.tuned else None
+        if deciding and deciding.direction is None:
+            raise InvalidValue(
+                "tuning needs a primary response of which lower or higher is better",
+                deciding.name,
+                "Name another primary response, or make the tuned fields factors.",
+            )
+
+    def require_levels(
+        self, where: str, levels: Levels, known: Mapping[str, tuple[Level, ...]] | None = None
+    ) -> None:
         """Check that each named factor and level is part of this study.
+
+        Args:
+            where: what names them.
+            levels: those named.
+            known: those that may be named; default: the factors'.
 
         Raises:
             InvalidValue: one is not; the remedy suggests the nearest.
         """
+        factors = self.factors if known is None else known
         for factor, level in levels.items():
-            if factor not in self.factors:
-                hint = suggest(factor, self.factors, "factors")
+            if factor not in factors:
+                hint = suggest(factor, factors, "factors")
                 raise InvalidValue(f"{where} must name factors of the study", factor, hint)
-            if not any(same_level(level, known) for known in self.factors[factor]):
-                hint = suggest(level, self.factors[factor], "levels")
+            if not any(same_level(level, one) for one in factors[factor]):
+                hint = suggest(level, factors[factor], "levels")
                 raise InvalidValue(f"{where} must name a level that {factor} has", level, hint)
 
     @property
@@ -236,22 +292,45 @@ class Study(BaseModel):
         """A response of the subject; the primary one where none is named."""
         return self.model.responses[name or self.primary]
 
+    @property
+    def varied(self) -> dict[str, tuple[Level, ...]]:
+        """All that varies between runs besides the seed: factors, then tuned fields."""
+        return self.factors | self.tuned
+
+    @property
+    def reference(self) -> Levels:
+        """The baseline's level of each factor, in the factors' order."""
+        return {factor: self.baseline[factor] for factor in self.factors}
+
+    @property
+    def selected_by(self) -> str:
+        """The response by which tuned levels are chosen: the primary one, never of a test split."""
+        return self.primary if self.response().selects else self.model.primary
+
     def size(self) -> int:
-        """The number of runs: cells × seeds."""
-        return prod(len(levels) for levels in self.factors.values()) * len(self.seeds)
+        """The number of runs: cells × tuned levels × seeds."""
+        return prod(len(levels) for levels in self.varied.values()) * len(self.seeds)
 
     def cells(self) -> Iterator[Levels]:
         """All combinations of levels, in the order of the file, the last factor fastest."""
         for levels in product(*self.factors.values()):
             yield dict(zip(self.factors, levels, strict=True))
 
+    def trained(self) -> Iterator[Levels]:
+        """Every cell at each combination of the tuned fields' levels."""
+        for cell in self.cells():
+            for levels in product(*self.tuned.values()):
+                yield {**cell, **dict(zip(self.tuned, levels, strict=True))}
+
     def fields(self, cell: Levels) -> RunFields:
-        """The fields of a run of this cell.
+        """The fields of a run of this cell; tuned fields it does not name are at the baseline's.
 
         Raises:
             UserError: a level is out of range, or does not go with the others.
         """
-        return validated(self.model.Fields, {**self.fixed, **cell}, f"study '{self.name}'")
+        tuned = {field: self.baseline[field] for field in self.tuned}
+        levels = {**self.fixed, **tuned, **cell}
+        return validated(self.model.Fields, levels, f"study '{self.name}'")
 
     def claims_digest(self) -> str:
         """A hash of the claims and looks as written: a later change of them shows."""
@@ -266,7 +345,7 @@ class Study(BaseModel):
         if seeds is not None:
             data["seeds"] = seeds
         if steps is not None:
-            if "steps" in self.factors:
+            if "steps" in self.varied:
                 raise UserError(
                     "--steps needs a study whose steps do not vary",
                     f"'{self.name}', in which they are a factor",

@@ -115,9 +115,10 @@ def test_failures_that_were_seen_leave_fewer_unseen() -> None:
 def test_what_is_measured_at_initialisation_cannot_fail() -> None:
     claim = {"id": "a", "says": "s", "kind": "threshold", "response": "init/loss", "below": 3.0}
     asked = simulated.study(claims=[claim], seeds=5)
-    found = verdicts(simulated.data(asked, truth(0.1), "init/loss"))[0]
+    data = simulated.data(asked, truth(0.1), "init/loss")
+    found = verdicts(data)[0]
     assert (found.word, found.tipping[0], found.if_no_run_fails) == ("SUPPORTED", inf, False)
-    assert stability_table([found])["failures"][0] == ""
+    assert stability_table(data, [found])["failures"][0] == ""
 
 
 def test_a_share_fails_to_nought_or_one_and_other_numbers_without_a_bound() -> None:

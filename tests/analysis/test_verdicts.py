@@ -329,11 +329,11 @@ def test_stability_names_the_seed_that_a_verdict_hangs_on() -> None:
         return 2 - (0.1 + 0.001 * seed) * (cell["norm"] == "batch") * (-1 if seed == 3 else 1)
 
     steady = simulated.data(simulated.study(claims=[LOWER], seeds=8), shifted(-0.1))
-    row = stability_table(verdicts(steady)).iloc[0]
+    row = stability_table(steady, verdicts(steady)).iloc[0]
     assert (row["without_one"], row["seeds_without"]) == ("SUPPORTED", "")
     assert (row["sign_flip"], row["p_flip"]) == ("SUPPORTED", 2.0**-8)
     hanging = simulated.data(simulated.study(claims=[LOWER], seeds=5), truth)
-    row = stability_table(verdicts(hanging)).iloc[0]
+    row = stability_table(hanging, verdicts(hanging)).iloc[0]
     assert (row["verdict"], row["without_one"], row["seeds_without"]) == (
         "INCONCLUSIVE", "SUPPORTED", "3",
     )  # fmt: skip

@@ -37,6 +37,13 @@ def refused(place: Path, capsys: pytest.CaptureFixture[str], *arguments: str) ->
     return errors
 
 
+def tuned(fields: str, *, keep: bool = False) -> str:
+    """The study with three seeds and these tuned fields, in place of the factor lr or beside it."""
+    text = TOML.replace("seeds = 2", "seeds = 3")
+    text = text if keep else text.replace("lr = [0.1, 100000.0]\n", "")
+    return f"{text}[tuned]\n{fields}"
+
+
 FILES: dict[str, tuple[str | bytes, str]] = {
     "no TOML": (
         "question = ",
@@ -146,6 +153,53 @@ FILES: dict[str, tuple[str | bytes, str]] = {
         TOML.replace("depth = 2", "lr = 2.0"),
         "study 'kept': no field is both in [fixed] and in [factors]; received 'lr'. "
         "Drop one of them.",
+    ),
+    "a tuned field that is a factor": (
+        tuned("lr = [0.1, 0.3]\n", keep=True),
+        "study 'kept': no field is both in [factors] and in [tuned]; received 'lr'. "
+        "Drop one of them.",
+    ),
+    "a tuned field that is fixed": (
+        tuned("depth = [2, 3]\n", keep=True),
+        "study 'kept': no field is both in [fixed] and in [tuned]; received 'depth'. "
+        "Drop one of them.",
+    ),
+    "a tuned field of one level": (
+        tuned("lr = [0.1]\n"),
+        "study 'kept': a tuned field must have two levels or more: lr; received [0.1]. "
+        "Add levels, or write it in [fixed].",
+    ),
+    "a tuned field that does not exist": (
+        tuned("lr = [0.1, 0.3]\nmomentun = [0.0, 0.9]\n"),
+        "study 'kept': [tuned] must name fields of a run; received 'momentun'. "
+        "Did you mean 'momentum'?",
+    ),
+    "a tuned field without a baseline": (
+        tuned("lr = [0.1, 0.3]\nmomentum = [0.0, 0.9]\n"),
+        "study 'kept': [baseline] must name a level of every tuned field; received {'norm': "
+        "'batch', 'lr': 0.1}. Add momentum with one of [0.0, 0.9].",
+    ),
+    "a tuned study with two seeds": (
+        tuned("lr = [0.1, 0.3]\n").replace("seeds = 3", "seeds = 2"),
+        "study 'kept': a study that tunes fields has 3 seeds or more; received 2. "
+        "Add seeds, or make the tuned fields factors.",
+    ),
+    "a tuned study with looks": (
+        tuned("lr = [0.1, 0.3]\n").replace("seeds = 3", "seeds = { looks = [3, 4] }"),
+        "study 'kept': a study that tunes fields has no looks: each level is chosen by all other "
+        "seeds; received ['lr']. Write a number of seeds, or make the tuned fields factors.",
+    ),
+    "tuning by what is neither better nor worse": (
+        'primary = "init/gradient_growth"\n' + tuned("lr = [0.1, 0.3]\n"),
+        "study 'kept': tuning needs a primary response of which lower or higher is better; "
+        "received 'init/gradient_growth'. Name another primary response, or make the tuned fields "
+        "factors.",
+    ),
+    "a claim on a tuned field": (
+        tuned("lr = [0.1, 0.3]\n") + CLAIM + "kind = 'threshold'\nbelow = 1.0\n"
+        "where = { lr = 0.1 }\n",
+        "study 'kept': claim 'c' must not name a tuned field, of which each variant takes its best "
+        "level; received 'lr'. Make lr a factor, or leave it out of the claim.",
     ),
     "two variants that are one": (
         TOML.replace("depth = 2", "").replace(

@@ -11,6 +11,7 @@ OF_THE_TRANSFORMER = ("attention", "residual_init", "warmup")
 OF_THE_MLP = (
     "components",
     "core",
+    "core_tuned",
     "deep",
     "final_loss",
     "learning_rate",
@@ -23,8 +24,9 @@ QUARTER_OF_AN_HOUR = 900  # seconds, on two cores
 # Measured: 82 µs for the MLP's default step of 4 million multiplications, 17.5 ms for the
 # transformer's of 330.
 SECONDS_PER_MILLION = {"char_mlp": 21e-6, "char_transformer": 53e-6}
-# Upper bounds for evaluation, sampling and logging; the transformer's 6 s are shared by two cores.
-SECONDS_PER_RUN = {"char_mlp": 1.0, "char_transformer": 3.0}
+# Upper bounds for evaluation, sampling and logging, on two cores: 120 runs of `core` took 91 s, of
+# which 42 were not training; the transformer's take 6 s of one core.
+SECONDS_PER_RUN = {"char_mlp": 0.4, "char_transformer": 3.0}
 
 
 def test_the_studies_that_test_what_is_taught_are_shipped() -> None:
@@ -36,7 +38,7 @@ def test_a_study_is_valid_and_its_runs_differ(name: str) -> None:
     study = load_study(name)
     runs = expand(study, "digest")
     assert len({run.key for run in runs}) == len(runs) == study.size()
-    assert len({variant_label(cell) for cell in study.cells()}) * len(study.seeds) == len(runs)
+    assert len({variant_label(cell) for cell in study.trained()}) * len(study.seeds) == len(runs)
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -54,7 +54,7 @@ def command(uri: str | None, request: "Request", first: str, second: str) -> Non
         click.echo(note)
     study = tables.study
     first, second = (
-        variant_label(study.baseline | parse_levels(name, study.factors)) if "=" in name else name
+        variant_label(study.reference | parse_levels(name, study.factors)) if "=" in name else name
         for name in (first, second)
     )
     compared = compare(tables, first, second)

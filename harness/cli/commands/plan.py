@@ -44,10 +44,11 @@ def command(uri: str | None, request: "Request", workers: int | None, calibrate:
         click.echo(note)
     for line in _variants(plan, needed, outcomes):
         click.echo(line)
-    cells, ended = len(plan.runs) // len(study.seeds), sum(r.key in outcomes for r in plan.runs)
+    cells, ended = sum(1 for _ in study.cells()), sum(r.key in outcomes for r in plan.runs)
+    tuned = "".join(f" × {len(levels)} {field}" for field, levels in study.tuned.items())
     most = "at most " if len(study.stage_ends) > 1 else ""
     click.echo(
-        f"\n{cells} variants × {len(study.seeds)} seeds = {most}{len(plan.runs):,} runs, "
+        f"\n{cells} variants{tuned} × {len(study.seeds)} seeds = {most}{len(plan.runs):,} runs, "
         f"{ended:,} of them ended"
     )
     if same := about_twins(study):

@@ -32,7 +32,7 @@ def command(
     from harness.subjects.subject import SampleRequest
 
     resolved = load_study(study)
-    levels = resolved.baseline | parse_levels(variant, resolved.factors)
+    levels = resolved.baseline | parse_levels(variant, resolved.varied)
     found = find_variant(Store.existing(uri), resolved, levels, seed)
     samples = resolved.model.sample(found.trained, SampleRequest(seed=draw, **request))
     if samples is None:

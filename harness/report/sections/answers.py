@@ -6,6 +6,7 @@ from math import isfinite
 import pandas as pd
 
 from harness.analysis.effects import ranks_disagree
+from harness.analysis.tuning import about_tuning
 from harness.analysis.verdicts import (
     FAILS,
     INCONCLUSIVE,
@@ -59,6 +60,7 @@ def sections(source: Source) -> Iterator[Section]:
     yield Section("Effects", list(_effects(source)))
     yield Section("Attribution", list(_attribution(source)))
     yield Section("Interactions", list(_interactions(source)))
+    yield Section("Tuning", list(_tuning(source)))
 
 
 def _claims(source: Source) -> Iterator[Block]:
@@ -148,11 +150,11 @@ def _stability(source: Source) -> Iterator[Block]:
          (_word(row["sign_flip"]), f" (p {p_value(row['p_flip'])})"),
          (_word(row["without_one"]),
           f" without seed {row['seeds_without']}" if row["seeds_without"] else ""),
-         _failing(row))
+         _word(row["untuned"]) if row["untuned"] else "", _failing(row))
         for _, row in table.iterrows()
     )  # fmt: skip
-    head = ("claim", "t test", "sign flip", "without one seed", "failing runs")
-    yield Table("Stability of the verdicts", head, rows)
+    head = ("claim", "t test", "sign flip", "without one seed", "untuned", "failing runs")
+    yield compact(Table("Stability of the verdicts", head, rows))
 
 
 def _word(word: str) -> Strong:
@@ -237,3 +239,17 @@ def _interactions(source: Source) -> Iterator[Block]:
     if rows:
         title = "Two-way interactions: differences of differences"
         yield compact(Table(title, head, rows, frozenset({2, 4})))
+
+
+def _tuning(source: Source) -> Iterator[Block]:
+    """Which levels of the tuned fields each variant took, and how steadily."""
+    if not source.study.tuned:
+        return
+    rows = tuple(
+        (row["variant"], row["level"], f"{row['seeds']} of {row['n']}",
+         f"at the end of those tried: add {row['edge']}" if row["edge"] else "")
+        for _, row in source.taken.iterrows()
+    )  # fmt: skip
+    yield Paragraph(" ".join(about_tuning(source.data)))
+    head = ("variant", "level", "taken for seeds", "remarks")
+    yield compact(Table("Levels that the variants took", head, rows, frozenset({2})))

@@ -18,7 +18,7 @@ OUTCOMES = ("finished", "diverged", "failed", "interrupted", "running")
 
 def accounting(source: Source) -> Section:
     """How many runs were planned, how they ended, and which diverged."""
-    runs, expected = source.data.runs, len(source.expected)
+    runs, expected = source.data.trained, len(source.expected)
     counts = {name: int((runs["outcome"] == name).sum()) for name in OUTCOMES}
     missing = max(0, expected - sum(counts.values()))
     shown = {name: count for name, count in counts.items() if count or name in OUTCOMES[:2]}

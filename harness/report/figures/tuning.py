@@ -1,0 +1,98 @@
+"""The deciding response against the tuned levels, one line a variant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.analysis.tuning import levels_in_order
+from harness.report.canvas import BOTTOM, Layout, scale_as
+from harness.report.drawing import Drawing
+from harness.report.source import Source
+from harness.report.style import COLOURS, INK, MARKERS, LineStyle
+from harness.report.words import capital, measured, unbroken
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PER_PLOT = 6  # variants; colours and marks tell so many apart
+MOST = 36  # variants that are drawn
+HEIGHT = 2.2  # inches of a plot
+LETTER = 0.055  # inches that a letter of an upright label takes, roughly
+LINE = 0.16  # inches that a line of a plot's legend takes
+
+
+def _caption(source: Source) -> str:
+    response = source.study.response(source.study.selected_by)
+    best = "lowest" if response.direction == "lower" else "highest"
+    parts = (
+        f"{capital(response.axis)} of each variant at every level of "
+        f"{' and '.join(source.study.tuned)}: mean over seeds with its 95 % interval. The large "
+        f"mark is the {best} mean; at the end of a line, a better level may lie beyond.",
+        source.about_capping(),
+        f"Drawn for the first {MOST} variants; tuning.csv has all."
+        if len(source.cells) > MOST
+        else "",
+    )
+    return " ".join(filter(None, parts))
+
+
+def _alt(source: Source) -> str:
+    response = source.study.response(source.study.selected_by)
+    best = []
+    for variant, rows in source.tuning.groupby("variant", sort=False):
+        row = rows.iloc[_best(rows["mean"].to_numpy(), response.direction == "lower")]
+        best.append(f"{variant} {unbroken(measured(response, row['mean']))} at {row['level']}")
+    return f"Best mean {response.label}: {'; '.join(best[:MOST])}."
+
+
+def _best(means: np.ndarray, lowest: bool) -> int:
+    return int(means.argmin() if lowest else means.argmax())
+
+
+def _draw(source: Source) -> Figure | None:
+    """Plots of a few variants each; levels stand at equal distances, which suits ratios."""
+    table = source.tuning
+    if not source.study.tuned or table.empty:
+        return None
+    response = source.study.response(source.study.selected_by)
+    levels, variants = levels_in_order(source.study), list(source.cells)[:MOST]
+    groups = [variants[i : i + PER_PLOT] for i in range(0, len(variants), PER_PLOT)]
+    single = len(source.study.tuned) == 1
+    labels = [level.split(" ", 1)[1] if single else level for level in levels]
+    longest = max(map(len, labels))
+    upright = longest * len(labels) > 40
+    below = BOTTOM + (LETTER * longest if upright else 0.0)
+    sheet = Layout(
+        len(groups), min(2, len(groups)), height=HEIGHT, titled=False, gap=0.3,
+        bottom=below + LINE * (len(groups[0]) + 1),
+    ).sheet()  # fmt: skip
+    for ax, group in zip(sheet.axes, groups, strict=True):
+        for i, variant in enumerate(group):
+            rows = table[table["variant"] == variant]
+            if rows.empty:
+                continue
+            style = LineStyle(COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)], "-")
+            x = np.array([levels.index(level) for level in rows["level"]], float)
+            x += 0.05 * (i - (len(group) - 1) / 2)
+            mean = rows["mean"].to_numpy()
+            known = rows["low"].notna().all()
+            ends = [mean - rows["low"].to_numpy(), rows["high"].to_numpy() - mean]
+            ax.errorbar(x, mean, yerr=ends if known else None, color=style.colour, linewidth=1.2,
+                        marker=style.marker, markersize=4, label=variant)  # fmt: skip
+            best = _best(mean, response.direction == "lower")
+            ax.plot(x[best], mean[best], marker=style.marker, markersize=9, color=style.colour,
+                    markeredgecolor=INK)  # fmt: skip
+        ax.set_xticks(range(len(levels)), labels, rotation=90 if upright else 0)
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -below / HEIGHT), fontsize=7,
+                  frameon=False, labelspacing=0.2)  # fmt: skip
+    scale_as(sheet.axes[0].yaxis, response)
+    name = next(iter(source.study.tuned)) if single else ""
+    sheet.label_outer(name, response.axis)
+    for ax in sheet.axes:
+        ax.set_xlabel(name, labelpad=1)
+    return sheet.figure
+
+
+FIGURE = Drawing("tuning", "Tuning", "Each variant at every tuned level", _caption, _alt, _draw)
