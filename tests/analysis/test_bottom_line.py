@@ -147,7 +147,7 @@ def test_no_run_at_all_leaves_nothing_to_say() -> None:
 
 
 def test_significance_is_never_claimed() -> None:
-    for name in ("core", "deep", "learning_rate", "regularization", "components", "final_loss"):
+    for name in ("core", "learning_rate", "final_loss"):
         study = load_study(name)
         for draw in (simulated.noise(), truth_of_any):
             said = " ".join(bottom_line(simulated.data(study, draw, study.primary)))

@@ -129,7 +129,7 @@ def made_up(name: str, draw: int) -> StudyData:
 def test_every_verdict_is_recomputed_from_two_files(tmp_path: Path) -> None:
     seen = set()
     studies = ("core", "learning_rate", "regularization", "components")
-    for name, draw in itertools.product(studies, (1, 2, 3)):
+    for name, draw in itertools.product(studies, (1, 2)):
         data = made_up(name, draw)
         write_csv(claims_table(data, verdicts(data)), tmp_path / "claims.csv")
         write_csv(data.runs, tmp_path / "runs.csv")

@@ -6,6 +6,7 @@ import pytest
 from tests.simulation import BOUNDS, SCENARIOS, core, count, known
 
 FAMILIES = 150
+FEW = 40  # of those in which nearly every study has a wrong verdict to be looked at
 ERROR = 3 * (0.05 * 0.95 / FAMILIES) ** 0.5  # Monte Carlo
 
 
@@ -36,7 +37,7 @@ def test_a_verdict_that_failing_runs_make_wrong_says_that_it_hangs_on_them(
     name: str, n: int
 ) -> None:
     """Without failures in sight nearly every study is wrong somewhere; the warning is there."""
-    found = count(core(seeds=n), SCENARIOS[name], FAMILIES)
-    assert found.unwarned / FAMILIES <= 0.05 + ERROR
+    found = count(core(seeds=n), SCENARIOS[name], FEW)
+    assert found.unwarned == 0
     if "1.1" in name:
-        assert found.wrong / FAMILIES > 0.05  # or the test would show nothing
+        assert found.wrong / FEW > 0.05  # or the test would show nothing

@@ -14,8 +14,8 @@ from tests.support.small_study import NAME, command, run, start, write_study
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(600)]
 
-KILLS = 3  # each at a random moment of its own third of the time
-REPORT = ["report", f"{NAME}.toml", "--data", "words.txt"]
+KILLS = 2  # each at a random moment of its own half of the time
+REPORT = ["report", f"{NAME}.toml", "--data", "words.txt", "--format", "svg"]
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -9,7 +9,7 @@ from tests.support.kills import Campaign, store
 from tests.support.small_study import NAME
 from tests.support.stores import picture
 
-KILLS = 12
+KILLS = 8
 
 
 @pytest.mark.service
