@@ -51,6 +51,39 @@ LOOKS = (
     "first session make every verdict exploratory. So does a change of the looks."
 )
 
+PARTIAL_GRIDS = """### Partial grids
+
+A study has every combination of its levels, unless it says otherwise:
+
+```toml
+[[exclude]]                 # BatchNorm takes the variance of a batch: not of a single word
+norm = "batch"
+batch = 1
+
+[[exclude]]                 # a value may be a list: two more combinations
+norm = "none"
+depth = [20, 50]
+
+[[only]]                    # it has no meaning elsewhere
+factor = "lr_drop_at"
+where = { lr_drop = 0.1 }
+```
+
+`[[exclude]]` leaves out the variants that have one of the levels of each factor it names.
+`[[only]]` lets a factor vary where its `where` holds; elsewhere it stays at its baseline level, so
+that there is one variant in place of several twins. The baseline is never left out.
+`design = "one_at_a_time"` has the baseline and each single change of it, and so says nothing of
+interactions.
+
+`ablate plan` says how many combinations there are. A variant that cannot be trained is refused with
+the tables that leave it out. Runs keep their identity: a study that grows trains only what is new.
+
+Nothing is averaged over variants that are not there. An effect, a slope or an interaction is
+averaged over the combinations of the other factors that have every level compared, and says over
+how many: "6 of 12 combinations". Where there is none it is NOT ESTIMABLE. A claim is about the same
+combinations; one that names a combination without variants, or that no combination has all variants
+of, is refused when the study is read."""
+
 
 def reference() -> str:
     """The page: study file, subjects, claims, command line, refusals."""
@@ -69,9 +102,11 @@ def reference() -> str:
             ),
         ),
         "### Twins\n\nVariants that differ only in fields without effect are twins: they train to "
-        "the same bits. `ablate plan` and the report's caveats name them; a study that leaves out "
-        "the level which takes the effect away has none. The harness knows of:",
+        "the same bits. `ablate plan` and the report's caveats name them; a study has none "
+        "that says with `[[only]]` where a factor varies, or leaves out a level. The harness knows "
+        "of:",
         table(("fields", "subjects", "without effect where"), iter(WITHOUT_EFFECT)),
+        PARTIAL_GRIDS,
         "## Claims\n\nA `[[claims]]` table each, written before the runs. How each is tested: "
         "[statistics](statistics.md). The kinds:",
         *claim_sections(),

@@ -23,7 +23,7 @@ from harness.analysis.verdicts import (
     VERDICTS,
     verdicts,
 )
-from harness.study.plan import about_twins
+from harness.study.plan import about_partial, about_twins
 from harness.subjects.subject import Response
 
 ROUNDING = 1e-9  # smaller differences count as none
@@ -44,8 +44,7 @@ def caveats(data: StudyData) -> list[str]:
     study = data.study
     variants = [study.fields(cell) for cell in study.cells()]
     found = list(study.model.caveats(set(study.factors), variants))
-    if same := about_twins(study):
-        found.append(same)
+    found += filter(None, (about_partial(study), about_twins(study)))
     if 2 <= (seeds := count_seeds(expected_runs(data))) < FEW_SEEDS:
         found.append(f"With {seeds} seeds intervals are wide by design.")
     return found
@@ -136,7 +135,8 @@ def _effects(data: StudyData) -> Iterator[str]:
         f"The largest change on average (exploratory): {row['factor']} {row['level']} instead of"
         f" {row['versus']} changes {primary.label} by {change(primary, row['estimate'])}"
         f" ({interval if pd.notna(row['low']) else 'one seed, no interval'}),"
-        f" averaged over the rest{_chance(row)}."
+        f" averaged over {row['over'] + ' of the rest' if row['over'] else 'the rest'}"
+        f"{_chance(row)}."
         f"{' Ranks, which no outlier moves, point the other way.' * ranks_disagree(row)}"
     )
     for _, other in main[main["conditional"] != ""].iterrows():

@@ -9,7 +9,7 @@ import pandas as pd
 from harness.analysis.effects import RANKS, ranks
 from harness.analysis.evidence import p_inside, t_test
 from harness.analysis.frames import StudyData
-from harness.analysis.grid import Grid, cap, grid, levels_in
+from harness.analysis.grid import Grid, cap, grid
 from harness.analysis.intervals import NAN, mean, spread
 from harness.analysis.tuning import untuned
 from harness.analysis.verdicts import (
@@ -21,7 +21,7 @@ from harness.analysis.verdicts import (
     verdicts_by_look,
 )
 from harness.study.claims import Claim, Threshold
-from harness.study.levels import format_level
+from harness.study.levels import format_level, levels_in
 from harness.study.seeds import seeds_of, seeds_text
 
 CLAIM_COLUMNS = (
@@ -85,6 +85,8 @@ def why(v: Verdict) -> str:
             said.append(f"shown to hold in {len(v.holding)} of {k} cells")
         else:
             said.append(f"in each of {k} cells")
+    if over := found.cells[0].over:
+        said.append(f"{'averaged over' if v.claim.over == 'mean' else 'the grid has'} {over}")
     if found.twins:
         alike = sum(map(len, found.twins.values()))
         said.append(f"{alike} more {'cells have' if alike > 1 else 'cell has'} the same bits")

@@ -1,14 +1,14 @@
 """The contrasts a factorial grid is asked for: main and simple effects, interactions, slopes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
 from math import fsum
 
-from harness.analysis.grid import Weights, combinations_of, combine, mean_of, place_label
+from harness.analysis.grid import Averaged, Terms, Weights, averaged, mean_of
 from harness.analysis.intervals import mean
-from harness.study.levels import Level, Levels, format_level
+from harness.study.levels import Level, format_level, place_label
 from harness.study.study import Study
 
 AVERAGED = "averaged over the rest"
@@ -26,7 +26,8 @@ class Effect:
         level, versus: level minus versus; a slope has "per doubling" or "per unit", and "".
         by, by_level, by_versus: the other factor of an interaction and its two levels, else "".
         where: the cells meant, in words.
-        weights: of the variants.
+        weights: of the variants; none if no place has every variant that is compared.
+        over: over how many combinations of the other factors it is averaged, if not over all.
     """
 
     kind: str
@@ -35,9 +36,16 @@ class Effect:
     versus: str
     where: str
     weights: Weights
+    over: str = ""
     by: str = ""
     by_level: str = ""
     by_versus: str = ""
+
+    @property
+    def lacking(self) -> str:
+        """Why it cannot be estimated, in words; "" if it can."""
+        levels = "these four combinations" if self.by else "every level that is compared"
+        return "" if self.weights else f"no combination of the other factors has {levels}"
 
     @property
     def id(self) -> str:
@@ -61,26 +69,6 @@ def simple_effects(study: Study, main: Effect) -> list[Effect]:
     return [effect for effect in simple if (effect.factor, effect.level, effect.versus) == named]
 
 
-def difference(study: Study, factor: str, level: Level, versus: Level, where: Levels) -> Weights:
-    """Level minus versus, averaged over the cells that match."""
-    high, low = mean_of(study, {**where, factor: level}), mean_of(study, {**where, factor: versus})
-    return combine((1, high), (-1, low))
-
-
-def interaction(
-    study: Study,
-    factor: str,
-    pair: tuple[Level, Level],
-    by: str,
-    at: tuple[Level, Level],
-    where: Levels,
-) -> Weights:
-    """The pair's difference at one level of another factor, minus that at its other level."""
-    first = difference(study, factor, *pair, {**where, by: at[0]})
-    second = difference(study, factor, *pair, {**where, by: at[1]})
-    return combine((1, first), (-1, second))
-
-
 def pairs(study: Study, factor: str) -> list[tuple[Level, Level]]:
     """Each other level of a factor with its baseline level: what leaving the baseline does."""
     base = study.baseline[factor]
@@ -90,25 +78,45 @@ def pairs(study: Study, factor: str) -> list[tuple[Level, Level]]:
 def _differences(study: Study) -> Iterator[Effect]:
     for factor in study.factors:
         others = [other for other in study.factors if other != factor]
-        places: list[tuple[str, Levels]] = [("main", {})]
-        if len(others) > 1:
-            places += [("within", {o: level}) for o in others for level in study.factors[o]]
-        if others:
-            places += [("simple", where) for where in combinations_of(study, others)]
         for pair in pairs(study, factor):
-            for kind, where in places:
-                level, versus = map(format_level, pair)
-                weights = difference(study, factor, *pair, where)
-                yield Effect(kind, factor, level, versus, place_label(where) or AVERAGED, weights)
+            level, versus = map(format_level, pair)
+            terms = [(1.0, {factor: pair[0]}), (-1.0, {factor: pair[1]})]
+            main = averaged(study, terms, {})
+            yield Effect("main", factor, level, versus, AVERAGED, main.weights, main.over)
+            if len(others) > 1:
+                for where, within in _within(study, terms, others, main):
+                    yield Effect(
+                        "within", factor, level, versus, where, within.weights, within.over
+                    )
+            for place in study.places([part for _, part in terms], {}) if main.places > 1 else ():
+                weights = mean_of(study, terms, [place])
+                yield Effect("simple", factor, level, versus, place_label(place), weights)
+
+
+def _within(
+    study: Study, terms: Terms, others: Iterable[str], main: Averaged
+) -> Iterator[tuple[str, Averaged]]:
+    """The same at each level of each other factor, unless there are no places or all of them."""
+    for other in others:
+        for level in study.factors[other]:
+            within = averaged(study, terms, {other: level})
+            if 0 < within.places < main.places:
+                yield place_label({other: level}), within
 
 
 def _interactions(study: Study) -> Iterator[Effect]:
     for factor, other in combinations(study.factors, 2):
         for pair in pairs(study, factor):
             for at in pairs(study, other):
-                weights = interaction(study, factor, pair, other, at, {})
+                terms = [
+                    (sign * weight, {factor: level, other: by})
+                    for weight, by in zip((1.0, -1.0), at, strict=True)
+                    for sign, level in zip((1, -1), pair, strict=True)
+                ]
+                found = averaged(study, terms, {})
                 (level, versus), by = map(format_level, pair), map(format_level, at)
-                yield Effect("interaction", factor, level, versus, AVERAGED, weights, other, *by)
+                yield Effect("interaction", factor, level, versus, AVERAGED, found.weights,
+                             found.over, other, *by)  # fmt: skip
 
 
 def _slopes(study: Study) -> Iterator[Effect]:
@@ -118,11 +126,11 @@ def _slopes(study: Study) -> Iterator[Effect]:
             continue
         unit, x = scale
         others = [other for other in study.factors if other != factor]
-        places: list[Levels] = [{}, *({o: level} for o in others for level in study.factors[o])]
-        for where in places:
-            terms = [(score, mean_of(study, {**where, factor: level}))
-                     for score, level in zip(x, levels, strict=True)]  # fmt: skip
-            yield Effect("slope", factor, unit, "", place_label(where) or AVERAGED, combine(*terms))
+        terms = [(score, {factor: level}) for score, level in zip(x, levels, strict=True)]
+        whole = averaged(study, terms, {})
+        yield Effect("slope", factor, unit, "", AVERAGED, whole.weights, whole.over)
+        for where, within in _within(study, terms, others, whole):
+            yield Effect("slope", factor, unit, "", where, within.weights, within.over)
 
 
 def scores(levels: tuple[Level, ...]) -> tuple[str, tuple[float, ...]] | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness.analysis.attribution import attribution
+from harness.analysis.attribution import Share, attribution
 from harness.analysis.contrasts import Effect, effects, simple_effects
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import Contrast, Grid, Weights, contrast
@@ -25,9 +25,10 @@ NUMBERS = ("estimate", "se", "low", "high", "n", "p_flip")
 RANKS = ("rank_estimate", "rank_low", "rank_high")
 EFFECT_COLUMNS = (
     "id", "response", "kind", "factor", "level", "versus", "by", "by_level", "by_versus", "where",
-    *NUMBERS, *RANKS, "conditional", "note",
+    "over", *NUMBERS, *RANKS, "conditional", "note",
 )  # fmt: skip
 SHARE_COLUMNS = ("response", "stratum", "method", "factor", *NUMBERS, "note")
+NOT_ESTIMABLE = "NOT ESTIMABLE"  # from a partial grid: no data would do
 SEED_COLUMNS = ("id", "response", "seed", "value")
 
 
@@ -41,14 +42,16 @@ def effects_table(data: StudyData, response: str, kinds: tuple[str, ...] = ()) -
 
     Returns:
         EFFECT_COLUMNS. `conditional` says of a main effect whose direction depends on the other
-        factors where it is higher and where lower; it is "" for all others. Ranks (of a run within
+        factors where it is higher and where lower; it is "" for all others. `over` says over how
+        many combinations of the other factors it is averaged, if not over all; `note` is NOT
+        ESTIMABLE, with the reason, where a partial grid has no place for it. Ranks (of a run within
         its seed, 1 is lowest) are the sensitivity analysis of capped responses, NaN for others.
     """
     measured = needed_grid(data, response)
     rows = [
         {
             **asdict(effect), "id": effect.id, "response": response,
-            **_numbers(measured, effect.weights), **ranks(measured, effect.weights),
+            **_numbers(measured, effect), **ranks(measured, effect.weights),
             "conditional": conditional(data.study, measured, effect),
         }
         for effect in effects(data.study, kinds)
@@ -73,16 +76,17 @@ def attribution_table(data: StudyData, response: str) -> pd.DataFrame:
     """How far each part carries from bare to baseline, per stratum and way of counting."""
     measured = needed_grid(data, response)
     rows = [
-        asdict(share) | {"response": response} | _numbers(measured, share.weights)
+        asdict(share) | {"response": response} | _numbers(measured, share)
         for share in attribution(data.study)
     ]
     return pd.DataFrame(rows, columns=list(SHARE_COLUMNS))
 
 
-def _numbers(measured: Grid, weights: Weights) -> dict[str, Any]:
-    used = contrast(measured, weights)
+def _numbers(measured: Grid, of: Effect | Share) -> dict[str, Any]:
+    used = contrast(measured, of.weights)
     result = usable(used)
-    return {**asdict(result), "note": note(used, result)}
+    said = f"{NOT_ESTIMABLE}: {of.lacking}" if of.lacking else note(used, result)
+    return {**asdict(result), "note": said}
 
 
 def usable(used: Contrast, level: float = LEVEL) -> Estimate:

@@ -5,9 +5,9 @@ response of a diverged run is its last finite record, which no contrast may use;
 initialisation is unaffected.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import fsum
+from math import fsum, prod
 from typing import TypeAlias
 
 import numpy as np
@@ -16,12 +16,12 @@ import pandas as pd
 from harness.analysis.frames import StudyData
 from harness.analysis.intervals import NAN, Array
 from harness.analysis.tuning import jackknifed_table
-from harness.study.levels import Level, Levels, format_level
+from harness.study.levels import Levels, Where, levels_in
 from harness.study.plan import variant_label
 from harness.study.study import Study
 
 Weights: TypeAlias = dict[str, float]  # of variants, by name
-Where: TypeAlias = Mapping[str, Level | tuple[Level, ...]]  # a level, or several, of some factors
+Terms: TypeAlias = Sequence[tuple[float, Levels]]  # levels that are compared, with their weights
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,8 @@ def contrast(measured: Grid, weights: Weights, *, ranked: bool = False) -> Contr
     if ranked and measured.ranks is not None:
         table = measured.ranks
     used = [variant for variant, weight in weights.items() if weight != 0]
+    if not used:
+        return Contrast((), np.empty(0), 0, 0, 0)
     cells = table.loc[used]
     absent = cells.isna()
     complete = ~absent.any()
@@ -136,26 +138,50 @@ def contrast(measured: Grid, weights: Weights, *, ranked: bool = False) -> Contr
     return Contrast(seeds, values, cells.size - unneeded, diverged, missing)
 
 
-def levels_in(where: Where) -> dict[str, tuple[Level, ...]]:
-    """The levels that are meant of each factor named."""
-    return {f: level if isinstance(level, tuple) else (level,) for f, level in where.items()}
+def cell_label(study: Study, cell: Levels) -> str:
+    """The name of the variant with these levels, its factors in the study's order."""
+    return variant_label({name: cell[name] for name in study.factors})
 
 
-def cells_in(cells: Iterable[Levels], where: Where) -> list[Levels]:
-    """The cells whose level of each factor named is one of those meant."""
-    meant = levels_in(where)
-    return [cell for cell in cells if all(cell[f] in levels for f, levels in meant.items())]
+@dataclass(frozen=True)
+class Averaged:
+    """A comparison of levels, averaged over the places that have the variant of every level.
+
+    Attributes:
+        weights: of the variants; none if there is no such place: it cannot be estimated.
+        over: how many places these are, if not all: "6 of 12 combinations".
+        places: their number.
+    """
+
+    weights: Weights
+    over: str
+    places: int
 
 
-def place_label(where: Where) -> str:
-    """Some levels in words, each with its factor: "norm batch, depth 5 or 10"."""
-    named = levels_in(where).items()
-    return ", ".join(f"{f} {' or '.join(map(format_level, levels))}" for f, levels in named)
+def averaged(study: Study, terms: Terms, where: Where) -> Averaged:
+    """A comparison of levels, averaged over the places meant.
+
+    Args:
+        study: whose variants are compared.
+        terms: the levels of the factors compared, the same factors in each.
+        where: which levels of the other factors are meant.
+    """
+    places = study.places([part for _, part in terms], where)
+    meant = {
+        factor: levels for factor, levels in study.factors.items() if factor not in terms[0][1]
+    }
+    whole = prod(map(len, (meant | levels_in(where)).values()))
+    over = "" if len(places) == whole else f"{len(places)} of {whole} combinations"
+    return Averaged(mean_of(study, terms, places), over, len(places))
 
 
-def mean_of(study: Study, where: Where) -> Weights:
-    """Weights of the mean over the cells that match."""
-    return mean_over([variant_label(cell) for cell in cells_in(study.cells(), where)])
+def mean_of(study: Study, terms: Terms, places: Sequence[Levels]) -> Weights:
+    """Weights of the mean over some places, each of which has every variant needed."""
+    share = 1 / max(1, len(places))
+    return combine(*(
+        (weight * share, {cell_label(study, place | part): 1.0})
+        for place in places for weight, part in terms
+    ))  # fmt: skip
 
 
 def mean_over(variants: list[str]) -> Weights:
@@ -170,10 +196,3 @@ def combine(*terms: tuple[float, Weights]) -> Weights:
         for variant, weight in weights.items():
             total[variant] = total.get(variant, 0.0) + factor * weight
     return total
-
-
-def combinations_of(study: Study, factors: Iterable[str]) -> list[Levels]:
-    """All combinations of the levels of some factors, in the study's order; one empty if none."""
-    named = set(factors)
-    parts = [{f: cell[f] for f in study.factors if f in named} for cell in study.cells()]
-    return list({tuple(part.items()): part for part in parts}.values())

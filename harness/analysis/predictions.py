@@ -17,6 +17,7 @@ from harness.analysis.intervals import NO_ESTIMATE
 from harness.analysis.statements import within
 from harness.analysis.verdicts import ALPHA, worst_interval
 from harness.study.plan import variant_label
+from harness.study.study import Study
 from harness.subjects.subject import Prediction
 
 COLUMNS = (
@@ -42,10 +43,30 @@ def predictions_table(data: StudyData) -> pd.DataFrame:
         about = [variant for variant, of in fields.items() if prediction.cells(of)]
         less = prediction.minus
         against = [variant for variant, of in fields.items() if less and less(of)]
+        if less and data.study.partial:
+            about, against = _paired(data.study, about, against)
         if about and (against or not less):
             rows.append({**vars(prediction), "cells": len(about) + len(against),
                          **_observed(data, prediction, about, against)})  # fmt: skip
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _paired(study: Study, about: list[str], against: list[str]) -> tuple[list[str], list[str]]:
+    """Those of the variants that have a counterpart among the others, alike in all that can be.
+
+    They may differ in the factors of which no level is on both sides.
+    """
+    cells = {variant_label(cell): cell for cell in study.cells()}
+    alike = [
+        factor for factor in study.factors
+        if {cells[one][factor] for one in about} & {cells[one][factor] for one in against}
+    ]  # fmt: skip
+    pairs = [
+        (one, other) for one in about for other in against
+        if all(cells[one][factor] == cells[other][factor] for factor in alike)
+    ]  # fmt: skip
+    first, second = (list(dict.fromkeys(pair[side] for pair in pairs)) for side in (0, 1))
+    return first, second
 
 
 def _observed(

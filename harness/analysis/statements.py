@@ -18,10 +18,9 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import assert_never
 
-from harness.analysis.contrasts import difference, interaction
-from harness.analysis.grid import Weights, cells_in, combinations_of, combine, mean_of, place_label
-from harness.study.claims import Claim, Difference, Equivalence, Interaction, Threshold
-from harness.study.levels import Levels
+from harness.analysis.grid import Weights, averaged, mean_of
+from harness.study.claims import Claim, Difference, Equivalence, Interaction, Threshold, terms
+from harness.study.levels import place_label
 from harness.study.study import Study
 
 Region = tuple[float, float]  # all numbers between two ends
@@ -96,40 +95,35 @@ def statement(claim: Claim) -> Statement:
 
 @dataclass(frozen=True)
 class Cell:
-    """A number a claim is about: its name in words, and the variants' weights in it."""
+    """A number a claim is about.
+
+    Attributes:
+        name: in words.
+        weights: the variants' in it.
+        over: how many combinations of the other factors have one, or are in the mean, if not all.
+    """
 
     name: str
     weights: Weights
+    over: str = ""
 
 
 def cells_of(study: Study, claim: Claim) -> Iterator[Cell]:
-    """What the claim is about: the contrast in every cell meant, or their mean."""
-    compared = {getattr(claim, name, None) for name in ("factor", "by")}
-    free = [factor for factor in study.factors if factor not in compared]
-    places = cells_in(combinations_of(study, free), claim.where)
+    """What the claim is about: the contrast in every cell meant, or their mean.
+
+    Of a partial grid, only in the places that have every variant compared.
+    """
+    compared = terms(claim)
+    mean = averaged(study, compared, claim.where)
     if claim.over == "every":
-        yield from (Cell(place_label(place), _weights(study, claim, place)) for place in places)
+        for place in study.places([part for _, part in compared], claim.where):
+            yield Cell(place_label(place), mean_of(study, compared, [place]), mean.over)
     else:
-        share = 1 / len(places)
-        terms = [(share, _weights(study, claim, place)) for place in places]
-        yield Cell(place_label(claim.where) or "mean of all cells", combine(*terms))
+        name = place_label(claim.where) or f"mean of {'some' if mean.over else 'all'} cells"
+        yield Cell(name, mean.weights, mean.over)
 
 
 def variants_of(study: Study, claim: Claim) -> list[str]:
     """The variants whose runs decide the claim."""
     cells = cells_of(study, claim)
     return list(dict.fromkeys(v for cell in cells for v, weight in cell.weights.items() if weight))
-
-
-def _weights(study: Study, claim: Claim, place: Levels) -> Weights:
-    """What the claim is about in one place."""
-    match claim:
-        case Threshold():
-            return mean_of(study, place)
-        case Difference() | Equivalence():
-            return difference(study, claim.factor, claim.level, claim.versus, place)
-        case Interaction():
-            pair = (claim.level, claim.versus)
-            return interaction(study, claim.factor, pair, claim.by, claim.at, place)
-        case _:
-            assert_never(claim)

@@ -6,11 +6,10 @@ from itertools import product
 from math import prod
 from typing import TypeVar
 
-from harness.analysis.grid import place_label
+from harness.analysis.grid import cell_label
 from harness.report.canvas import Key
 from harness.report.style import LineStyle
-from harness.study.levels import Level, Levels, format_level
-from harness.study.plan import variant_label
+from harness.study.levels import Level, Levels, format_level, place_label
 from harness.study.study import Study
 
 LARGEST_GRID = 12  # panels in one figure
@@ -60,12 +59,15 @@ def facets(study: Study, over: str | None = None) -> Facets:
 
     An ordered factor, where there is another one, runs over the columns of panels. The next two
     factors are shown by colour with marker and by line style; each combination of the remaining
-    ones has panels of its own, at the baseline's level where they would be too many.
+    ones that has variants has panels of its own, at the baseline's level where they would be too
+    many. A study that changes one factor at a time has a panel for each factor.
 
     Args:
         study: whose factors are to be shown.
         over: the factor along the plots' x axis, if one is; cells then carry its baseline level.
     """
+    if study.design == "one_at_a_time":
+        return one_at_a_time(study)
     names = [name for name in varying(study) if name != over]
     column = ordered_factor(study) if over is None and len(names) > 1 else None
     rest = [name for name in names if name != column]
@@ -95,7 +97,9 @@ def facets(study: Study, over: str | None = None) -> Facets:
             else:
                 cells += [({**cell, line: other}, LineStyle.of(i, j))
                           for j, other in enumerate(levels[line])]  # fmt: skip
-        panels.append(Panel(title, tuple(cells)))
+        there = tuple((cell, style) for cell, style in cells if _has_variant(study, cell, over))
+        if there:
+            panels.append(Panel(title, there))
 
     key: list[tuple[str, LineStyle | None]] = [(colour, None)]
     key += [(format_level(level), LineStyle.of(i, i if line is None else 0))
@@ -108,6 +112,29 @@ def facets(study: Study, over: str | None = None) -> Facets:
     if per_row > WIDEST_ROW:
         per_row = 3
     return Facets(tuple(panels), per_row, tuple(key), note)
+
+
+def one_at_a_time(study: Study) -> Facets:
+    """A panel for each factor: the baseline, and each other level of the factor."""
+    names, base = varying(study)[:LARGEST_GRID], LineStyle.of(0, 0)
+    panels: list[Panel] = []
+    key: list[tuple[str, LineStyle | None]] = [("baseline", base)]
+    for name in names:
+        changes = [level for level in study.factors[name] if level != study.baseline[name]]
+        styles = [LineStyle.of(i, i) for i in range(1, len(changes) + 1)]
+        cells = [({**study.baseline, name: level}, style)
+                 for level, style in zip(changes, styles, strict=True)]  # fmt: skip
+        panels.append(Panel(name, ((study.baseline, base), *cells)))
+        key += [(name, None), *zip(map(format_level, changes), styles, strict=True)]
+    left_out = len(varying(study)) - len(names)
+    note = f"{left_out} more factors are in the tables." if left_out else ""
+    return Facets(tuple(panels), min(3, len(panels)), tuple(key), note)
+
+
+def _has_variant(study: Study, cell: Levels, over: str | None) -> bool:
+    """Whether there is a variant with these levels, whatever its level along the axis."""
+    levels = {name: level for name, level in cell.items() if name != over}
+    return next(study.cells(levels), None) is not None
 
 
 def varying(study: Study) -> list[str]:
@@ -125,11 +152,6 @@ def ordered_factor(study: Study) -> str | None:
     return max(strata or numeric, key=lambda name: len(study.factors[name]), default=None)
 
 
-def cell_label(study: Study, cell: Levels) -> str:
-    """The name of the variant with these levels, its factors in the study's order."""
-    return variant_label({name: cell[name] for name in study.factors})
-
-
 def spread(items: Sequence[T], count: int) -> tuple[T, ...]:
     """At most so many of the items, evenly spread, the first and the last among them."""
     if len(items) <= count:
@@ -140,7 +162,8 @@ def spread(items: Sequence[T], count: int) -> tuple[T, ...]:
 def examples(study: Study) -> dict[str, str]:
     """A few variants for figures of one variant a plot: baseline, each single change, and bare.
 
-    The changes are those to the bare levels, or to any level where no bare is declared.
+    The changes are those to the bare levels, or to any level where no bare is declared; what the
+    study leaves out is not among them.
 
     Returns:
         What each variant is, by its name.
@@ -148,10 +171,13 @@ def examples(study: Study) -> dict[str, str]:
     changes: list[tuple[str, Level]] = list(study.bare.items()) or [
         (name, level) for name, levels in study.factors.items() for level in levels
     ]
-    found = {cell_label(study, study.baseline): "baseline"}
-    for name, level in changes:
-        changed = cell_label(study, {**study.baseline, name: level})
-        found.setdefault(changed, f"baseline with {place_label({name: level})}")
+    cells = [(study.baseline, "baseline")]
+    cells += [({**study.baseline, name: level}, f"baseline with {place_label({name: level})}")
+              for name, level in changes]  # fmt: skip
     if study.bare:
-        found.setdefault(cell_label(study, {**study.baseline, **study.bare}), "bare")
+        cells.append(({**study.baseline, **study.bare}, "bare"))
+    found: dict[str, str] = {}
+    for cell, what in cells:
+        if study.allows(cell):
+            found.setdefault(cell_label(study, cell), what)
     return dict(list(found.items())[:MOST_EXAMPLES])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from harness.analysis.grid import cell_label
 from harness.report.canvas import Layout, Sheet
-from harness.report.facets import Facets, cell_label, facets
+from harness.report.facets import Facets, facets
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from harness.study.levels import Level, Text
+from harness.study.levels import Level, Levels, Text, WhereTable, levels_in
 
 
 class _Claim(BaseModel):
@@ -15,7 +15,7 @@ class _Claim(BaseModel):
         min_length=1, max_length=300, description="the claim as it is usually taught"
     )
     response: str = Field("", description="the outcome that decides; default: the study's primary")
-    where: dict[str, Level | Annotated[tuple[Level, ...], Field(min_length=1)]] = Field(
+    where: WhereTable = Field(
         default_factory=dict, description="cells meant: a level, or several, of some factors"
     )
     over: Literal["every", "mean"] = Field(
@@ -113,12 +113,24 @@ KINDS: dict[str, type[BaseModel]] = {
 
 def named_levels(claim: Claim) -> dict[str, tuple[Level, ...]]:
     """Every factor that a claim names, with the levels it names of it."""
-    named: dict[str, tuple[Level, ...]] = {
-        factor: level if isinstance(level, tuple) else (level,)
-        for factor, level in claim.where.items()
-    }
+    named = levels_in(claim.where)
     if not isinstance(claim, Threshold):
         named[claim.factor] = (claim.level, claim.versus)
     if isinstance(claim, Interaction):
         named[claim.by] = claim.at
     return named
+
+
+def terms(claim: Claim) -> list[tuple[int, Levels]]:
+    """The levels that a claim compares, each with its sign; a threshold compares none."""
+    if isinstance(claim, Threshold):
+        return [(1, {})]
+    pair: list[tuple[int, Levels]] = [
+        (1, {claim.factor: claim.level}), (-1, {claim.factor: claim.versus}),
+    ]  # fmt: skip
+    if not isinstance(claim, Interaction):
+        return pair
+    first, second = ({claim.by: level} for level in claim.at)
+    return [(sign, part | first) for sign, part in pair] + [
+        (-sign, part | second) for sign, part in pair
+    ]

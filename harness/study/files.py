@@ -1,12 +1,14 @@
 """Study files: found by name or path, read, and checked as a whole."""
 
+import json
 import tomllib
+from collections.abc import Sequence
 from importlib.resources import files
-from itertools import islice
+from itertools import combinations, islice
 from pathlib import Path
 
 from harness.errors import UserError, suggest
-from harness.study.levels import Levels
+from harness.study.levels import Level, Levels, Where, matches
 from harness.study.study import Study
 from harness.study.validation import validated
 from harness.subjects.subject import RunFields
@@ -83,13 +85,75 @@ def parse_study(text: bytes, name: str, folder: Path | None = None) -> Study:
     if folder is not None and isinstance(subject, str) and subject.endswith(".py"):
         data["subject"] = str(folder / subject)
     study = validated(Study, {**data, "name": name}, where)
+    require_trainable(study, where)
+    return study
+
+
+def require_trainable(study: Study, where: str) -> None:
+    """Check that the subject takes every variant of a study, and that no two train the same.
+
+    Args:
+        study: of which at most `LARGEST_GRID` variants are checked.
+        where: what it is, for people.
+
+    Raises:
+        UserError: of combinations of levels that the subject refuses, the remedy is the tables
+            that leave them out.
+    """
     variants: dict[RunFields, Levels] = {}
+    refused: list[tuple[Levels, UserError]] = []
     for cell in islice(study.trained(), LARGEST_GRID):
-        twin = variants.setdefault(study.fields(cell), cell)
+        try:
+            twin = variants.setdefault(study.fields(cell), cell)
+        except UserError as error:
+            refused.append((cell, error))
+            continue
         if twin is not cell:
             raise UserError(
                 f"{where}: variants must differ in what they train",
                 f"{cell}, which is the same as {twin}",
                 "Take out one of the levels.",
             )
-    return study
+    tables: list[Where] = []
+    for cell, refusal in refused:
+        if any(matches(cell, table) for table in tables):
+            continue
+        table = least_refused(study, cell, list(variants.values()))
+        if len(table) < 2 or matches(study.baseline, table) or table.keys() & study.tuned.keys():
+            raise refusal  # no table helps a level that goes with nothing, nor the baseline itself
+        tables.append(table)
+    if refused:
+        _, first = refused[0]
+        raise UserError(
+            first.rule,
+            f"{first.received}, in {len(refused)} of {len(refused) + len(variants)} variants",
+            "\n\n".join((f"{first.remedy} Or leave these variants out:", *map(_as_toml, tables))),
+        )
+
+
+def least_refused(study: Study, cell: Levels, good: Sequence[Levels]) -> Where:
+    """The fewest levels of a refused variant that no good one has together.
+
+    Other levels of these factors that go with none of the good ones are added to them.
+    """
+    parts = (
+        {name: cell[name] for name in names}
+        for size in range(len(cell) + 1) for names in combinations(cell, size)
+    )  # fmt: skip
+    table = dict[str, Level | tuple[Level, ...]](
+        next(part for part in parts if not any(matches(one, part) for one in good))
+    )
+    for name in table:
+        alike = tuple(
+            level for level in study.varied[name]
+            if not any(matches(one, table | {name: level}) for one in good)
+            and next(study.cells(table | {name: level}), None)
+        )  # fmt: skip
+        table[name] = alike if len(alike) > 1 else alike[0]
+    return table
+
+
+def _as_toml(table: Where) -> str:
+    """A table of `exclude` as it is written in a study file."""
+    lines = (f"{name} = {json.dumps(level, ensure_ascii=False)}" for name, level in table.items())
+    return "\n".join(("[[exclude]]", *lines))

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from harness.errors import UserError, suggest
 
@@ -27,6 +27,8 @@ def _printable(text: str) -> str:
 
 Level = Annotated[bool | int | float | str, BeforeValidator(_scalar)]
 Levels = dict[str, Level]
+Where = Mapping[str, Level | tuple[Level, ...]]  # a level, or several, of some factors
+WhereTable = dict[str, Level | Annotated[tuple[Level, ...], Field(min_length=1)]]  # in a file
 Text = Annotated[str, AfterValidator(_printable)]  # a terminal would interpret control characters
 
 
@@ -39,11 +41,27 @@ def same_level(level: Level, other: Level) -> bool:
     return level == other and isinstance(level, bool) == isinstance(other, bool)
 
 
+def levels_in(where: Where) -> dict[str, tuple[Level, ...]]:
+    """The levels that are meant of each factor named."""
+    return {f: level if isinstance(level, tuple) else (level,) for f, level in where.items()}
+
+
+def matches(levels: Levels, where: Where) -> bool:
+    """Whether the level of each factor named is there and is one of those meant."""
+    return all(f in levels and levels[f] in meant for f, meant in levels_in(where).items())
+
+
 def format_level(level: Level) -> str:
     """A level as text, for people: "yes" and "no" for booleans, numbers without trailing zeros."""
     if isinstance(level, bool):
         return "yes" if level else "no"
     return f"{level:g}" if isinstance(level, float) else str(level)
+
+
+def place_label(where: Where) -> str:
+    """Some levels in words, each with its factor: "norm batch, depth 5 or 10"."""
+    named = levels_in(where).items()
+    return ", ".join(f"{f} {' or '.join(map(format_level, levels))}" for f, levels in named)
 
 
 def parse_levels(text: str, factors: Mapping[str, Iterable[Level]]) -> Levels:

@@ -5,9 +5,10 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
-from harness.study.levels import Levels, format_level
+from harness.study.levels import Levels, format_level, place_label
 from harness.study.study import Study
 from harness.subjects.subject import Cost, Data, RunFields, Subject
 
@@ -119,6 +120,24 @@ def _equation(group: Sequence[Levels]) -> str:
     names += [f"{len(group) - FEW:,} more"] if len(group) > FEW else []
     inert = [factor for factor in first if any(cell[factor] != first[factor] for cell in others)]
     return f"{' = '.join(names)} (without effect: {', '.join(inert)})"
+
+
+def about_partial(study: Study) -> str:
+    """What a partial grid leaves out, in sentences; "" of a full grid."""
+    if not study.partial:
+        return ""
+    whole, count = prod(map(len, study.factors.values())), sum(1 for _ in study.cells())
+    said = [f"The grid has {count:,} of {whole:,} combinations of levels."]
+    if study.design == "one_at_a_time":
+        said.append("One change of the baseline at a time says nothing of interactions.")
+    if study.only:
+        rules = (f"{rule.factor} (with {place_label(rule.where)})" for rule in study.only)
+        said.append(f"Varied in some places only: {'; '.join(rules)}.")
+    if study.exclude:
+        tables = [place_label(table) for table in study.exclude]
+        more = [f"{len(tables) - FEW:,} more"] if len(tables) > FEW else []
+        said.append(f"Left out: {'; '.join((*tables[:FEW], *more))}.")
+    return " ".join(said)
 
 
 def one_of_each_level(runs: Iterable[Run]) -> list[Run]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, product
 from math import prod
 from typing import Any, Literal, Self
@@ -19,7 +19,17 @@ from pydantic import (
 
 from harness.errors import InvalidValue, UserError, suggest
 from harness.study.claims import Claim, named_levels
-from harness.study.levels import Level, Levels, Text, same_level
+from harness.study.levels import (
+    Level,
+    Levels,
+    Text,
+    Where,
+    WhereTable,
+    levels_in,
+    matches,
+    same_level,
+)
+from harness.study.partial import Only, require_partial, require_variants
 from harness.study.validation import validated
 from harness.subjects import DEFAULT, find_subject
 from harness.subjects.subject import Response, RunFields, Subject
@@ -31,7 +41,7 @@ EXACT = 2**53  # whole numbers below it are exact as floats
 
 
 class Study(BaseModel):
-    """A question put to a full-factorial grid of variants over several seeds."""
+    """A question put to a factorial grid of variants, whole or in part, over several seeds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -57,11 +67,19 @@ class Study(BaseModel):
     )
     fixed: Levels = Field(default_factory=dict, description="fields other than their default")
     factors: dict[str, tuple[Level, ...]] = Field(min_length=1, description="what varies")
+    design: Literal["full", "one_at_a_time"] = Field(
+        "full", description="every combination of levels, or each single change of the baseline"
+    )
+    exclude: tuple[WhereTable, ...] = Field(
+        (), description="combinations left out: a level, or several, of some factors"
+    )
+    only: tuple[Only, ...] = Field((), description="factors that vary in some places only")
     tuned: dict[str, tuple[Level, ...]] = Field(
         default_factory=dict, description="fields of which each variant is judged at its best level"
     )
     baseline: Levels = Field(
-        description="the reference variant: a level of every factor, and of every tuned field"
+        description="the reference variant: a level of every factor and of every tuned field; that "
+        "of a factor in `only` may be left out, and is the field's default then"
     )
     bare: Levels = Field(default_factory=dict, description="off levels of factors to attribute")
     claims: tuple[Claim, ...] = Field((), description="statements fixed before the runs")
@@ -143,6 +161,24 @@ class Study(BaseModel):
     def _level_fits_its_field(cls, value: Levels, info: ValidationInfo) -> Levels:
         return {name: fit_field(name, level, info) for name, level in value.items()}
 
+    @field_validator("baseline")
+    @classmethod
+    def _default_where_a_factor_has_no_meaning(cls, value: Levels, info: ValidationInfo) -> Levels:
+        """The baseline, with the default of each factor in `only` that it leaves out."""
+        if not {"subject", "factors", "only"} <= info.data.keys():
+            return value
+        fields = find_subject(info.data["subject"]).Fields.model_fields
+        names = (
+            {rule.factor for rule in info.data["only"]}
+            & fields.keys()
+            & info.data["factors"].keys()
+        )
+        defaults = {name: fields[name].default for name in names}
+        return value | {
+            name: level for name, level in defaults.items()
+            if name not in value and level in info.data["factors"][name]
+        }  # fmt: skip
+
     @field_validator("factors", "tuned")
     @classmethod
     def _distinct_levels(cls, value: dict[str, tuple[Level, ...]]) -> dict[str, tuple[Level, ...]]:
@@ -205,17 +241,17 @@ class Study(BaseModel):
         self._require_tunable()
         self.require_levels("[baseline]", self.baseline, self.varied)
         self.require_levels("[bare]", self.bare)
+        require_partial(self)
         for claim in self.claims:
-            for factor, levels in named_levels(claim).items():
-                if factor in self.tuned:
-                    raise InvalidValue(
-                        f"claim '{claim.id}' must not name a tuned field, of which each variant "
-                        "takes its best level",
-                        factor,
-                        f"Make {factor} a factor, or leave it out of the claim.",
-                    )
-                for level in levels:
-                    self.require_levels(f"claim '{claim.id}'", {factor: level})
+            for name in named_levels(claim).keys() & self.tuned.keys():
+                raise InvalidValue(
+                    f"claim '{claim.id}' must not name a tuned field, of which each variant takes "
+                    "its best level",
+                    name,
+                    f"Make {name} a factor, or leave it out of the claim.",
+                )
+            self.require_levels(f"claim '{claim.id}'", named_levels(claim))
+            require_variants(self, claim)
         identifiers = [claim.id for claim in self.claims]
         if len(set(identifiers)) < len(identifiers):
             raise InvalidValue("every claim must have an id of its own", identifiers, "Change one.")
@@ -251,26 +287,27 @@ class Study(BaseModel):
             )
 
     def require_levels(
-        self, where: str, levels: Levels, known: Mapping[str, tuple[Level, ...]] | None = None
+        self, where: str, named: Where, known: Mapping[str, tuple[Level, ...]] | None = None
     ) -> None:
         """Check that each named factor and level is part of this study.
 
         Args:
             where: what names them.
-            levels: those named.
+            named: those named.
             known: those that may be named; default: the factors'.
 
         Raises:
             InvalidValue: one is not; the remedy suggests the nearest.
         """
         factors = self.factors if known is None else known
-        for factor, level in levels.items():
+        for factor, levels in levels_in(named).items():
             if factor not in factors:
                 hint = suggest(factor, factors, "factors")
                 raise InvalidValue(f"{where} must name factors of the study", factor, hint)
-            if not any(same_level(level, one) for one in factors[factor]):
-                hint = suggest(level, factors[factor], "levels")
-                raise InvalidValue(f"{where} must name a level that {factor} has", level, hint)
+            for level in levels:
+                if not any(same_level(level, one) for one in factors[factor]):
+                    hint = suggest(level, factors[factor], "levels")
+                    raise InvalidValue(f"{where} must name a level that {factor} has", level, hint)
 
     @property
     def model(self) -> Subject:
@@ -307,14 +344,69 @@ class Study(BaseModel):
         """The response by which tuned levels are chosen: the primary one, never of a test split."""
         return self.primary if self.response().selects else self.model.primary
 
-    def size(self) -> int:
-        """The number of runs: cells × tuned levels × seeds."""
-        return prod(len(levels) for levels in self.varied.values()) * len(self.seeds)
+    @property
+    def partial(self) -> bool:
+        """Whether combinations of levels may be left out."""
+        return self.design != "full" or bool(self.exclude or self.only)
 
-    def cells(self) -> Iterator[Levels]:
-        """All combinations of levels, in the order of the file, the last factor fastest."""
-        for levels in product(*self.factors.values()):
-            yield dict(zip(self.factors, levels, strict=True))
+    def size(self) -> int:
+        """The number of runs: variants × tuned levels × seeds."""
+        if self.partial:
+            count = sum(1 for _ in self.cells())
+        else:
+            count = prod(map(len, self.factors.values()))
+        return count * prod(map(len, self.tuned.values())) * len(self.seeds)
+
+    def cells(self, where: Where | None = None) -> Iterator[Levels]:
+        """The variants in these places, or all: in the order of the file, the last factor fastest.
+
+        A factor is added at a time, and what is not allowed is followed no further: a few variants
+        of very many combinations are found at once.
+        """
+        meant = levels_in(where or {})
+
+        def grown(cell: Levels, factors: Sequence[str]) -> Iterator[Levels]:
+            if not factors:
+                yield cell
+                return
+            factor, *others = factors
+            for level in self.factors[factor]:
+                more = {**cell, factor: level}
+                if level in meant.get(factor, (level,)) and self.allows(more):
+                    yield from grown(more, others)
+
+        return grown({}, list(self.factors))
+
+    def allows(self, levels: Levels) -> bool:
+        """Whether these levels may stand together; of all factors: whether it is a variant."""
+        if self.design == "one_at_a_time" and sum(map(self._changes, levels, levels.values())) > 1:
+            return False
+        if any(matches(levels, table) for table in self.exclude):
+            return False
+        return all(
+            matches(levels, {f: meant for f, meant in rule.where.items() if f in levels})
+            for rule in self.only
+            if rule.factor in levels and self._changes(rule.factor, levels[rule.factor])
+        )
+
+    def _changes(self, factor: str, level: Level) -> bool:
+        """Whether a level is another than the baseline's."""
+        return level != self.baseline[factor]
+
+    def places(self, parts: Sequence[Levels], where: Where) -> list[Levels]:
+        """The places in which every part has its variant: where the parts can be compared.
+
+        Args:
+            parts: levels of the factors that are compared, the same factors in each.
+            where: which levels of the other factors are meant.
+
+        Returns:
+            A level of every other factor each.
+        """
+        first, *rest = parts
+        others = [factor for factor in self.factors if factor not in first]
+        candidates = ({f: cell[f] for f in others} for cell in self.cells({**where, **first}))
+        return [place for place in candidates if all(self.allows(place | part) for part in rest)]
 
     def trained(self) -> Iterator[Levels]:
         """Every cell at each combination of the tuned fields' levels."""

@@ -7,6 +7,7 @@ from pydantic_core import ErrorDetails
 
 from harness.errors import InvalidValue, UserError, suggest
 from harness.study.claims import KINDS
+from harness.study.partial import Only
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -93,8 +94,9 @@ def _place(error: ErrorDetails) -> str:
 
 def _keys(model: type[BaseModel], error: ErrorDetails) -> set[str]:
     """The keys that are valid at the place of an error."""
-    kinds = [KINDS[part] for part in error["loc"] if part in KINDS]
-    return (kinds[0] if kinds else model).model_fields.keys() - {"name"}
+    tables = KINDS | {"only": Only}
+    inside = [tables[str(part)] for part in error["loc"][:-1] if part in tables]
+    return (inside[0] if inside else model).model_fields.keys() - {"name"}
 
 
 def _short(value: object) -> str:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from docs.generate import PAGE, reference
+from docs.generate import PAGE, PARTIAL_GRIDS, reference
 from harness.analysis.verdicts import PROMISE
+from harness.study.files import parse_study
+from harness.study.plan import twins
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -31,6 +33,27 @@ def test_the_promise_of_the_error_rate_is_the_same_everywhere() -> None:
 
 def test_the_reference_is_what_the_code_says() -> None:
     assert PAGE.read_text("utf-8") == reference(), "run: python -m docs.generate"
+
+
+def test_the_example_of_a_partial_grid_is_one() -> None:
+    whole = """
+question = "?"
+seeds = 1
+[factors]
+norm = ["none", "batch"]
+batch = [1, 32]
+depth = [5, 20, 50]
+lr_drop = [0.1, 1.0]
+lr_drop_at = [0.5, 0.75]
+[baseline]
+norm = "batch"
+batch = 32
+depth = 5
+lr_drop = 0.1
+"""
+    tables = PARTIAL_GRIDS.split("```toml\n")[1].split("```")[0]
+    part = parse_study((whole + tables).encode(), "part")
+    assert (part.size(), twins(part)) == ((12 - 3 - 4) * 3, [])
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *ROOT.glob("docs/*.md")], ids=str)

@@ -8,7 +8,16 @@ import pytest
 
 from harness.analysis.frames import StudyData
 from harness.report import build
-from tests.support.made_up import CORE, FOUR_FACTORS, ONE_FACTOR, RATES, SWITCH, made_up
+from tests.support.made_up import (
+    CORE,
+    FOUR_FACTORS,
+    ONE_AT_A_TIME,
+    ONE_FACTOR,
+    RATES,
+    SOME_LEFT_OUT,
+    SWITCH,
+    made_up,
+)
 
 SHAPES = {
     "core": lambda: made_up(CORE),
@@ -19,6 +28,8 @@ SHAPES = {
     "all diverged": lambda: made_up(ONE_FACTOR, diverging=1.0),
     "some lost": lambda: made_up(RATES, lost=4),
     "bool and numbers": lambda: made_up(SWITCH),
+    "one at a time": lambda: made_up(ONE_AT_A_TIME),
+    "some left out": lambda: made_up(SOME_LEFT_OUT),
 }
 
 

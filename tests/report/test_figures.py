@@ -15,14 +15,15 @@ from matplotlib.figure import Figure
 from matplotlib.scale import LogScale
 
 from harness.analysis.frames import StudyData
+from harness.analysis.grid import cell_label
 from harness.report.canvas import scale_log
 from harness.report.drawing import Drawing
-from harness.report.facets import cell_label, examples, facets
+from harness.report.facets import examples, facets
 from harness.report.figures import drawings
 from harness.report.logarithmic import Logarithmic
 from harness.report.source import Source
 from harness.report.style import COLOURS, settings
-from tests.support.made_up import CORE, study
+from tests.support.made_up import CORE, ONE_AT_A_TIME, SOME_LEFT_OUT, study
 
 mpl.use("agg")
 
@@ -194,7 +195,9 @@ def test_attribution_is_that_of_the_csv(core_report: Path, source: Source) -> No
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("shape", ["core", "four factors", "some diverged"])
+@pytest.mark.parametrize(
+    "shape", ["core", "four factors", "some diverged", "one at a time", "some left out"]
+)
 def test_no_panel_is_empty_and_no_words_overlap(
     shape: str, name: str, reports: Callable[[str], Path]
 ) -> None:
@@ -297,6 +300,45 @@ def test_every_variant_drawn_is_one_of_the_study(core: StudyData) -> None:
     labels = [cell_label(core.study, cell) for panel in shape.panels for cell, _ in panel.cells]
     assert sorted(labels) == sorted(variants)
     assert set(examples(core.study)) <= variants
+
+
+@pytest.mark.parametrize("text", [ONE_AT_A_TIME, SOME_LEFT_OUT])
+def test_every_variant_of_a_partial_grid_is_drawn_and_no_other(text: str) -> None:
+    asked = study(text)
+    variants = {cell_label(asked, cell) for cell in asked.cells()}
+    panels = facets(asked).panels
+    assert {cell_label(asked, cell) for panel in panels for cell, _ in panel.cells} == variants
+    assert all(panel.cells for panel in panels)
+    assert set(examples(asked)) <= variants
+
+
+def test_means_by_level_are_of_the_combinations_that_every_level_has(
+    reports: Callable[[str], Path],
+) -> None:
+    folder = reports("some left out")
+    runs = pd.read_csv(folder / "data" / "runs.csv", keep_default_na=False, dtype={"lr": "str"})
+    made = drawn(sources(folder), "final_loss")
+    means, *_ = made.axes[0].containers[-1]
+    same = runs["batch"].eq(8) & runs["residual"].eq("no")
+    same |= runs["batch"].eq(32) & runs["residual"].eq("no") & runs["lr"].eq("0.1")
+    wanted = runs[same].groupby("norm")["final/dev_loss"].mean()
+    assert list(means.get_ydata()) == pytest.approx([wanted[n] for n in ("none", "batch", "layer")])
+
+
+def test_one_change_at_a_time_has_a_plot_a_factor_and_no_interactions(
+    reports: Callable[[str], Path],
+) -> None:
+    source = sources(reports("one at a time"))
+    titles = [ax.get_title(loc="left") for ax in drawn(source, "dev_loss").axes]
+    assert titles == ["norm", "init", "output_scale", "depth"]
+    with settings():
+        assert figure(source, "interaction").draw(source) is None
+    for ax, levels in zip(drawn(source, "final_loss").axes, (2, 2, 2, 3), strict=True):
+        dots = [points.get_offsets() for points in ax.collections if len(points.get_offsets()) > 1]
+        assert sum(map(len, dots)) == 5 * levels
+    (legend,) = drawn(source, "attribution").legends
+    keys = [text.get_text() for text in legend.get_texts()]
+    assert keys == ["leave-one-out"]
 
 
 def test_the_examples_are_the_baseline_each_single_change_and_the_bare_variant(

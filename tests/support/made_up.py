@@ -114,6 +114,44 @@ by = "lr"
 at = [3.0, 0.1]
 """
 
+ONE_AT_A_TIME = 'design = "one_at_a_time"\n' + CORE
+
+SOME_LEFT_OUT = """
+question = "What do small batches need?"
+seeds = 3
+[fixed]
+steps = 2000
+[factors]
+norm = ["none", "batch", "layer"]
+batch = [1, 8, 32]
+lr = [0.1, 0.3]
+residual = [false, true]
+[[exclude]]
+norm = "batch"
+batch = 1
+[[exclude]]
+norm = "none"
+batch = 32
+lr = 0.3
+[[only]]
+factor = "residual"
+where = { norm = ["none", "layer"] }
+[baseline]
+norm = "layer"
+batch = 32
+lr = 0.1
+[bare]
+norm = "batch"
+residual = true
+[[claims]]
+id = "batch-norm"
+says = "BatchNorm does better than no norm"
+kind = "difference"
+factor = "norm"
+level = "batch"
+versus = "none"
+"""
+
 SWITCH = """
 question = "Does a residual connection help?"
 seeds = 2

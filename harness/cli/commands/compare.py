@@ -36,8 +36,6 @@ def command(uri: str | None, request: "Request", first: str, second: str) -> Non
     from harness.store.reading import read_study
     from harness.store.selection import select
     from harness.store.store import Store
-    from harness.study.levels import parse_levels
-    from harness.study.plan import variant_label
 
     store = Store.existing(uri)
     selected, notes = select(store, request)
@@ -53,10 +51,7 @@ def command(uri: str | None, request: "Request", first: str, second: str) -> Non
     for note in notes:
         click.echo(note)
     study = tables.study
-    first, second = (
-        variant_label(study.reference | parse_levels(name, study.factors)) if "=" in name else name
-        for name in (first, second)
-    )
+    first, second = (_variant(study, name) for name in (first, second))
     compared = compare(tables, first, second)
     console = Console(highlight=False)
     console.width = max(console.width, NARROWEST)
@@ -68,6 +63,28 @@ def command(uri: str | None, request: "Request", first: str, second: str) -> Non
         "B − A over the seeds that both have, with a 95 % t interval; exploratory, not corrected.",
         markup=False,
     )
+
+
+def _variant(study: "Study", name: str) -> str:
+    """A variant as reports name it, if it is named by where it differs from the baseline.
+
+    Raises:
+        UserError: the study leaves out this combination of levels.
+    """
+    from harness.errors import UserError
+    from harness.study.levels import parse_levels
+    from harness.study.plan import about_partial, variant_label
+
+    if "=" not in name:
+        return name
+    levels = study.reference | parse_levels(name, study.factors)
+    if not study.allows(levels):
+        raise UserError(
+            "variants that are compared must be in the study",
+            f"{name!r}, which is not",
+            about_partial(study),
+        )
+    return variant_label(levels)
 
 
 def _table(study: "Study", compared: "pd.DataFrame") -> "Table":

@@ -23,7 +23,7 @@ WARM_UP, TIMED = 20, 200  # steps of a calibration
 @click.pass_obj
 def command(uri: str | None, request: "Request", workers: int | None, calibrate: bool) -> None:
     """Show the variants, stacks and expected time of STUDY; train nothing."""
-    from harness.study.plan import about_twins, make_stacks
+    from harness.study.plan import about_partial, about_twins, make_stacks
     from harness.study.speed import expected_seconds, format_duration, record_speed
 
     plan = request.resolve()
@@ -51,8 +51,10 @@ def command(uri: str | None, request: "Request", workers: int | None, calibrate:
         f"\n{cells} variants{tuned} × {len(study.seeds)} seeds = {most}{len(plan.runs):,} runs, "
         f"{ended:,} of them ended"
     )
+    if part := about_partial(study):
+        click.echo(part)
     if same := about_twins(study):
-        click.echo(f"{same} Leave out a level to avoid that.")
+        click.echo(f"{same} Leave out a level, or say where it has a meaning with [[only]].")
     for remark in remarks:
         click.echo(remark)
     if not stacks:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.analysis.grid import cell_label
 from harness.report.canvas import NAMES, RIGHT, scale_as, scale_steps
 from harness.report.drawing import Drawing
-from harness.report.facets import cell_label, facets
+from harness.report.facets import facets
 from harness.report.lines import by_variant, multiples
 from harness.report.source import Source
 

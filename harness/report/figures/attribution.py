@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.analysis.effects import NOT_ESTIMABLE
 from harness.report.canvas import Layout, scale_as
 from harness.report.drawing import Drawing
 from harness.report.source import Source
@@ -19,12 +20,14 @@ MOST_STRATA = 12
 
 def _caption(source: Source) -> str:
     left_out = source.attribution["stratum"].nunique() > MOST_STRATA
+    lacking = source.attribution["note"].str.startswith(NOT_ESTIMABLE).any()
     parts = (
         f"Change in {source.primary.axis} that each part brings on the way from the bare variant "
         "to the baseline: added alone to the bare one (add-one-in), averaged over all orders of "
         "adding (Shapley; these sum to baseline − bare), and added last (leave-one-out). Left of "
         "zero the part lowers it. Where the three differ, what a part is worth depends on the "
         "others.",
+        "What the study leaves out the variants of is not drawn." if lacking else "",
         source.about_seeds(),
         f"Drawn for the first {MOST_STRATA} strata; the table has all." if left_out else "",
     )
@@ -33,12 +36,14 @@ def _caption(source: Source) -> str:
 
 def _alt(source: Source) -> str:
     table = source.attribution
-    table = table[table["method"] == "shapley"]
+    table = table[(table["method"] == "shapley") & table["estimate"].notna()]
     parts = [
         f"{row['factor']}{' at ' * bool(row['stratum'])}{row['stratum']} "
         f"{difference(source.primary, row['estimate'])}"
         for _, row in table.iterrows()
     ]
+    if not parts:
+        return f"Shares of the change in {source.primary.axis}, without Shapley values."
     return f"Shapley values in {source.primary.axis}: {'; '.join(parts)}."
 
 
@@ -49,7 +54,9 @@ def _draw(source: Source) -> Figure | None:
     factors = list(dict.fromkeys(table["factor"]))
     if len(factors) < 2 or not table["estimate"].notna().any():
         return None  # a single part's share is its effect, which has its own figure
-    styles = {method: LineStyle(COLOURS[i], MARKERS[i], "none") for i, method in enumerate(METHODS)}
+    known = set(table["method"][table["estimate"].notna()])
+    styles = {method: LineStyle(COLOURS[i], MARKERS[i], "none")
+              for i, method in enumerate(METHODS) if method in known}  # fmt: skip
     sheet = Layout(
         len(strata), min(3, len(strata)), height=0.3 + 0.42 * len(factors),
         left=0.35 + 0.075 * max(map(len, factors)), titled=strata != [""],

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from harness.analysis.effects import NOT_ESTIMABLE
 from harness.report.canvas import Layout, scale_as
 from harness.report.drawing import Drawing
 from harness.report.facets import ordered_factor, varying
@@ -32,6 +33,8 @@ def _caption(source: Source) -> str:
         f"Difference in {primary.axis}: the level named first minus the baseline's, averaged over "
         "all other factors (diamonds), and within one level of another factor (discs). Small dots "
         "are the seeds, bars the intervals; left of zero means lower.",
+        "In brackets: over how many combinations of the other factors, where not over all."
+        if source.study.partial else "",
         source.about_seeds(),
         f"The grey band is ± {margin}, below which a difference is of no practical interest."
         if primary.margin else "",
@@ -83,7 +86,8 @@ def _draw(source: Source) -> Figure | None:
             values = seeds[row["id"]]
             ax.plot(values, [y] * len(values), ".", color=colour, alpha=0.45, markersize=4)
         if pd.isna(row["estimate"]):
-            ax.annotate("not testable", (0, y), xytext=(4, 0), textcoords="offset points",
+            why = "not estimable" if row["note"].startswith(NOT_ESTIMABLE) else "not testable"
+            ax.annotate(why, (0, y), xytext=(4, 0), textcoords="offset points",
                         va="center", fontsize=7.5)  # fmt: skip
             continue
         ends = [[row["estimate"] - row["low"]], [row["high"] - row["estimate"]]]
@@ -106,9 +110,10 @@ def _draw(source: Source) -> Figure | None:
 
 def _name(row: pd.Series) -> str:
     """Main effects in full, the others by where they are."""
+    over = f" ({row['over'].removesuffix(' combinations')})" if row["over"] else ""
     if row["kind"] == "main":
-        return f"{row['factor']}: {row['level']} − {row['versus']}"
-    return f"with {row['where']}"
+        return f"{row['factor']}: {row['level']} − {row['versus']}{over}"
+    return f"with {row['where']}{over}"
 
 
 FIGURE = Drawing("effects", "Effects", "Effects on the primary response", _caption, _alt, _draw)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from harness.analysis.grid import cell_label
 from harness.analysis.intervals import mean_intervals
 from harness.report.canvas import NAMES, RIGHT, Layout, scale_as
 from harness.report.drawing import Drawing
@@ -14,17 +15,23 @@ from harness.report.facets import ordered_factor, varying
 from harness.report.source import Source
 from harness.report.style import FAINT, INK, LineStyle, ramp
 from harness.report.words import capital, number
-from harness.study.levels import format_level
+from harness.study.levels import Levels, format_level
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 def _caption(source: Source) -> str:
-    hue = _hue_factor(source)
+    hue, study = _hue_factor(source), source.study
+    shown = f"every run{f', coloured by {hue}' if hue else ''}"
+    cells = "all cells with that level"
+    if study.design == "one_at_a_time":
+        shown, cells = "every run with that level and all else at the baseline", "seeds"
+    elif study.partial:
+        cells = "those combinations of the other factors that have every level of this one"
     parts = (
-        f"{capital(source.primary.axis)} of every run{f', coloured by {hue}' if hue else ''}; the "
-        "bar beside them is the mean over all cells with that level, with its interval.",
+        f"{capital(source.primary.axis)} of {shown}; the bar beside them is the mean over {cells}, "
+        "with its interval.",
         source.about_capping(),
         source.about_seeds(),
         source.about_references(source.primary),
@@ -42,8 +49,17 @@ def _alt(source: Source) -> str:
 
 
 def _hue_factor(source: Source) -> str | None:
-    """The factor that colours the runs: the ordered one, where it is not all there is."""
-    return ordered_factor(source.study) if len(varying(source.study)) > 1 else None
+    """The factor that colours the runs: the ordered one, where others stand with its levels."""
+    study = source.study
+    combined = len(varying(study)) > 1 and study.design == "full"
+    return ordered_factor(study) if combined else None
+
+
+def _compared(source: Source, factor: str) -> set[str]:
+    """The variants in places that have every level of a factor: those to compare levels by."""
+    parts: list[Levels] = [{factor: level} for level in source.study.factors[factor]]
+    places = source.study.places(parts, {})
+    return {cell_label(source.study, place | part) for place in places for part in parts}
 
 
 def _level_of(source: Source, factor: str) -> pd.Series:
@@ -55,12 +71,14 @@ def _level_of(source: Source, factor: str) -> pd.Series:
 def _by_level(source: Source, factor: str) -> pd.DataFrame:
     """Mean over cells with a level within each seed; then mean over seeds and its interval.
 
-    Of the seeds that have all these cells: else the means would be of different cells.
+    Of the places that have every level, and of the seeds that have all these cells: else the means
+    would be of different cells.
     """
     levels = [format_level(level) for level in source.study.factors[factor]]
+    compared = _compared(source, factor)
     table = source.values.assign(level=_level_of(source, factor))
-    blocks = mean_intervals(table, ["level", "seed"])
-    blocks = blocks[blocks["n"] == len(source.cells) // len(levels)]
+    blocks = mean_intervals(table[table["variant"].isin(compared)], ["level", "seed"])
+    blocks = blocks[blocks["n"] == len(compared) // len(levels)]
     rows = mean_intervals(blocks.assign(value=blocks["mean"]), ["level"])
     return rows.sort_values("level", key=lambda column: column.map(levels.index), ignore_index=True)
 
@@ -86,8 +104,10 @@ def _draw(source: Source) -> Figure | None:
         at = _level_of(source, factor).map(levels[factor].index).astype(float)
         if hue and hue != factor:
             at += _level_of(source, hue).map(columns)
+        if source.study.design == "one_at_a_time":  # other runs have their own plots
+            at = at[source.values["variant"].isin(_compared(source, factor))]
         sns.scatterplot(
-            x=at, y=source.values["value"], hue=_level_of(source, hue) if hue else None,
+            x=at, y=source.values["value"][at.index], hue=_level_of(source, hue) if hue else None,
             hue_order=hues or None, palette=colours or None, color=None if hue else FAINT, s=9,
             alpha=0.6, linewidth=0, ax=ax, legend=False,
         )  # fmt: skip

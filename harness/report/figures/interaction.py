@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.analysis.grid import cell_label
 from harness.report.canvas import NAMES, RIGHT, Layout, scale_as
 from harness.report.drawing import Drawing
-from harness.report.facets import cell_label, facets, ordered_factor, varying
+from harness.report.facets import facets, ordered_factor, varying
 from harness.report.source import Source
 from harness.report.words import capital, number
 from harness.study.levels import format_level
@@ -20,9 +21,9 @@ DODGE = 0.08  # of the distance between levels, so that intervals do not hide ea
 
 
 def _along(source: Source) -> str | None:
-    """The factor along the axis; None where there is only one, which has its own figure."""
+    """The factor along the axis; None of a study without combinations, and of a single factor."""
     names = varying(source.study)
-    if len(names) < 2:
+    if len(names) < 2 or source.study.design == "one_at_a_time":
         return None
     return ordered_factor(source.study) or names[-1]
 

@@ -5,7 +5,7 @@ from math import isfinite
 
 import pandas as pd
 
-from harness.analysis.effects import ranks_disagree
+from harness.analysis.effects import NOT_ESTIMABLE, ranks_disagree
 from harness.analysis.tuning import about_tuning
 from harness.analysis.verdicts import (
     FAILS,
@@ -185,13 +185,13 @@ def _ranks(row: pd.Series) -> str:
 
 def _effects(source: Source) -> Iterator[Block]:
     """Main effects in view, the rest folded."""
-    head = ("effect", "where", "difference", "95 % interval", "seeds", "sign-flip p", "in ranks",
-            "remarks")  # fmt: skip
+    head = ("effect", "where", "averaged over", "difference", "95 % interval", "seeds",
+            "sign-flip p", "in ranks", "remarks")  # fmt: skip
     for kind, title in KINDS.items():
         rows = tuple(
             (
                 f"{row['factor']}: {row['level']}{' − ' if row['versus'] else ''}{row['versus']}",
-                "" if kind == "main" else row["where"],
+                "" if kind == "main" else row["where"], row["over"],
                 *_change(source, row),
                 str(row["n"]), p_value(row["p_flip"]), difference(None, row["rank_estimate"]),
                 "; ".join(filter(None, (_conditional(row), _ranks(row), row["note"]))),
@@ -199,7 +199,7 @@ def _effects(source: Source) -> Iterator[Block]:
             for _, row in source.effects[source.effects["kind"] == kind].iterrows()
         )  # fmt: skip
         if rows:
-            numeric = frozenset({2, 4, 5, 6})
+            numeric = frozenset({3, 5, 6, 7})
             yield compact(Table(title, head, rows, numeric, folded=kind != "main"))
 
 
@@ -228,17 +228,27 @@ def _attribution(source: Source) -> Iterator[Block]:
 
 
 def _interactions(source: Source) -> Iterator[Block]:
-    """Differences of differences."""
+    """Differences of differences; of those without variants, only which they are."""
+    table = source.effects[source.effects["kind"] == "interaction"]
+    lacking = table["note"].str.startswith(NOT_ESTIMABLE)
     rows = tuple(
         (f"{row['factor']}: {row['level']} − {row['versus']}",
-         f"{row['by']}: {row['by_level']} − {row['by_versus']}",
+         f"{row['by']}: {row['by_level']} − {row['by_versus']}", row["over"],
          *_change(source, row), str(row["n"]), "; ".join(filter(None, (_ranks(row), row["note"]))))
-        for _, row in source.effects[source.effects["kind"] == "interaction"].iterrows()
+        for _, row in table[~lacking].iterrows()
     )  # fmt: skip
-    head = ("difference in", "changes with", "by", "95 % interval", "seeds", "remarks")
+    head = ("difference in", "changes with", "averaged over", "by", "95 % interval", "seeds",
+            "remarks")  # fmt: skip
     if rows:
         title = "Two-way interactions: differences of differences"
-        yield compact(Table(title, head, rows, frozenset({2, 4})))
+        yield compact(Table(title, head, rows, frozenset({3, 5})))
+    if lacking.any():
+        pairs = dict.fromkeys(zip(table["factor"][lacking], table["by"][lacking], strict=True))
+        yield Paragraph(
+            f"{NOT_ESTIMABLE}: {'; '.join(f'{factor} with {by}' for factor, by in pairs)}. For "
+            f"{counted(int(lacking.sum()), 'interaction')} of these factors, no combination of the "
+            "others has the four variants that are compared."
+        )
 
 
 def _tuning(source: Source) -> Iterator[Block]:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from harness.analysis.bottom_line import bottom_line, caveats
 from harness.analysis.failures import DISTANCE
-from harness.analysis.grid import place_label
 from harness.analysis.verdicts import PROMISE
 from harness.report.document import Block, Bullets, Callout, Paragraph, Section, Strong, Table
 from harness.report.source import Source
+from harness.study.levels import place_label
 
 
 def sections(source: Source) -> Iterator[Section]:
