@@ -16,6 +16,7 @@ from tests.support.made_up import (
     RATES,
     SOME_LEFT_OUT,
     SWITCH,
+    TUNED,
     made_up,
 )
 
@@ -30,6 +31,7 @@ SHAPES = {
     "bool and numbers": lambda: made_up(SWITCH),
     "one at a time": lambda: made_up(ONE_AT_A_TIME),
     "some left out": lambda: made_up(SOME_LEFT_OUT),
+    "tuned": lambda: made_up(TUNED),
 }
 
 

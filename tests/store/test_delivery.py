@@ -47,8 +47,8 @@ def test_a_result_is_kept_before_the_store_is_asked_for_anything(workspace: Work
 def test_a_poll_takes_a_moment_and_the_rest_waits(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(harness.store.delivery, "SLICE", 0.15)
-    tracker = Slow(0.1)
+    monkeypatch.setattr(harness.store.delivery, "SLICE", 0.9)
+    tracker = Slow(0.6)
     delivery = accepting(tracker, workspace)
     delivery.poll()
     assert len(tracker.ended) == 2

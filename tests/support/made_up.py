@@ -116,6 +116,32 @@ at = [3.0, 0.1]
 
 ONE_AT_A_TIME = 'design = "one_at_a_time"\n' + CORE
 
+TUNED = """
+question = "Which norm is best at its best rate?"
+seeds = 4
+[fixed]
+steps = 2000
+[factors]
+norm = ["none", "batch"]
+init = ["naive", "kaiming"]
+[tuned]
+lr = [0.03, 0.1, 0.3, 1.0]
+[baseline]
+norm = "batch"
+init = "kaiming"
+lr = 0.1
+[bare]
+norm = "none"
+init = "naive"
+[[claims]]
+id = "norm-helps"
+says = "BatchNorm lowers the loss at its best rate"
+kind = "difference"
+factor = "norm"
+level = "batch"
+versus = "none"
+"""
+
 SOME_LEFT_OUT = """
 question = "What do small batches need?"
 seeds = 3
