@@ -6,9 +6,9 @@ compiled parts; a layer without them takes its textbook form into the program (`
 `NORMS` and `ACTIVATIONS` are read from the folders, so that listing the levels imports no layer.
 
 How a step is computed, from below: `lanes.py` has vectors whose operations are the same on every
-processor, `functions.py` and `products.py` what is built of them, `parts.py` how a program of parts
-is put together and carried out, `signals.py` the parts that layers share, `state.py` where
-parameters lie.
+processor, `functions.py`, `products.py` and `sums.py` what is built of them, `parts.py` how a
+program of parts is put together and carried out, `signals.py` the parts that layers share,
+`state.py` where parameters lie.
 """
 
 import pkgutil

@@ -89,9 +89,9 @@ def embed(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
     """
     examples, batch, context, size = n[1], n[2], n[3], n[4]
     weight, stride, rows, step, out = n[5], n[6], n[7], n[8], n[9]
-    for b in range(examples):
-        for c in range(context):
-            for e in range(0, size, LANES):
+    for c in range(context):
+        for e in range(0, size, LANES):
+            for b in range(examples):
                 row = take(p, weight + x[b * context + c] * stride + e)
                 put(z, rows + b * step + c * size + e, row)
     for unit in range(0, context * size, LANES):
@@ -106,9 +106,9 @@ def embedding_update(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
     weight, stride, gradient, step, sums = n[6], n[7], n[8], n[9], n[10]
     for at in range(0, vocabulary * stride, LANES):
         put(z, sums + at, spread(z, 0.0))
-    for b in range(examples):
-        for c in range(context):
-            for e in range(0, size, LANES):
+    for e in range(0, size, LANES):
+        for b in range(examples):
+            for c in range(context):
                 place = sums + x[b * context + c] * stride + e
                 put(z, place, take(z, place) + take(z, gradient + b * step + c * size + e))
     rate = spread(z, -s[RATE])

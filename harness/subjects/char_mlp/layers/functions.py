@@ -28,6 +28,7 @@ from harness.subjects.char_mlp.layers.lanes import (
     with_lane,
 )
 
+ROOT_OF_HALF = np.float64(0.7071067811865476).view(np.int64)  # its bits
 INLINED: Any = {"error_model": "numpy", "forceinline": True}
 inlined: Any = numba.njit(**INLINED)
 
@@ -128,14 +129,17 @@ _bind(erf, _erf, lambda x: math.erf(x))
 
 @inlined
 def log(x):  # type: ignore[no-untyped-def]
-    """The natural logarithm of a float64 number, within a unit in the last place (fdlibm's)."""
+    """The natural logarithm of a float64 number, within a unit in the last place (fdlibm's).
+
+    The number must not be subnormal.
+    """
     if x == np.inf or x != x:
         return x
     if x <= 0:
         return -np.inf if x == 0 else np.nan
-    mantissa, k = math.frexp(x)  # x = 2ᵏ mantissa, exactly; mantissa in [½, 1)
-    if mantissa < 0.7071067811865476:
-        mantissa, k = 2 * mantissa, k - 1
+    bits = np.float64(x).view(np.int64)
+    k = (bits - ROOT_OF_HALF) >> 52  # x = 2ᵏ mantissa, exactly; mantissa in [√½, √2)
+    mantissa = np.int64(bits - (k << 52)).view(np.float64)
     f = mantissa - 1.0
     s = f / (2.0 + f)
     z = s * s

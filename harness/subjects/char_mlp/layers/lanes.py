@@ -19,6 +19,7 @@ from numba.extending import intrinsic, models, overload, register_model
 
 LANES = 16  # numbers in a vector: a register of AVX-512 holds as many of float32
 INT, LONG = ir.IntType(32), ir.IntType(64)
+BYTES = ir.IntType(8).as_pointer()
 NUMBERS = ir.VectorType(INT, LANES)
 
 # Turns a function from argument types to a signature and a code generator into an intrinsic.
@@ -70,6 +71,13 @@ def fused(builder: Any, a: Any, b: Any, c: Any) -> Any:
     return builder.call(function, [a, b, c])
 
 
+def cut(builder: Any, vector: Any, at: Any, count: Any) -> Any:
+    """LLVM's vector whose lanes from `count - at` on are 0."""
+    left = broadcast(builder, builder.trunc(builder.sub(count, at), INT))
+    inside = builder.icmp_signed("<", ir.Constant(NUMBERS, list(range(LANES))), left)
+    return builder.select(inside, vector, ir.Constant(vector.type, None))
+
+
 def vector_at(builder: Any, place: Any) -> Any:
     """LLVM's pointer to a vector, from that to its first number."""
     return builder.bitcast(place, ir.VectorType(place.type.pointee, LANES).as_pointer())
@@ -116,6 +124,21 @@ def put(_: Any, target: Any, at: Any, values: Any) -> Any:
         return context.get_dummy_value()
 
     return types.none(target, types.int64, values), code
+
+
+@operation
+def fetch(_: Any, target: Any, at: Any) -> Any:
+    """Bring the memory at an index into the nearest cache, since it will be written soon."""
+
+    def code(context: Any, builder: Any, _: Any, given: Any) -> Any:
+        place = builder.bitcast(address(context, builder, target, *given), BYTES)
+        kind = ir.FunctionType(ir.VoidType(), [BYTES, INT, INT, INT])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        to_write, to_nearest, data = INT(1), INT(3), INT(1)
+        builder.call(function, [place, to_write, to_nearest, data])
+        return context.get_dummy_value()
+
+    return types.none(target, types.int64), code
 
 
 @operation
@@ -223,10 +246,7 @@ def within(_: Any, values: Any, at: Any, count: Any) -> Any:
     """A vector whose lanes from `count - at` on are 0: what lies beyond the end of a row."""
 
     def code(_: Any, builder: Any, __: Any, given: Any) -> Any:
-        vector, at, count = given
-        left = broadcast(builder, builder.trunc(builder.sub(count, at), INT))
-        inside = builder.icmp_signed("<", ir.Constant(NUMBERS, list(range(LANES))), left)
-        return builder.select(inside, vector, ir.Constant(vector.type, None))
+        return cut(builder, *given)
 
     return values(values, types.int64, types.int64), code
 

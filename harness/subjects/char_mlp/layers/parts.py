@@ -102,7 +102,7 @@ class Program:
         return place
 
     def signal(self, units: int) -> int:
-        """A place for a signal (units, batch), and for what tiles and squares write beyond it."""
+        """A place for a signal (units, batch), and for what is read and written beyond it."""
         return self.memory((units + MOST_ROWS) * self.batch)
 
     def add(self, part: Part, *numbers: int, observing: bool = False) -> None:

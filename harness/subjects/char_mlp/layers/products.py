@@ -28,7 +28,7 @@ from harness.subjects.char_mlp.layers.lanes import (
 WIDE = bool(llvmlite.binding.get_host_cpu_features().get("avx512f"))
 # Rows and vectors of a tile of activations: as many accumulators as registers leave room for.
 TALL, BROAD = (10, 2) if WIDE else (6, 1)
-MOST_ROWS = LANES  # by which tiles and transposed squares may reach beyond a matrix
+MOST_ROWS = LANES  # by which tiles, transposed squares and sums may reach beyond a matrix
 
 
 def _tile(rows: int, vectors: int, *, add: bool = False) -> Any:

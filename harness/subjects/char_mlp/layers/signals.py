@@ -12,17 +12,36 @@ from harness.subjects.char_mlp.layers.lanes import (
     within,
 )
 from harness.subjects.char_mlp.layers.parts import ENERGY, RATE, Array, Part
+from harness.subjects.char_mlp.layers.sums import sums_of_rows
+
+AHEAD = 8  # rows by which a loop over rows fetches new memory before it writes there
+
+
+@inlined
+def plus_square(sums, z, at, c, columns):  # type: ignore[no-untyped-def]
+    """Sums plus the squares of the numbers from an index on, which is column c."""
+    values = within(take(z, at), c, columns)
+    return fma(values, values, sums)
 
 
 @inlined
 def sum_of_squares(z, at, rows, step, columns):  # type: ignore[no-untyped-def]  # of numba's types
-    """The sum of squares of a matrix (rows, columns) whose rows begin every `step` numbers."""
-    squares = spread(z, 0.0)
-    for row in range(at, at + rows * step, step):
-        for c in range(0, columns, LANES):
-            values = within(take(z, row + c), c, columns)
-            squares = fma(values, values, squares)
-    return total(squares)
+    """The sum of squares of a matrix (rows, columns) whose rows begin every `step` numbers.
+
+    Every quarter of the rows has its sum, so that not every addition waits for the one before.
+    """
+    quarter = rows // 4
+    first = second = third = fourth = spread(z, 0.0)
+    for c in range(0, columns, LANES):
+        for row in range(quarter):
+            place = at + row * step + c
+            first = plus_square(first, z, place, c, columns)
+            second = plus_square(second, z, place + quarter * step, c, columns)
+            third = plus_square(third, z, place + 2 * quarter * step, c, columns)
+            fourth = plus_square(fourth, z, place + 3 * quarter * step, c, columns)
+        for row in range(4 * quarter, rows):
+            first = plus_square(first, z, at + row * step + c, c, columns)
+    return total((first + second) + (third + fourth))
 
 
 @Part
@@ -75,11 +94,9 @@ def vector_energy(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
 def sums_of_units(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
     """z[out] (H,) ← the sums of z[source] (H, batch) over the examples."""
     examples, batch, width, source, out = n[1], n[2], n[3], n[4], n[5]
-    for h in range(width):
-        sums = spread(z, 0.0)
-        for b in range(0, batch, LANES):
-            sums = sums + within(take(z, source + h * batch + b), b, examples)
-        z[out + h] = total(sums)
+    for h in range(0, width, LANES):
+        sums = sums_of_rows(z, source + h * batch, batch, examples)
+        put(z, out + h, within(sums, h, width))
 
 
 @Part

@@ -120,6 +120,7 @@ def load(contexts: Array, targets: Array, rows: Array, x: Array) -> None:
     """Copy these rows of the examples into a member's minibatch."""
     context = contexts.shape[1]
     for b in range(len(rows)):
+        row = rows[b]
         for c in range(context):
-            x[b * context + c] = contexts[rows[b], c]
-        x[len(rows) * context + b] = targets[rows[b]]
+            x[b * context + c] = contexts[row, c]
+        x[len(rows) * context + b] = targets[row]

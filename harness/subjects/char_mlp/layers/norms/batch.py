@@ -6,17 +6,18 @@ from torch import Tensor
 from harness.errors import UserError
 from harness.subjects.char_mlp.layers.lanes import (
     LANES,
+    fetch,
     fma,
-    lane,
     put,
     spread,
     square_root,
     take,
-    total,
     within,
 )
 from harness.subjects.char_mlp.layers.parts import Array, Part, Program
+from harness.subjects.char_mlp.layers.signals import AHEAD
 from harness.subjects.char_mlp.layers.state import Layout, StackedNorm
+from harness.subjects.char_mlp.layers.sums import sums_of_products, sums_of_rows, sums_of_squares
 
 EPS, MOMENTUM = 1e-5, 0.1
 
@@ -144,29 +145,24 @@ def batch_norm_forward(n: Array, p: Array, z: Array, x: Array, s: Array) -> None
     """z[out] ← γ x̂ + β and z[source] ← x̂ = (x − mean) / √(variance + eps), both (H, batch)."""
     examples, batch, width, gamma, beta, source, out = n[1], n[2], n[3], n[4], n[5], n[6], n[7]
     mean, variance, scale = n[8], n[9], n[10]
-    share = lane(spread(z, 1.0 / examples), 0)
-    for h in range(width):
-        row = source + h * batch
-        sums = spread(z, 0.0)
-        for b in range(0, batch, LANES):
-            sums = sums + within(take(z, row + b), b, examples)
-        middle = total(sums) * share
-        z[mean + h] = middle
-        squares = spread(z, 0.0)
-        for b in range(0, batch, LANES):
-            apart = within(take(z, row + b) - spread(z, middle), b, examples)
-            squares = fma(apart, apart, squares)
-        z[variance + h] = total(squares) * share
+    share = spread(z, 1.0 / examples)
     for h in range(0, width, LANES):
-        root = square_root(take(z, variance + h) + spread(z, EPS))
-        put(z, scale + h, spread(z, 1.0) / root)
-    for h in range(width):
-        middle, factor = spread(z, z[mean + h]), spread(z, z[scale + h])
-        stretch, shift = spread(z, p[gamma + h]), spread(z, p[beta + h])
-        for b in range(h * batch, (h + 1) * batch, LANES):
-            standardised = (take(z, source + b) - middle) * factor
-            put(z, source + b, standardised)
-            put(z, out + b, fma(stretch, standardised, shift))
+        sums = sums_of_rows(z, source + h * batch, batch, examples)
+        put(z, mean + h, within(sums, h, width) * share)
+    for h in range(0, width, LANES):  # a loop of its own: means are loaded faster than shuffled
+        sums = sums_of_squares(z, source + h * batch, mean + h, batch, examples)
+        average = within(sums, h, width) * share
+        put(z, variance + h, average)
+        put(z, scale + h, spread(z, 1.0) / square_root(average + spread(z, EPS)))
+    for b in range(0, batch, LANES):
+        for h in range(width):
+            at = h * batch + b
+            fetch(z, out + at + AHEAD * batch)
+            apart = take(z, source + at) - spread(z, z[mean + h])
+            standardised = apart * spread(z, z[scale + h])
+            put(z, source + at, standardised)
+            shifted = fma(spread(z, p[gamma + h]), standardised, spread(z, p[beta + h]))
+            put(z, out + at, shifted)
 
 
 @Part
@@ -183,23 +179,27 @@ def batch_norm_evaluate(n: Array, p: Array, z: Array, x: Array, s: Array) -> Non
 
 @Part
 def batch_norm_backward(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
-    """g ← γ/σ (g − mean(g) − x̂ mean(g x̂)): the gradients of the paper's section 3, combined."""
+    """g ← γ/σ (g − mean(g) − x̂ mean(g x̂)): the gradients of the paper's section 3, combined.
+
+    z[scale] (H,), which is 1/σ, becomes γ/σ.
+    """
     examples, batch, width, gamma, gradient, standardised = n[1], n[2], n[3], n[4], n[5], n[6]
     scale, d_gamma, d_beta = n[7], n[8], n[9]
     share = spread(z, -1.0 / examples)
-    for h in range(width):
+    for h in range(0, width, LANES):
         row, unit = gradient + h * batch, standardised + h * batch
-        plain, along = spread(z, 0.0), spread(z, 0.0)
-        for b in range(0, batch, LANES):
-            g = within(take(z, row + b), b, examples)
-            plain = plain + g
-            along = fma(g, within(take(z, unit + b), b, examples), along)
-        by_beta, by_gamma = total(plain), total(along)
-        z[d_beta + h], z[d_gamma + h] = by_beta, by_gamma
-        factor = spread(z, p[gamma + h] * z[scale + h])
-        for b in range(0, batch, LANES):
-            common = fma(take(z, unit + b), spread(z, by_gamma), spread(z, by_beta))
-            put(z, row + b, factor * fma(share, common, take(z, row + b)))
+        plain = sums_of_rows(z, row, batch, examples)
+        along = sums_of_products(z, row, unit, batch, examples)
+        put(z, d_beta + h, within(plain, h, width))
+        put(z, d_gamma + h, within(along, h, width))
+        put(z, scale + h, take(z, scale + h) * take(p, gamma + h))
+    for b in range(0, batch, LANES):
+        for h in range(width):
+            at = h * batch + b
+            by_gamma, by_beta = spread(z, z[d_gamma + h]), spread(z, z[d_beta + h])
+            common = fma(take(z, standardised + at), by_gamma, by_beta)
+            whole = fma(share, common, take(z, gradient + at))
+            put(z, gradient + at, spread(z, z[scale + h]) * whole)
 
 
 @Part

@@ -5,16 +5,18 @@ from torch import Tensor
 
 from harness.subjects.char_mlp.layers.lanes import (
     LANES,
+    fetch,
     fma,
     put,
     spread,
     square_root,
     take,
-    total,
     within,
 )
 from harness.subjects.char_mlp.layers.parts import Array, Part, Program
+from harness.subjects.char_mlp.layers.signals import AHEAD
 from harness.subjects.char_mlp.layers.state import StackedNorm
+from harness.subjects.char_mlp.layers.sums import sums_of_products, sums_of_rows
 
 EPS = 1e-5
 
@@ -96,6 +98,7 @@ def layer_norm_forward(n: Array, p: Array, z: Array, x: Array, s: Array) -> None
         put(z, scale + b, factor)
         for h in range(width):
             at = b + h * batch
+            fetch(z, out + at + AHEAD * batch)
             standardised = (take(z, source + at) - mean) * factor
             put(z, source + at, standardised)
             shifted = fma(spread(z, p[gamma + h]), standardised, spread(z, p[beta + h]))
@@ -107,14 +110,12 @@ def layer_norm_backward(n: Array, p: Array, z: Array, x: Array, s: Array) -> Non
     """g ← (ĝ − mean(ĝ) − x̂ mean(ĝ x̂)) / σ with ĝ = γ g, the means over each example's units."""
     examples, batch, width, gamma, gradient, standardised = n[1], n[2], n[3], n[4], n[5], n[6]
     scale, d_gamma, d_beta = n[7], n[8], n[9]
-    for h in range(width):
-        plain, along = spread(z, 0.0), spread(z, 0.0)
+    for h in range(0, width, LANES):
         row, unit = gradient + h * batch, standardised + h * batch
-        for b in range(0, batch, LANES):
-            g = within(take(z, row + b), b, examples)
-            plain = plain + g
-            along = fma(g, within(take(z, unit + b), b, examples), along)
-        z[d_beta + h], z[d_gamma + h] = total(plain), total(along)
+        plain = sums_of_rows(z, row, batch, examples)
+        along = sums_of_products(z, row, unit, batch, examples)
+        put(z, d_beta + h, within(plain, h, width))
+        put(z, d_gamma + h, within(along, h, width))
     share = spread(z, -1.0 / width)
     for b in range(0, batch, LANES):
         plain, along = spread(z, 0.0), spread(z, 0.0)
