@@ -104,7 +104,7 @@ studies = st.builds(
     st.sampled_from([0.001, 0.01, 0.05]),
     st.integers(0, 1000),
 )
-some = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+some = settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @some

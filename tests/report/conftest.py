@@ -20,6 +20,7 @@ from tests.support.made_up import (
     made_up,
 )
 
+HERE = Path(__file__).parent
 SHAPES = {
     "core": lambda: made_up(CORE),
     "one factor": lambda: made_up(ONE_FACTOR),
@@ -33,6 +34,16 @@ SHAPES = {
     "some left out": lambda: made_up(SOME_LEFT_OUT),
     "tuned": lambda: made_up(TUNED),
 }
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process run all tests of a shape, so that its report is built once."""
+    for item in items:
+        if item.path.parent == HERE and "reports" in getattr(item, "fixturenames", ()):
+            values = item.callspec.params if hasattr(item, "callspec") else {}
+            shape = values.get("any_report", values.get("shape", "core"))
+            item.add_marker(pytest.mark.xdist_group(f"report of {shape}"))
 
 
 @pytest.fixture(scope="session")
