@@ -32,7 +32,7 @@ expect.set_options(timeout=browser.TIMEOUT)
 
 @pytest.fixture(scope="module")
 def core(template: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A store with the 120 runs of core."""
+    """A store with 120 runs of core."""
     folder = tmp_path_factory.mktemp("core")
     shutil.copy(template, folder / "mlflow.db")
     browser.fill(f"sqlite:///{folder}/mlflow.db", folder)

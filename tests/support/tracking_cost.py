@@ -22,7 +22,7 @@ from harness.training.records import Result
 from tests.support.servers import mlflow_server
 from tests.support.stores import FACTS, grid, result
 
-CORE = load_study("core")
+CORE = load_study("core").override(seeds=(1, 2, 3, 4, 5))
 Pairs = list[tuple[Run, Result]]
 
 
