@@ -41,7 +41,7 @@ ui: .venv/ready ## open STUDY's runs in the MLflow UI
 	@$(ABLATE) ui $(STUDY)
 
 test: .venv/ready ## quick tests
-	@$(BIN)/pytest --numprocesses 2 --dist loadgroup
+	@$(BIN)/pytest --numprocesses 2
 
 coverage: .venv/ready ## the lines run by all quick tests but those of the report's drawings
 	@$(BIN)/pytest --numprocesses 2 --ignore tests/report --cov

@@ -1,13 +1,17 @@
 """Reports built once, for the tests that only look at them."""
 
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from harness.analysis.frames import StudyData
 from harness.report import build
+from harness.report.build import DEFAULT_FORMATS
+from harness.report.stamp import STAMP
 from tests.support.made_up import (
     CORE,
     FOUR_FACTORS,
@@ -20,7 +24,7 @@ from tests.support.made_up import (
     made_up,
 )
 
-HERE = Path(__file__).parent
+WITH_PNG = ("core", "four factors")  # others are drawn as SVG only, in half the time
 SHAPES = {
     "core": lambda: made_up(CORE),
     "one factor": lambda: made_up(ONE_FACTOR),
@@ -36,16 +40,6 @@ SHAPES = {
 }
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process run all tests of a shape, so that its report is built once."""
-    for item in items:
-        if item.path.parent == HERE and "reports" in getattr(item, "fixturenames", ()):
-            values = item.callspec.params if hasattr(item, "callspec") else {}
-            shape = values.get("any_report", values.get("shape", "core"))
-            item.add_marker(pytest.mark.xdist_group(f"report of {shape}"))
-
-
 @pytest.fixture(scope="session")
 def core() -> StudyData:
     return made_up(CORE)
@@ -53,12 +47,19 @@ def core() -> StudyData:
 
 @pytest.fixture(scope="session")
 def reports(core: StudyData, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Builds the report of a shape when it is first asked for."""
+    """Builds the report of a shape when it is first asked for, once for all test processes."""
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent
 
     @cache
     def built(shape: str) -> Path:
-        data = core if shape == "core" else SHAPES[shape]()
-        return build(data, tmp_path_factory.mktemp("report")).parent
+        folder = place / f"report of {shape}"
+        with FileLock(f"{folder}.lock"):
+            if not (folder / STAMP).is_file():  # it is written last
+                data = core if shape == "core" else SHAPES[shape]()
+                build(data, folder, DEFAULT_FORMATS if shape in WITH_PNG else ("svg",))
+        return folder
 
     return built
 

@@ -14,6 +14,7 @@ from harness.report import FORMATS, build, is_current
 from harness.report import stamp as stamps
 from harness.report.figures import drawings
 from harness.report.stamp import PACKAGE, STAMP, hash_code, subject_code
+from tests.report.conftest import WITH_PNG
 from tests.support.made_up import ONE_FACTOR, made_up
 
 LARGEST = 3_000_000  # bytes of a published report
@@ -187,9 +188,9 @@ def test_a_study_without_runs_is_refused(small: StudyData, tmp_path: Path) -> No
     assert not (tmp_path / "report").exists()
 
 
-def test_published_reports_stay_small(reports: Callable[[str], Path]) -> None:
-    for folder in (reports("core"), reports("four factors")):
-        assert sum(map(len, contents(folder).values())) < LARGEST
+@pytest.mark.parametrize("shape", WITH_PNG)
+def test_published_reports_stay_small(shape: str, reports: Callable[[str], Path]) -> None:
+    assert sum(map(len, contents(reports(shape)).values())) < LARGEST
 
 
 def test_no_path_of_this_machine_is_published(small: StudyData, tmp_path: Path) -> None:

@@ -312,10 +312,11 @@ def test_every_variant_of_a_partial_grid_is_drawn_and_no_other(text: str) -> Non
     assert set(examples(asked)) <= variants
 
 
+@pytest.mark.parametrize("shape", ["some left out"])
 def test_means_by_level_are_of_the_combinations_that_every_level_has(
-    reports: Callable[[str], Path],
+    shape: str, reports: Callable[[str], Path]
 ) -> None:
-    folder = reports("some left out")
+    folder = reports(shape)
     runs = pd.read_csv(folder / "data" / "runs.csv", keep_default_na=False, dtype={"lr": "str"})
     made = drawn(sources(folder), "final_loss")
     means, *_ = made.axes[0].containers[-1]
@@ -325,10 +326,11 @@ def test_means_by_level_are_of_the_combinations_that_every_level_has(
     assert list(means.get_ydata()) == pytest.approx([wanted[n] for n in ("none", "batch", "layer")])
 
 
+@pytest.mark.parametrize("shape", ["one at a time"])
 def test_one_change_at_a_time_has_a_plot_a_factor_and_no_interactions(
-    reports: Callable[[str], Path],
+    shape: str, reports: Callable[[str], Path]
 ) -> None:
-    source = sources(reports("one at a time"))
+    source = sources(reports(shape))
     titles = [ax.get_title(loc="left") for ax in drawn(source, "dev_loss").axes]
     assert titles == ["norm", "init", "output_scale", "depth"]
     with settings():
