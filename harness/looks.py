@@ -29,7 +29,7 @@ def look_by_look(
     Args:
         plan: the study with its whole grid.
         store: holds what has been trained.
-        tracker: is told which runs are expected so far.
+        tracker: its `expected` is set to the runs expected so far.
         say: prints a line.
     """
     study = plan.study

@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 
 from harness.analysis.effects import RANKS, ranks
-from harness.analysis.evidence import p_inside, t_test
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import Grid, cap, grid
 from harness.analysis.intervals import NAN, mean, spread
@@ -106,13 +105,15 @@ def claim_cells_table(found: list[Verdict]) -> pd.DataFrame:
     rows = []
     for v in found:
         said = v.evidence.statement
-        for cell, u in zip(v.evidence.cells, v.evidence.values.T, strict=True):
-            if len(u) == 0:
-                continue
+        if v.evidence.reason:
+            continue
+        columns = v.evidence.values.T
+        tested = zip(v.evidence.cells, columns, v.p_holds, v.p_fails, strict=True)
+        for cell, u, p_holds, p_fails in tested:
             shown = "holds" if cell.name in v.holding else "fails" if cell.name in v.failing else ""
             rows.append((
                 v.claim.id, cell.name, said.sign * mean(u), spread(u) / sqrt(len(u)), len(u),
-                p_inside(u, said.holds, t_test), p_inside(u, said.fails, t_test), shown,
+                p_holds, p_fails, shown,
                 "; ".join(v.evidence.twins.get(cell.name, ())),
             ))  # fmt: skip
     return pd.DataFrame(rows, columns=list(CELL_COLUMNS))
@@ -127,8 +128,8 @@ def stability_table(data: StudyData, found: list[Verdict]) -> pd.DataFrame:
 
     Returns:
         STABILITY_COLUMNS: the verdict; the word that exact sign-flip tests give at the same level,
-        and their p, one-sided and not corrected; the word when the seed is left out that changes
-        it ("" if none does), and the seeds that do; the word with every variant at the
+        and their p, one-sided and corrected for cells only; the word when the seed is left out that
+        changes it ("" if none does), and the seeds that do; the word with every variant at the
         baseline's level of the tuned fields, if there are any; "if no run fails" or ""; the tipping
         share of failing runs, and the share that the seeds leave open.
     """

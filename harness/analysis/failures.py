@@ -9,7 +9,7 @@ verdict comes with its *tipping share*: the further share of failing runs, in ev
 failures speak against it, at which the estimate would leave the verdict's region. A failed run
 counts as the response's cap; as 0 or 1, whichever is worse, if it is a share; of any other response
 nothing bounds it, and the tipping share is 0. Where the tipping share is smaller than what the
-seeds exclude (Clopper and Pearson 1934), the verdict holds *if no run fails*.
+seeds leave open (Clopper and Pearson 1934), the verdict holds *if no run fails*.
 """
 
 from dataclasses import dataclass

@@ -94,6 +94,7 @@ class Verdict:
         word: one of VERDICTS.
         alpha: the level this claim is judged at; its interval's level is 1 − alpha.
         p_for, p_against: one-sided p of the claim and of its negation, over all cells.
+        p_holds, p_fails: one-sided p of holding and of failing in each distinct cell.
         p_adjusted: two-sided, times the number of claims and looks; at most α with a verdict.
         low, high: interval for the worst of the cells, whichever that is.
         cell: the cell least favourable to the claim by its estimate.
@@ -113,6 +114,8 @@ class Verdict:
     alpha: float
     p_for: float = NAN
     p_against: float = NAN
+    p_holds: tuple[float, ...] = ()
+    p_fails: tuple[float, ...] = ()
     p_adjusted: float = 1.0
     low: float = NAN
     high: float = NAN
@@ -138,7 +141,7 @@ class Verdict:
 
     @property
     def if_no_run_fails(self) -> bool:
-        """Whether fewer failing runs than the seeds exclude would overturn it."""
+        """Whether a share of failing runs that the seeds cannot exclude would overturn it."""
         share, left_open = self.tipping
         return share < left_open
 
@@ -232,7 +235,7 @@ def judge(data: StudyData, claim: Claim, measured: Grid) -> Verdict:
         low, high = -high, -low
     names = [cell.name for cell in found.cells]
     verdict = Verdict(
-        found, word, alpha, p_for, p_against,
+        found, word, alpha, p_for, p_against, tuple(holds), tuple(fails),
         p_adjusted=min(1.0, 2 * min(p_for, p_against) * ALPHA / alpha),
         low=low, high=high, cell=names[worst], estimate=float(estimate),
         holding=tuple(n for n, p in zip(names, holds, strict=True) if p <= tail / k),

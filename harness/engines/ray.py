@@ -57,7 +57,7 @@ class RemoteTask:
 
 
 class RayEngine:
-    """Trains tasks on a Ray cluster, until it is told to stop; `cluster` makes one.
+    """Trains tasks on a Ray cluster until it is stopped; `cluster` makes one.
 
     Args:
         ray: the library.

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.analysis.claims_table import claims_table, looks_table, stability_table, stamps
+from harness.analysis.claims_table import (
+    claim_cells_table,
+    claims_table,
+    looks_table,
+    stability_table,
+    stamps,
+)
 from harness.analysis.evidence import ANY_TIME, T_TEST
 from harness.analysis.frames import StudyData
 from harness.analysis.statements import below, lower, within
@@ -319,6 +325,8 @@ def test_looking_at_any_time_takes_stronger_evidence_and_no_stamp() -> None:
     weak = shifted(-0.02, sd=0.02)
     words = [verdicts(simulated.data(asked, weak))[0] for asked in (once, any_time)]
     assert words[1].high > words[0].high
+    cells = claim_cells_table([words[1]])
+    assert cells["p_for"][0] == ANY_TIME.p(words[1].evidence.values[:, 0] + 0.01)
     clear = simulated.data(any_time, shifted(-0.2), facts=simulated.FACTS | {"first_seeds": "1-3"})
     assert verdicts(clear)[0].word == "SUPPORTED"
     assert stamps(clear) == []
