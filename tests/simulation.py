@@ -8,6 +8,7 @@ A scenario says how seeds vary; each is drawn many times, and every claim is jud
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from math import log
 from typing import Any
 
@@ -17,7 +18,9 @@ import pandas as pd
 
 from harness.analysis.evidence import T_TEST
 from harness.analysis.grid import Grid
+from harness.analysis.intervals import estimate
 from harness.analysis.statements import Region, Statement, cells_of, statement
+from harness.analysis.tuning import best, jackknifed
 from harness.analysis.verdicts import (
     FAILS,
     INCONCLUSIVE,
@@ -259,6 +262,35 @@ def lines(families: int, counts: tuple[int, ...] = (3, 5, 10, 20)) -> Iterator[s
         yield f"{name}, looks at 5, 10, 20: {count(looked, scenario, families)}"
 
 
+def tuned_coverage(
+    means: tuple[float, ...], n: int, draws: int, seed: int = 0
+) -> tuple[float, float]:
+    """How often 95 % intervals cover the loss after tuning on n − 1 seeds; levels vary by sd 1.
+
+    Returns:
+        From the chosen responses as they are, and from `jackknifed` ones.
+    """
+    generator, centre = np.random.default_rng(seed), np.array(means)[:, None]
+    others = centre + generator.standard_normal((40_000, len(means), n - 1))
+    expected = np.take(means, others.mean(axis=2).argmin(axis=1)).mean()
+    covered = np.zeros(2)
+    for _ in range(draws):
+        values = centre + generator.standard_normal((len(means), n))
+        chosen = [values[best(np.delete(values, i, axis=1), 1), i] for i in range(n)]
+        found = (estimate(np.array(chosen)), estimate(jackknifed(values, values, 1)))
+        covered += [one.low <= expected <= one.high for one in found]
+    return float(covered[0] / draws), float(covered[1] / draws)
+
+
+def tuned_lines(draws: int) -> Iterator[str]:
+    """One line for each number of seeds and levels' means."""
+    for n in (5, 10, 20):
+        for means in ((0.0,) * 4, (0.0, 0.2, 0.5), (0.0, 1.0, 3.0), (0.0, 5.0, 10.0)):
+            plain, jackknife = tuned_coverage(means, n, draws)
+            yield f"tuned, {n} seeds, levels {means}: plain {plain:.3f}, jackknife {jackknife:.3f}"
+
+
 if __name__ == "__main__":
-    for line in lines(int(sys.argv[1]) if len(sys.argv) > 1 else 2000):
+    many = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
+    for line in chain(tuned_lines(many), lines(many)):
         print(line, flush=True)
