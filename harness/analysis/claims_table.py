@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from harness.analysis.clustered import covariances, item_error
 from harness.analysis.effects import RANKS, ranks
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import Grid, cap, grid
@@ -18,6 +19,8 @@ from harness.analysis.verdicts import (
     Verdict,
     verdicts,
     verdicts_by_look,
+    word_elsewhere,
+    word_with_items,
 )
 from harness.study.claims import Claim, Threshold
 from harness.study.levels import format_level, levels_in
@@ -29,9 +32,11 @@ CLAIM_COLUMNS = (
     "cell_estimate", "estimate", "low", "high", "interval", "p_for", "p_against", "p_adjusted",
     "alpha", "holding", "failing", "why", *RANKS, "stamps",
 )  # fmt: skip
-CELL_COLUMNS = ("id", "cell", "estimate", "se", "n", "p_for", "p_against", "shown", "twins")
+CELL_COLUMNS = ("id", "cell", "estimate", "se", "se_items", "n", "p_for", "p_against", "shown",
+                "twins")  # fmt: skip
 STABILITY_COLUMNS = ("id", "verdict", "sign_flip", "p_flip", "without_one", "seeds_without",
-                     "untuned", "failures", "tipping", "unseen")  # fmt: skip
+                     "other_split", "other_items", "untuned", "failures", "tipping",
+                     "unseen")  # fmt: skip
 LOOK_COLUMNS = ("id", "n", "verdict", "low", "high", "interval")
 IF_NO_RUN_FAILS = "if no run fails"
 
@@ -94,26 +99,31 @@ def why(v: Verdict) -> str:
     return "; ".join(said)
 
 
-def claim_cells_table(found: list[Verdict]) -> pd.DataFrame:
+def claim_cells_table(data: StudyData, found: list[Verdict]) -> pd.DataFrame:
     """Every claim's contrast in each distinct cell it is about.
 
+    Args:
+        data: the study's.
+        found: the verdicts on its claims.
+
     Returns:
-        CELL_COLUMNS: estimate and standard error, one-sided p of holding and of failing there,
-        whether it is "shown" to hold or to fail at the claim's level over its number of cells, and
-        the names of the cells that are its twins.
+        CELL_COLUMNS: estimate, standard errors over seeds and over the split's items (NaN where
+        these are not known), one-sided p of holding and of failing there, whether it is "shown" to
+        hold or to fail at the claim's level over its number of cells, and the names of the cells
+        that are its twins.
     """
     rows = []
     for v in found:
         said = v.evidence.statement
         if v.evidence.reason:
             continue
-        columns = v.evidence.values.T
+        columns, known = v.evidence.values.T, covariances(data, v.claim.response)
         tested = zip(v.evidence.cells, columns, v.p_holds, v.p_fails, strict=True)
         for cell, u, p_holds, p_fails in tested:
             shown = "holds" if cell.name in v.holding else "fails" if cell.name in v.failing else ""
             rows.append((
-                v.claim.id, cell.name, said.sign * mean(u), spread(u) / sqrt(len(u)), len(u),
-                p_holds, p_fails, shown,
+                v.claim.id, cell.name, said.sign * mean(u), spread(u) / sqrt(len(u)),
+                item_error(cell.weights, known), len(u), p_holds, p_fails, shown,
                 "; ".join(v.evidence.twins.get(cell.name, ())),
             ))  # fmt: skip
     return pd.DataFrame(rows, columns=list(CELL_COLUMNS))
@@ -129,9 +139,11 @@ def stability_table(data: StudyData, found: list[Verdict]) -> pd.DataFrame:
     Returns:
         STABILITY_COLUMNS: the verdict; the word that exact sign-flip tests give at the same level,
         and their p, one-sided and corrected for cells only; the word when the seed is left out that
-        changes it ("" if none does), and the seeds that do; the word with every variant at the
-        baseline's level of the tuned fields, if there are any; "if no run fails" or ""; the tipping
-        share of failing runs, and the share that the seeds leave open.
+        changes it ("" if none does), and the seeds that do; the word on the other split that the
+        response has, and the one with standard errors that take in those over the split's items,
+        both "" where they are not known; the word with every variant at the baseline's level of the
+        tuned fields, if there are any; "if no run fails" or ""; the tipping share of failing runs,
+        and the share that the seeds leave open.
     """
     rows = []
     at_baseline = verdicts(untuned(data)) if data.study.tuned else found
@@ -141,6 +153,7 @@ def stability_table(data: StudyData, found: list[Verdict]) -> pd.DataFrame:
         rows.append((
             v.claim.id, v.word, v.by_sign_flip, v.p_flip, next(iter(changed.values()), v.word)
             if v.without_one else "", seeds_text(sorted(changed)) if changed else "",
+            word_elsewhere(data, v), word_with_items(data, v, covariances(data, v.claim.response)),
             other.word if data.study.tuned else "",
             IF_NO_RUN_FAILS if v.if_no_run_fails else "", share, unseen,
         ))  # fmt: skip

@@ -33,6 +33,7 @@ MEAN = {"mean": "float64", "low": "float64", "high": "float64", "n": "int64"}
 VALUES = {"curves": MEAN, "layers": MEAN, "weights": {"mean": "float64", "n": "int64"},
           "histograms": {"count": "float64"}}  # fmt: skip
 TABLES = {name: {"variant": "str", **keys, **VALUES[name]} for name, keys in KEYS.items()}
+CLUSTERED = {"response": "str", "variant": "str", "other": "str", "covariance": "float64"}
 ROW_ORDER = (
     "metric", "kind", "when", "quantity", "step", "layer", "weight", "name", "left", "right",
 )  # fmt: skip
@@ -63,6 +64,8 @@ class StudyData:
         weights: variant, quantity, step, weight, name: mean, n; of many weights only some.
         histograms: of the lowest seed's run of a variant, kind, when ("init", "last"), layer
             (first, middle, last), left, right edge: count.
+        clustered: covariances of the variants over the items of a split: see
+            `harness.analysis.clustered`.
     """
 
     study: Study
@@ -73,6 +76,7 @@ class StudyData:
     layers: pd.DataFrame
     weights: pd.DataFrame
     histograms: pd.DataFrame
+    clustered: pd.DataFrame
 
     def __eq__(self, other: object) -> bool:
         """Equal to the last bit of every number."""
@@ -80,7 +84,7 @@ class StudyData:
             return NotImplemented
         return (self.study, self.facts) == (other.study, other.facts) and all(
             getattr(self, name).equals(getattr(other, name))
-            for name in ("runs", "trained", *TABLES)
+            for name in ("runs", "trained", "clustered", *TABLES)
         )
 
     __hash__ = None  # type: ignore[assignment]  # frames are mutable
@@ -119,6 +123,8 @@ class StudyData:
             cell = table["variant"].map(numbers).astype("int64").rename("cell")
             numbered = pd.concat([cell, table.drop(columns="variant")], axis=1)
             write_csv(numbered, folder / f"{name}.csv")
+        pairs = {name: self.clustered[name].map(numbers) for name in ("variant", "other")}
+        write_csv(self.clustered.assign(**pairs), folder / "clustered.csv")
 
     @classmethod
     def load(cls, folder: Path) -> "StudyData":
@@ -136,6 +142,10 @@ class StudyData:
         trained = runs
         if study.tuned:
             trained = typed(read_csv(folder / "trained.csv"), runs_types(study))
+        clustered = read_csv(folder / "clustered.csv")
+        for name in ("variant", "other"):
+            clustered[name] = clustered[name].map(variants)
+        tables["clustered"] = typed(clustered, CLUSTERED)
         return cls(study=study, facts=whole["facts"], runs=runs, trained=trained, **tables)
 
 

@@ -1,20 +1,32 @@
 """From the traces of a stored study's runs to the tidy tables of the study."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
-from harness.analysis.frames import ENDED, KEYS, ROW_ORDER, TABLES, StudyData, runs_types, typed
+from harness.analysis.clustered import clustered_table
+from harness.analysis.frames import (
+    CLUSTERED,
+    ENDED,
+    KEYS,
+    ROW_ORDER,
+    TABLES,
+    StudyData,
+    runs_types,
+    typed,
+)
 from harness.analysis.intervals import mean_intervals
 from harness.analysis.tuning import judged
 from harness.study.plan import variant_label
 from harness.study.study import Study
+from harness.subjects.items import Items
 from harness.subjects.subject import Subject
 
 BINS_SHOWN = 40  # of each histogram
 LAYERS_SHOWN = 3  # first, middle, last: of which histograms are kept
+CANCELLING = 12  # significant digits of covariances, whose differences are small
 WEIGHTS_SHOWN = 8  # evenly spread, first and last included
 
 # Type of each column of the tables of single runs.
@@ -42,6 +54,9 @@ class Stored(Protocol):
     def traces(self) -> Iterator[pd.DataFrame]:
         """Traces in batches of runs: run_key, series, step, layer, name, bin, value."""
 
+    def items(self) -> Iterator[tuple[str, Mapping[str, Items]]]:
+        """Responses over the items of a split, by key of a finished run, where they are kept."""
+
 
 def gather(stored: Stored) -> StudyData:
     """Average the runs' measurements over seeds, and keep what a report shows."""
@@ -65,6 +80,8 @@ def gather(stored: Stored) -> StudyData:
             table = mean_intervals(found[name], ["variant", *KEYS[name]])
         order = [key for key in ROW_ORDER if key in types]
         tables[name] = _in_order(rounded(typed(table, types)), variants, order)
+    clustered = clustered_table(study, runs, stored.items(), stored.facts)
+    tables["clustered"] = rounded(typed(clustered, CLUSTERED), CANCELLING)
     return StudyData(study=study, facts=stored.facts, runs=runs, trained=trained, **tables)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import Grid, grid
 from harness.analysis.statements import variants_of
-from harness.analysis.verdicts import settled
+from harness.analysis.verdicts import bare_verdict
 from harness.study.plan import variant_label
 from harness.study.seeds import seeds_text
 from harness.study.study import Study
@@ -58,7 +58,7 @@ def stages(data: StudyData) -> list[Stage]:
             grids = {claim.response: grid(data, claim.response) for claim in open_claims}
             open_claims = [
                 claim for claim in open_claims
-                if not settled(study, claim, grids[claim.response].of_seeds(seeds))
+                if not bare_verdict(study, claim, grids[claim.response].of_seeds(seeds)).settled
             ]  # fmt: skip
         unsettled = tuple(claim.id for claim in open_claims)
         known.append(replace(stage, ended=whole, unsettled=unsettled))

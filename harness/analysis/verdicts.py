@@ -24,9 +24,11 @@ exactly when the claim is shown to hold or to fail, and all m intervals hold tog
 """
 
 from dataclasses import dataclass, replace
+from math import isnan
 
 import numpy as np
 
+from harness.analysis.clustered import Covariances, item_error, with_items
 from harness.analysis.evidence import (
     ANY_TIME,
     T_TEST,
@@ -201,12 +203,33 @@ def method_of(study: Study) -> Method:
     return ANY_TIME if study.looks == "any" else T_TEST
 
 
-def settled(study: Study, claim: Claim, measured: Grid) -> bool:
-    """Whether some seeds settle a claim: `Verdict.settled` as `judge` gives it, at less cost."""
+def bare_verdict(study: Study, claim: Claim, measured: Grid) -> Verdict:
+    """The verdict as `judge` gives it, with nothing beside it, at less cost."""
     found, alpha, word = gather_evidence(study, claim, measured), level(study), NOT_TESTABLE
     if not found.reason:
         word = decide(found.values, found.statement, method_of(study).shows, alpha / 2)
-    return Verdict(found, word, alpha).settled
+    return Verdict(found, word, alpha)
+
+
+def word_elsewhere(data: StudyData, v: Verdict) -> str:
+    """The word that the same seeds give on another split; "" where the response has none."""
+    elsewhere = data.study.response(v.claim.response).elsewhere
+    if not elsewhere or v.evidence.reason:
+        return ""
+    claim = v.claim.model_copy(update={"response": elsewhere})
+    measured = grid(data, elsewhere).of_seeds(v.evidence.seeds)
+    return bare_verdict(data.study, claim, measured).word
+
+
+def word_with_items(data: StudyData, v: Verdict, known: Covariances) -> str:
+    """The word where standard errors take in those over items; "" where these are not known."""
+    found = v.evidence
+    errors = [item_error(cell.weights, known) for cell in found.cells]
+    if found.reason or any(map(isnan, errors)):
+        return ""
+    columns = zip(found.values.T, errors, strict=True)
+    values = np.column_stack([with_items(column, error) for column, error in columns])
+    return decide(values, found.statement, method_of(data.study).shows, v.alpha / 2)
 
 
 def judge(data: StudyData, claim: Claim, measured: Grid) -> Verdict:

@@ -7,7 +7,7 @@ import shlex
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -81,8 +81,8 @@ def run_session(
         if new:  # load libraries there while the store is opened here
             engine.prepare(len(plan.runs), plan.subject)
             check_subject(plan, plan.runs)
-        for fields in {run.fields.shape: run.fields for run in plan.runs}.values():
-            plan.data.examples(fields)  # refuses what the data are too few for
+        for run in {run.fields.shape: run for run in plan.runs}.values():
+            plan.data.examples(run.fields, run.seed)  # refuses what the data are too few for
         say(console, f"{study.name}: {study.question}")
         say(console, f"data: {plan.data.name}, {plan.data.size}; store: {redacted(store)}")
         for note in plan.data.notes:
@@ -123,6 +123,7 @@ def train_missing(
     from harness.store.models import keep_best  # loads MLflow, in the time that workers start
     from harness.store.selection import ended_runs, other_data
     from harness.store.store import Store
+    from harness.store.takeover import about_taken, finished_elsewhere
     from harness.store.tracker import Tracker
 
     study = plan.study
@@ -151,6 +152,15 @@ def train_missing(
             say(console, introduction)
         show, tally = Bars if console.is_terminal else Lines, NOTHING_DONE
         for part in look_by_look(plan, store, tracker, partial(say, console)):
+            missing = {run.key for run in part.runs} - tracker.ended.keys()
+            found = finished_elsewhere(store, study.name, plan.data.digest, missing)
+            if found:
+                say(console, about_taken(found))
+            for key, other in found.items():
+                if stopping():
+                    break
+                with suppress(Unreachable, UserError):  # it is trained then
+                    tracker.take_over(key, other)
             before = plan.subject.preparation()
             with show(console, plan.costs, engine.workers, before) as watch:
                 tally += run_study(part, tracker, workspace, engine, watch, stopping)

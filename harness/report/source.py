@@ -103,7 +103,7 @@ class Source:
     @cached_property
     def claim_cells(self) -> pd.DataFrame:
         """Every cell that a claim is about."""
-        return claim_cells_table(self.verdicts)
+        return claim_cells_table(self.data, self.verdicts)
 
     @cached_property
     def stability(self) -> pd.DataFrame:

@@ -1,10 +1,10 @@
 """Addresses in MLflow's UI that open on what a study asks."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import quote, urlencode
 
-from harness.store.reading import locate, one_a_key
+from harness.store.reading import locate, one_a_key, stored_runs
 from harness.store.runs import StudyRuns
 from harness.store.store import Store
 from harness.study.levels import Levels
@@ -18,6 +18,13 @@ QUERY = urlencode(WORKFLOW)
 def home(server: str) -> str:
     """The list of experiments."""
     return f"{server}/#/experiments?{QUERY}"
+
+
+def together(store: Store, server: str, names: Sequence[str]) -> str:
+    """The runs of several studies in one table."""
+    experiments = [stored_runs(store, name).experiment_id for name in names]
+    query = urlencode({"experiments": json.dumps(experiments), **WORKFLOW}, quote_via=quote)
+    return f"{server}/#/compare-experiments/s?{query}"
 
 
 def addresses(store: Store, server: str, name: str) -> dict[str, str]:

@@ -1,6 +1,8 @@
-"""Whether a study is new, found out without loading MLflow, which takes seconds."""
+"""What a store surely lacks, found out without loading MLflow, which takes seconds."""
 
+import json
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 
 from harness.store.uri import sqlite_path, tracking_uri
@@ -12,12 +14,29 @@ def surely_new(uri: str | None, study: str) -> bool:
     Raises:
         UserError: the URI is not the address of a store.
     """
+    return _surely_none(uri, "SELECT count(*) FROM experiments WHERE name = ?", (study,))
+
+
+def surely_untrained(uri: str | None, keys: Sequence[str]) -> bool:
+    """Whether the store has no run of these keys in any study; False where only MLflow can tell.
+
+    Raises:
+        UserError: the URI is not the address of a store.
+    """
+    query = (
+        "SELECT count(*) FROM tags WHERE key = 'run_key' "
+        "AND value IN (SELECT value FROM json_each(?))"
+    )
+    return _surely_none(uri, query, (json.dumps(keys),))
+
+
+def _surely_none(uri: str | None, query: str, values: tuple[str, ...]) -> bool:
+    """Whether a query surely counts nothing."""
     path = sqlite_path(tracking_uri(uri))
     if path is None or not path.exists():
         return path is not None
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
-            query = "SELECT count(*) FROM experiments WHERE name = ?"
-            return not database.execute(query, (study,)).fetchone()[0]
+            return not database.execute(query, values).fetchone()[0]
     except sqlite3.Error:
         return False

@@ -1,11 +1,9 @@
 """A study read back from the store: all that reports and exports are made of."""
 
 import json
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -23,6 +21,7 @@ from harness.study.levels import Level, format_level
 from harness.study.plan import Run as Planned
 from harness.study.plan import expand
 from harness.study.study import Study
+from harness.subjects.items import ITEMS, Items, unpack_items
 from harness.subjects.subject import Facts, Trained
 from harness.subjects.trace import COLUMNS
 
@@ -63,25 +62,26 @@ class StoredStudy:
                 tables.append(table.assign(run_key=key_of(run)))
             yield pd.concat(tables, ignore_index=True)[["run_key", *COLUMNS]]
 
+    def items(self) -> Iterator[tuple[str, dict[str, Items]]]:
+        """Responses over the items of a split, by key of a finished run, where they are kept."""
+        for run in self._found:
+            if not (is_ours(run) and outcome_of(run) == "finished"):
+                continue
+            if self._store.holds(run, ITEMS):
+                with self._store.files_of(run, ITEMS) as path:
+                    yield key_of(run), unpack_items(path.read_bytes())
+
     def trained(self) -> Iterator[tuple[str, Trained]]:
         """Every complete run by its key, with all that was kept of it."""
         for run in self._found:
             if not (is_ours(run) and outcome_of(run)):
                 continue
-            place = Path(run.info.artifact_uri)
-            with self._store.reach(), tempfile.TemporaryDirectory(prefix="ablate-") as folder:
-                if not (place / TRACE).is_file():
-                    client = self._store.client
-                    place = Path(client.download_artifacts(run.info.run_id, "", folder))
-                _, kept = read_artifacts(place)
+            with self._store.reach(), self._store.files_of(run) as folder:
+                _, kept = read_artifacts(folder)
             yield key_of(run), kept
 
     def _trace(self, run: Run) -> pd.DataFrame:
-        path = Path(run.info.artifact_uri) / TRACE
-        with self._store.reach(), tempfile.TemporaryDirectory(prefix="ablate-") as folder:
-            if not path.is_file():  # on this machine, reading it there takes a tenth of the time
-                client = self._store.client
-                path = Path(client.download_artifacts(run.info.run_id, TRACE, folder))
+        with self._store.reach(), self._store.files_of(run, TRACE) as path:
             return read_trace(path)
 
     def _live_curves(self, run: Run) -> pd.DataFrame:

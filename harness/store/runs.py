@@ -119,11 +119,7 @@ class StudyRuns:
         with self.store.reach():
             if run.info.status != "RUNNING":
                 self.store.client.update_run(run.info.run_id, "RUNNING")
-            logged = {
-                (point.key, point.step): point.value
-                for metric in run.data.metrics
-                for point in self.store.client.get_metric_history(run.info.run_id, metric)
-            }
+        logged = self.store.points(run)
         return OpenRun(run.info.run_id, run.info.start_time, run.info.artifact_uri, logged)
 
     def _create(self, key: str, name: str, tags: dict[str, str]) -> OpenRun:

@@ -8,14 +8,16 @@ from contextlib import suppress
 from pathlib import Path
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Param
+from mlflow.entities import Run as MLflowRun
 
 from harness.errors import Unreachable, UserError
 from harness.store import presentation, schema
 from harness.store.artifacts import write_artifacts
 from harness.store.parent import ParentRun, Status
-from harness.store.runs import OpenRun, StudyRuns
+from harness.store.runs import OpenRun, StudyRuns, outcome_of
 from harness.store.session import Session
 from harness.store.store import Store, TargetDeleted
+from harness.store.takeover import COPIED, TAKEN_FROM
 from harness.store.throttle import Throttle
 from harness.study.plan import Run
 from harness.study.study import Study
@@ -158,27 +160,42 @@ class Tracker:
         self.close("finished" if kind is None else "interrupted" if stopped else "failed")
 
     def _deliver(self, result: Result) -> None:
-        planned, wanted = self._planned[result.key], schema.points(result, self._study.model)
-        opened = self._opened(result.key)
-        if any(wanted.get(point) != value for point, value in opened.logged.items()):
-            self._runs.discard(result.key, opened)  # half-written by another version or machine
-            self._drop(result.key)
-            opened = self._opened(result.key)
-        missing = {point: wanted[point] for point in wanted.keys() - opened.logged.keys()}
-        note = presentation.run_note(self._study, planned, presentation.ending(result))
-        tags = schema.result_tags(result) | {
-            "session": self._parent.session.id,
-            "mlflow.note.content": note,
-            **schema.environment_tags(self._study.name),
-        }
-        with self._store.reach(), tempfile.TemporaryDirectory(prefix="ablate-") as folder:
+        planned, ending = self._planned[result.key], presentation.ending(result)
+        tags = schema.environment_tags(self._study.name) | schema.result_tags(result)
+        with tempfile.TemporaryDirectory(prefix="ablate-") as folder:
             write_artifacts(Path(folder), self._study, planned, result, self._facts)
+            points = schema.points(result, self._study.model)
+            self._complete(result.key, points, tags, ending, folder)
+
+    def take_over(self, key: str, other: MLflowRun) -> None:
+        """Store a run that another study has finished as this study's own, with all its files."""
+        tags = {tag: other.data.tags[tag] for tag in COPIED if tag in other.data.tags}
+        tags |= {TAKEN_FROM: other.info.run_id}
+        ending = f"{tags['outcome']} in study {other.data.tags.get('study', 'unknown')}, taken over"
+        with self._store.files_of(other) as folder:
+            self._complete(key, self._store.points(other), tags, ending, str(folder))
+        self._open.pop(key, None)
+        self.ended[key] = outcome_of(other) or "finished"
+
+    def _complete(
+        self, key: str, wanted: schema.Points, tags: dict[str, str], ending: str, folder: str
+    ) -> None:
+        """Log all that is not logged yet of a run that has ended, and end it."""
+        opened = self._opened(key)
+        if any(wanted.get(point) != value for point, value in opened.logged.items()):
+            self._runs.discard(key, opened)  # half-written by another version or machine
+            self._drop(key)
+            opened = self._opened(key)
+        missing = {point: wanted[point] for point in wanted.keys() - opened.logged.keys()}
+        note = presentation.run_note(self._study, self._planned[key], ending)
+        tags |= {"session": self._parent.session.id, "mlflow.note.content": note}
+        with self._store.reach():
             self._store.log_files(folder, opened.location)
             client = self._store.client
             client.log_batch(
                 opened.run_id,
                 schema.metrics(missing, opened.start),
-                self._description(result.key, opened),
+                self._description(key, opened),
                 schema.run_tags(tags),
             )
             client.log_inputs(opened.run_id, [self._data()])

@@ -25,6 +25,11 @@ def study_names() -> list[str]:
     )
 
 
+def is_study(name_or_path: str) -> bool:
+    """Whether this is the name of a study, or written as the path of one."""
+    return name_or_path.endswith(".toml") or name_or_path in study_names()
+
+
 def load_study(name_or_path: str) -> Study:
     """A study by its name in `ablations/`, or by the path of a TOML file.
 

@@ -76,6 +76,8 @@ class Response:
         cap: from the data's facts, the value that larger ones and diverged runs count as.
         margin: the smallest difference of practical interest, in the response's unit.
         selects: whether the best run may be chosen by it; never by a test split.
+        elsewhere: the response that is the same over another split, by name; "" where there is
+            none. Verdicts are asked there too.
     """
 
     name: str
@@ -87,6 +89,7 @@ class Response:
     cap: Callable[[Facts], float] | None = None
     margin: float = 0.01
     selects: bool = True
+    elsewhere: str = ""
 
     @property
     def axis(self) -> str:
@@ -183,7 +186,7 @@ class Data(Protocol):
     def notes(self) -> Sequence[str]:
         """What people should know of how the data were read, a sentence each."""
 
-    def examples(self, fields: Any) -> int:
+    def examples(self, fields: Any, seed: int) -> int:
         """How many training examples a run of these fields draws its minibatches from.
 
         Raises:

@@ -365,4 +365,5 @@ def final_response(name: str, series: str, metric: str, said: Mapping[str, Any])
         direction=said.get("direction", usual),
         cap=None if cap is None else (lambda _: float(cap)),
         selects=not name.startswith("test"),
+        elsewhere=f"final/test_{metric}" if name == f"dev_{metric}" else "",
     )

@@ -1,6 +1,10 @@
-"""The order of minibatches. It depends on the seed alone: all variants of a seed see the same."""
+"""The order of minibatches. It depends on the seed alone: all variants of a seed see the same.
+
+Variants with other numbers of training examples or of examples in a minibatch see other ones.
+"""
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -18,15 +22,16 @@ class Minibatches:
 
     Args:
         seeds: of the members (K).
-        examples: number of training examples.
+        examples: number of training examples of each.
         batch: B, examples in a minibatch.
     """
 
-    def __init__(self, seeds: list[int], examples: int, batch: int) -> None:
-        self._examples, self._batch = examples, batch
-        self._distinct = list(dict.fromkeys(seeds))
-        self._place = [self._distinct.index(seed) for seed in seeds]
-        self._streams = [stream(seed, "minibatches") for seed in self._distinct]
+    def __init__(self, seeds: Sequence[int], examples: Sequence[int], batch: int) -> None:
+        self._batch = batch
+        orders = list(zip(seeds, examples, strict=True))
+        self._distinct = list(dict.fromkeys(orders))
+        self._place = [self._distinct.index(order) for order in orders]
+        self._streams = [stream(seed, "minibatches") for seed, _ in self._distinct]
         self._hashes = [hashlib.sha256() for _ in self._distinct]
         self._drawn = 0
         self._chunk: Indices
@@ -43,7 +48,10 @@ class Minibatches:
 
     def _draw(self) -> None:
         shape = (CHUNK, self._batch)
-        drawn = [torch.randint(self._examples, shape, generator=g).numpy() for g in self._streams]
+        drawn = [
+            torch.randint(examples, shape, generator=generator).numpy()
+            for (_, examples), generator in zip(self._distinct, self._streams, strict=True)
+        ]
         for digest, indices in zip(self._hashes, drawn, strict=True):
             digest.update(indices.tobytes())
         self._chunk = np.stack([drawn[place] for place in self._place], axis=1)  # (CHUNK, K, B)

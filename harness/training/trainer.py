@@ -81,7 +81,7 @@ class Training:
     ) -> None:
         fields = runs[0].fields
         self.steps, self.batch = fields.steps, fields.batch
-        self.examples = data.examples(fields)
+        self.data = data
         self.schedule = schedule(self.steps)
         self.step = self.last_probe = 0
         self.seconds = 0.0
@@ -89,7 +89,7 @@ class Training:
         states = None if resume is None else self._restore(resume)
         seeds = [run.seed for run in runs]
         self.members = subject.start([run.fields for run in runs], seeds, data, states)
-        self.minibatches = Minibatches(seeds, self.examples, self.batch)
+        self.minibatches = self._minibatches()
 
     def advance(self) -> Iterator[Event]:
         """Some steps of every member; yields what was measured on the way.
@@ -116,6 +116,12 @@ class Training:
             yield from self._records(here, [*curves, "train/loss"])
         if evaluated:
             yield from self._records(self.step, evaluated)
+
+    def _minibatches(self) -> Minibatches:
+        """Those of the runs in training, from the first step on."""
+        runs = [member.run for member in self.active]
+        examples = [self.data.examples(run.fields, run.seed) for run in runs]
+        return Minibatches([run.seed for run in runs], examples, self.batch)
 
     def _ahead(self) -> int:
         """How many steps may be taken at once from here on, none of them probed."""
@@ -190,8 +196,7 @@ class Training:
         self.active = [self.active[k] for k in kept]
         if kept:
             self.members.keep(kept)
-            seeds = [member.run.seed for member in self.active]
-            self.minibatches = Minibatches(seeds, self.examples, self.batch)
+            self.minibatches = self._minibatches()
 
     def finish(self) -> Iterator[Result]:
         """One result for each member that has reached its last step."""

@@ -89,7 +89,7 @@ def test_a_budget_that_was_not_planned_is_refused(runs: pd.DataFrame, field: str
     runs.loc[2, field] = "99"
     (finding,) = audit(simulated.data(ASKED, simulated.noise(), runs=runs))
     assert (finding.check, finding.severity) == ("budget", "refuse")
-    assert finding.message == "1 runs have other steps, batch, train_words than planned."
+    assert finding.message == "1 runs have other steps, batch, train_words, split than planned."
 
 
 def test_another_version_of_the_subject_is_refused(runs: pd.DataFrame) -> None:

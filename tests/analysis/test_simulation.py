@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.simulation import BOUNDS, SCENARIOS, core, count, known
+from tests.simulation import BOUNDS, SCENARIOS, core, count, known, tuned
 
 FAMILIES = 150
 FEW = 40  # of those in which nearly every study has a wrong verdict to be looked at
@@ -41,3 +41,16 @@ def test_a_verdict_that_failing_runs_make_wrong_says_that_it_hangs_on_them(
     assert found.unwarned == 0
     if "1.1" in name:
         assert found.wrong / FEW > 0.05  # or the test would show nothing
+
+
+@pytest.mark.parametrize("means", [(0.0, 0.0, 0.0), (0.0, 0.2, 0.5), (0.0, 5.0, 10.0)])
+def test_variants_at_their_best_are_judged_without_bias_and_as_rarely_wrong(
+    means: tuple[float, ...],
+) -> None:
+    draws = 400
+    found = tuned(means, 8, draws)
+    assert abs(found.bias) < 4 / (8 * draws) ** 0.5
+    assert found.covered[1] >= 0.95 - 3 * (0.05 * 0.95 / draws) ** 0.5
+    assert found.wrong[1] <= 0.05 + 3 * (0.05 * 0.95 / draws) ** 0.5
+    if means == (0.0, 0.0, 0.0):
+        assert found.covered[0] < 0.9  # or the jackknife would not be needed

@@ -325,7 +325,7 @@ def test_looking_at_any_time_takes_stronger_evidence_and_no_stamp() -> None:
     weak = shifted(-0.02, sd=0.02)
     words = [verdicts(simulated.data(asked, weak))[0] for asked in (once, any_time)]
     assert words[1].high > words[0].high
-    cells = claim_cells_table([words[1]])
+    cells = claim_cells_table(simulated.data(any_time, weak), [words[1]])
     assert cells["p_for"][0] == ANY_TIME.p(words[1].evidence.values[:, 0] + 0.01)
     clear = simulated.data(any_time, shifted(-0.2), facts=simulated.FACTS | {"first_seeds": "1-3"})
     assert verdicts(clear)[0].word == "SUPPORTED"

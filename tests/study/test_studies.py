@@ -11,11 +11,13 @@ OF_THE_TRANSFORMER = ("attention", "residual_init", "warmup")
 OF_THE_MLP = (
     "components",
     "core",
+    "core_splits",
     "core_tuned",
     "deep",
     "final_loss",
     "learning_rate",
     "regularization",
+    "single_changes",
     "smoke",
 )
 SHIPPED = tuple(sorted((*OF_THE_TRANSFORMER, *OF_THE_MLP)))

@@ -47,7 +47,7 @@ class Line:
         x = np.linspace(-1, 1, 100)
         return x, 3 * x + 2 + 0.1 * np.sin(50 * x)
 
-    def examples(self, fields: Any) -> int:  # noqa: ARG002
+    def examples(self, fields: Any, seed: int) -> int:  # noqa: ARG002
         return 100
 
     def facts(self, fields: Any) -> Facts:  # noqa: ARG002

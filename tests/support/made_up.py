@@ -13,6 +13,7 @@ from harness.analysis.gather import gather
 from harness.study.plan import Run, expand
 from harness.study.study import Study
 from harness.subjects.char_mlp.responses import growth, mean, middle_update, worst
+from harness.subjects.items import Items
 from harness.subjects.trace import Trace
 from harness.training.schedule import schedule
 from tests.support.simulated import DIGEST
@@ -283,6 +284,18 @@ class InMemory:
     facts: dict[str, str]
     runs: pd.DataFrame
     made: dict[str, Trace]
+
+    def items(self) -> Iterator[tuple[str, dict[str, Items]]]:
+        """Losses of 300 made-up words, whose mean is the run's dev loss."""
+        words = np.random.default_rng(0)
+        sizes, hard = words.integers(3, 10, 300), words.normal(0, 0.5, 300)
+        finished = self.runs[self.runs["outcome"] == "finished"]
+        losses = finished.get("final/dev_loss", pd.Series())
+        for key, loss in zip(finished["run_key"], losses, strict=False):
+            own = np.random.default_rng(int(key[:8], 16)).normal(0, 0.05, 300)
+            means = hard + own
+            means += loss - (means * sizes).sum() / sizes.sum()
+            yield key, {"dev_loss": Items(means, sizes)}
 
     def traces(self, batch: int = 100) -> Iterator[pd.DataFrame]:
         """The traces of so many runs at a time, in long form."""

@@ -1,7 +1,7 @@
 """Made-up studies whose truth is known: what the analysis is tested on."""
 
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from harness.analysis.gather import gather
 from harness.study.levels import Levels
 from harness.study.plan import Run, expand
 from harness.study.study import Study
+from harness.subjects.items import Items
 from harness.subjects.trace import COLUMNS
 
 DIGEST = "d" * 16
@@ -79,6 +80,11 @@ class InMemory:
     facts: dict[str, str]
     runs: pd.DataFrame
     trace: pd.DataFrame
+    kept: Mapping[str, Mapping[str, Items]]
+
+    def items(self) -> Iterator[tuple[str, Mapping[str, Items]]]:
+        """What is kept of the items, by run."""
+        yield from self.kept.items()
 
     def traces(self, batch: int = 100) -> Iterator[pd.DataFrame]:
         """The traces of so many runs at a time."""
@@ -88,12 +94,13 @@ class InMemory:
 
 
 def stored(asked: Study, truth: Truth, response: str = "final/dev_loss", **frames: Any) -> InMemory:
-    """A whole study: `runs`, `trace`, `facts` may be given, else they follow from the truth."""
+    """A whole study: `runs`, `trace`, `facts`, `items` may be given, else the truth gives them."""
     return InMemory(
         study=asked,
         facts=frames.get("facts", FACTS | {"claims_digest": asked.claims_digest()}),
         runs=frames["runs"] if "runs" in frames else runs_of(asked, truth, response),
         trace=frames.get("trace", pd.DataFrame(columns=list(TRACE))),
+        kept=frames.get("items", {}),
     )
 
 

@@ -1,4 +1,4 @@
-"""`ablate compare`: two variants side by side."""
+"""`ablate compare`: two variants of a study, or several studies, side by side."""
 
 from typing import TYPE_CHECKING
 
@@ -10,26 +10,55 @@ NARROWEST = 100  # columns of the table, on whatever terminal: names must stay w
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console
     from rich.table import Table
 
+    from harness.analysis.frames import StudyData
     from harness.study.request import Request
     from harness.study.study import Study
 
 
 @click.command()
 @study_options
-@click.argument("first", metavar="A")
-@click.argument("second", metavar="B")
+@click.argument("names", nargs=-1, required=True, metavar="[A B | STUDY...]")
 @click.pass_obj
-def command(uri: str | None, request: "Request", first: str, second: str) -> None:
-    """Compare the variants A and B of STUDY in every response, paired by seed.
+def command(uri: str | None, request: "Request", names: tuple[str, ...]) -> None:
+    """Compare the variants A and B of STUDY in every response, or several studies.
 
     A variant is named by where it differs from the baseline, as norm=none,depth=5, or as in
-    reports: "batch, kaiming, depth 5", of which as much as remains unique may be cut.
+    reports: "batch, kaiming, depth 5", of which as much as remains unique may be cut. Studies are
+    compared where their factors line up, in the first one's primary response, and in the verdicts
+    on claims that they share.
     """
+    from dataclasses import replace
+
     from rich.console import Console
 
-    from harness.analysis.compare import compare, find_variant
+    from harness.errors import UserError
+    from harness.study.files import is_study
+
+    console = Console(highlight=False)
+    console.width = max(console.width, NARROWEST)
+    studies = [is_study(name) for name in names]
+    if all(studies):
+        requests = [request, *(replace(request, study=name) for name in names)]
+        _studies(console, [_comparable(uri, one) for one in requests])
+    elif len(names) == 2 and not any(studies):
+        _variants(console, _comparable(uri, request), *names)
+    else:
+        raise UserError(
+            "two variants of a study are compared, or two studies or more",
+            " ".join((request.study, *names)),
+            "Write ablate compare STUDY A B, or ablate compare STUDY STUDY.",
+        )
+
+
+def _comparable(uri: str | None, request: "Request") -> "StudyData":
+    """A study's tables, after saying what the audit found.
+
+    Raises:
+        UserError: its runs cannot be compared.
+    """
     from harness.analysis.gather import gather
     from harness.analysis.integrity import audit
     from harness.errors import UserError
@@ -50,19 +79,67 @@ def command(uri: str | None, request: "Request", first: str, second: str) -> Non
         notes.append(finding.message)
     for note in notes:
         click.echo(note)
-    study = tables.study
-    first, second = (_variant(study, name) for name in (first, second))
+    return tables
+
+
+def _variants(console: "Console", tables: "StudyData", first: str, second: str) -> None:
+    """Print two variants side by side."""
+    from harness.analysis.compare import compare, find_variant
+
+    first, second = (_variant(tables.study, name) for name in (first, second))
     compared = compare(tables, first, second)
-    console = Console(highlight=False)
-    console.width = max(console.width, NARROWEST)
     console.print(
         f"A: {find_variant(tables, first)}\nB: {find_variant(tables, second)}", markup=False
     )
-    console.print(_table(study, compared))
+    console.print(_table(tables.study, compared))
     console.print(
         "B − A over the seeds that both have, with a 95 % t interval; exploratory, not corrected.",
         markup=False,
     )
+
+
+def _studies(console: "Console", data: list["StudyData"]) -> None:
+    """Print several studies side by side."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from harness.analysis.across import across_table, align, verdicts_across
+    from harness.report.words import difference, difference_interval, interval, measured
+
+    first, names = data[0].study, [one.study.name for one in data]
+    response, aligned = first.response(), align([one.study for one in data])
+    for field, levels in aligned.apart.items():
+        said = "; ".join(f"{name} {mine}" for name, mine in zip(names, levels, strict=True))
+        console.print(f"{field}: {said}", markup=False)
+    for factor, common in aligned.common.items():
+        if len(common) == 1:
+            console.print(f"compared at {factor} {common[0]}", markup=False)
+    shown = Table("place", "study", box=None, pad_edge=False, title=response.name)
+    for name in (response.label, "95 % interval", f"minus {first.name}", "95 % interval ", "seeds"):
+        shown.add_column(name, justify="right")
+    for _, row in across_table(data, first.primary).iterrows():
+        paired = row["pairs"] > 0
+        cells = (
+            row["place"] if row["study"] == first.name else "",
+            row["study"],
+            measured(response, row["mean"]),
+            interval(row["low"], row["high"], response),
+            difference(response, row["estimate"]) if paired else "",
+            difference_interval(row["difference_low"], row["difference_high"], response)
+            if paired
+            else "",
+            str(row["n"]),
+        )
+        shown.add_row(*map(Text, cells))
+    console.print(shown)
+    shared = verdicts_across(data)
+    if shared.empty:
+        console.print("These studies share no claims.")
+        return
+    table = Table("claim", *names, box=None, pad_edge=False, title="verdicts on shared claims")
+    for _, row in shared.iterrows():
+        table.add_row(*(Text(row[name] or "–") for name in ("id", *names)))
+    console.print(table)
 
 
 def _variant(study: "Study", name: str) -> str:

@@ -31,6 +31,9 @@ def command(uri: str | None, request: "Request", workers: int | None, calibrate:
     outcomes, notes = _ended(uri, plan)
     needed, remarks = _needed(uri, plan)
     missing = [run for run in needed if run.key not in outcomes]
+    taken, said = _elsewhere(uri, plan, missing)
+    missing = [run for run in missing if run.key not in taken]
+    remarks += said
     workers = workers or os.cpu_count() or 1
     stacks = make_stacks(missing, costs, workers)
     if calibrate and stacks:
@@ -88,6 +91,20 @@ def _ended(uri: str | None, plan: "Plan") -> tuple[Mapping[str, str], list[str]]
     )
 
 
+def _elsewhere(uri: str | None, plan: "Plan", missing: list["Run"]) -> tuple[set[str], list[str]]:
+    """Keys of missing runs that other studies have finished, and what to say about them."""
+    from harness.store.peek import surely_untrained
+
+    if surely_untrained(uri, [run.key for run in missing]):
+        return set(), []
+    from harness.store.store import Store
+    from harness.store.takeover import about_taken, finished_elsewhere
+
+    keys = {run.key for run in missing}
+    found = finished_elsewhere(Store.existing(uri), plan.study.name, plan.data.digest, keys)
+    return set(found), [f"{len(found):,} runs will be {about_taken(found)}"] if found else []
+
+
 def _needed(uri: str | None, plan: "Plan") -> tuple[list["Run"], list[str]]:
     """The runs that the study needs as far as is known, and what to say about its looks."""
     from harness.store.peek import surely_new
@@ -137,7 +154,8 @@ def _calibrate(plan: "Plan", runs: "tuple[Run, ...]") -> float:
 
     fields, seeds = runs[0].fields, [run.seed for run in runs]
     members = plan.subject.start([run.fields for run in runs], seeds, plan.data)
-    minibatches = Minibatches(seeds, plan.data.examples(fields), fields.batch)
+    examples = [plan.data.examples(run.fields, run.seed) for run in runs]
+    minibatches = Minibatches(seeds, examples, fields.batch)
     many, step, began, timed_from = members.at_once, 0, time.perf_counter(), 0
     while step < WARM_UP + TIMED:
         if step >= WARM_UP and not timed_from:

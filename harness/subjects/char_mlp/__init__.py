@@ -46,7 +46,7 @@ class CharMLP(Subject):
     curves = CURVES
     layers = ACTIVATIONS
     weights = ("update_data",)
-    budget = ("steps", "batch", "train_words")
+    budget = ("steps", "batch", "train_words", "split")
     figures = FIGURES
     glossary = text.GLOSSARY
     citations = text.CITATIONS

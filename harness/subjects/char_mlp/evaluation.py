@@ -5,7 +5,9 @@ outputs. So each context is computed once and weighted by its number of examples
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -21,7 +23,7 @@ from harness.subjects.char_mlp.layers.lanes import (
     total,
     where_positive,
 )
-from harness.subjects.char_mlp.layers.loss import add_losses
+from harness.subjects.char_mlp.layers.loss import add_losses, write_losses
 from harness.subjects.char_mlp.layers.parts import Array, padded
 from harness.subjects.char_mlp.stacked import Evaluation, StackedMLP
 from harness.subjects.corpus.split import Split
@@ -46,36 +48,81 @@ class Contexts:
         """The blocks of some splits; a context that several have is computed once."""
         every = np.concatenate([split.contexts for split in splits])
         distinct, places = np.unique(every, axis=0, return_inverse=True)
-        blocks, context = math.ceil(len(distinct) / LARGEST_BLOCK), distinct.shape[1]
-        columns = padded(math.ceil(len(distinct) / blocks))
-        filled = np.zeros((blocks * columns, context), np.int64)
-        filled[: len(distinct)] = distinct
-        counts = np.zeros((blocks, len(splits), splits[0].counts.shape[1], columns))
+        blocks = in_blocks(distinct)
+        count, columns, _ = blocks.shape
+        counts = np.zeros((count, len(splits), splits[0].counts.shape[1], columns))
         ends = np.cumsum([len(split.contexts) for split in splits])[:-1]
         for number, (split, where) in enumerate(zip(splits, np.split(places, ends), strict=True)):
             counts[where // columns, number, :, where % columns] = split.counts
-        return cls(filled.reshape(blocks, columns, context), counts)
+        return cls(blocks, counts)
+
+
+def in_blocks(contexts: Array) -> Array:
+    """Contexts (C, context) in blocks of equal size, the last padded with zeros."""
+    count = math.ceil(len(contexts) / LARGEST_BLOCK)
+    columns = padded(math.ceil(len(contexts) / count))
+    filled = np.zeros((count * columns, contexts.shape[1]), np.int64)
+    filled[: len(contexts)] = contexts
+    return filled.reshape(count, columns, -1)
 
 
 def split_loss(
-    stack: StackedMLP, contexts: Contexts, stats: "ActivationStats | None" = None
+    stack: StackedMLP, contexts: Sequence[Contexts], stats: "ActivationStats | None" = None
 ) -> Array:
     """Each member's mean loss over each split in eval mode, nats (K, S).
 
     Args:
         stack: the members.
-        contexts: the splits.
+        contexts: the splits of each.
         stats: accumulates the hidden layers' outputs, if given.
     """
-    totals = np.zeros((stack.count, contexts.counts.shape[1]))
-    for k in range(stack.count):
-        for block, counts in zip(contexts.blocks, contexts.counts, strict=True):
+    totals = np.zeros((stack.count, contexts[0].counts.shape[1]))
+    sizes = np.array([mine.counts.sum(axis=(0, 2, 3)) for mine in contexts])  # whole numbers: exact
+    for k, mine in enumerate(contexts):
+        for block, counts in zip(mine.blocks, mine.counts, strict=True):
             found = stack.evaluate(k, block)
             add_losses(found.z, found.logits, found.batch, counts, totals[k])
             if stats:
                 stats.add(k, found, counts)
-    mean: Array = totals / contexts.counts.sum(axis=(0, 2, 3))  # whole numbers: exact
+    mean: Array = totals / sizes
     return mean
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of a split, with the context and the character of each of their N examples.
+
+    Attributes:
+        blocks: the distinct contexts (blocks, C, context).
+        places: of each example's context among these (N,).
+        targets: the character that follows (N,).
+        sizes: examples of each word (W,): its characters and the boundary.
+    """
+
+    blocks: Array
+    places: Array
+    targets: Array
+    sizes: Array
+
+    @classmethod
+    @lru_cache(maxsize=32)
+    def of(cls, split: Split) -> "Words":
+        """Those of a split, in its order."""
+        distinct, places = np.unique(split.X, axis=0, return_inverse=True)
+        (ends,) = np.nonzero(split.Y == 0)  # the boundary, which ends every word
+        return cls(in_blocks(distinct), places, split.Y, np.diff(ends, prepend=-1))
+
+    def losses(self, stack: StackedMLP, k: int) -> Array:
+        """A member's mean loss over each word in eval mode, nats (W,)."""
+        count, columns, _ = self.blocks.shape
+        found = np.zeros((count, stack.vocabulary, columns))
+        for block, losses in zip(self.blocks, found, strict=True):
+            there = stack.evaluate(k, block)
+            write_losses(there.z, there.logits, there.batch, losses)
+        each = found[self.places // columns, self.targets, self.places % columns]  # (N,)
+        words = np.repeat(np.arange(len(self.sizes)), self.sizes)  # (N,)
+        mean: Array = np.bincount(words, weights=each) / self.sizes
+        return mean
 
 
 class ActivationStats:

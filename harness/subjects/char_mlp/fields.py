@@ -51,6 +51,10 @@ class Fields(RunFields):
         description="multiplies the last γ where there is one, else the last weight",
     )
     train_words: int | Literal["all"] = Field("all", description="words kept of the training split")
+    split: Literal["fixed", "by_seed"] = stackable(
+        "fixed",
+        description="of the words into train, dev and test: the lecture's, or drawn for each seed",
+    )
     lr: float = stackable(0.1, gt=0, le=1e6, description="learning rate of plain SGD")
     lr_drop: float = stackable(
         0.1, gt=0, le=1, description="factor on the learning rate after lr_drop_at"

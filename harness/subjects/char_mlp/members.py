@@ -9,7 +9,7 @@ from safetensors.torch import save
 
 from harness.subjects.char_mlp.cost import cost
 from harness.subjects.char_mlp.diagnostics import Probe
-from harness.subjects.char_mlp.evaluation import ActivationStats, Contexts, split_loss
+from harness.subjects.char_mlp.evaluation import ActivationStats, Contexts, Words, split_loss
 from harness.subjects.char_mlp.fields import Fields
 from harness.subjects.char_mlp.measured import FINAL_ACTIVATIONS, SPLITS
 from harness.subjects.char_mlp.network import MLP
@@ -17,11 +17,13 @@ from harness.subjects.char_mlp.sampling import sample
 from harness.subjects.char_mlp.saved import WEIGHTS
 from harness.subjects.char_mlp.stacked import StackedMLP
 from harness.subjects.corpus import Corpus
+from harness.subjects.items import ITEMS, Items, pack_items
 from harness.subjects.streams import stream
 from harness.subjects.subject import Outcome, Series, State, Steps
 
 SAMPLES = 20  # names sampled from every trained network
 NAMES = "samples.txt"
+HELD_OUT = ("dev", "test")
 MOST_AT_ONCE = 50  # steps of a member in one call
 PATIENCE = 50_000  # millions of multiplications in one call: about a second
 VELOCITY = "velocity/"  # before a parameter's name, in the state of a member with momentum
@@ -45,9 +47,6 @@ class StackedMembers:
     ) -> None:
         torch.set_num_threads(1)  # one core a worker; other thread counts round differently
         self.corpus, first = corpus, fields[0]
-        self.splits = corpus.splits(first.context, first.train_words)
-        self.x, self.y = self.splits.train.X, self.splits.train.Y
-        self.dev = Contexts.of(self.splits.dev)
         self.steps = first.steps
         # Meanwhile a member's parameters stay in the cache; a call takes a second at most.
         million = len(fields) * cost(first, corpus.vocabulary).step
@@ -70,6 +69,8 @@ class StackedMembers:
 
     def _assemble(self, fields: list[Fields], seeds: list[int], networks: list[MLP]) -> None:
         self.fields, self.seeds = fields, seeds
+        self.splits = [self.corpus.splits_of(f, s) for f, s in zip(fields, seeds, strict=True)]
+        self.dev = self._contexts(["dev"])
         with torch.no_grad():
             self.stack = StackedMLP(networks, fields)
 
@@ -81,12 +82,13 @@ class StackedMembers:
         rates = [f.rates(step, n) for f in self.fields]
         if not probe:
             for k in range(count):
-                loss[:, k], taken[k] = self.stack.advance(k, self.x, self.y, rows[:, k], rates[k])
+                train = self.splits[k].train
+                loss[:, k], taken[k] = self.stack.advance(k, train.X, train.Y, rows[:, k], rates[k])
             return Steps(loss, taken)
         look = Probe(self.stack, histograms=step in (0, self.steps - 1))
         for k in range(count):
-            mine = rows[0, k]
-            loss[0, k], finite = self.stack.gradient(k, self.x[mine], self.y[mine])
+            train, mine = self.splits[k].train, rows[0, k]
+            loss[0, k], finite = self.stack.gradient(k, train.X[mine], train.Y[mine])
             if finite:
                 look.take(k, rates[k][0])
                 taken[k] = 1
@@ -102,14 +104,21 @@ class StackedMembers:
     def _evaluate_finally(self) -> Iterator[Series]:
         """The losses over all splits, and the hidden layers over the dev split."""
         stats = ActivationStats(self.stack, SPLITS.index("dev"))
-        every = Contexts.of(*(getattr(self.splits, name) for name in SPLITS))
-        losses = split_loss(self.stack, every, stats)  # (K, 3)
+        losses = split_loss(self.stack, self._contexts(SPLITS), stats)  # (K, 3)
         yield Series("eval/dev_loss", losses[:, SPLITS.index("dev")])
         for place, split in enumerate(SPLITS):
             yield Series(f"final_{split}_loss", losses[:, place])
         table = stats.table()  # (K, L, 4)
         for place, name in enumerate(FINAL_ACTIVATIONS):
             yield Series(name, table[:, :, place])
+
+    def _contexts(self, names: Sequence[str]) -> list[Contexts]:
+        """The distinct contexts of these splits, of each member."""
+        made = {
+            splits: Contexts.of(*(getattr(splits, name) for name in names))
+            for splits in dict.fromkeys(self.splits)
+        }
+        return [made[splits] for splits in self.splits]
 
     def keep(self, members: Sequence[int]) -> None:
         """As `Members` says."""
@@ -135,9 +144,18 @@ class StackedMembers:
     def files(self, member: int, outcome: Outcome) -> Mapping[str, bytes]:
         """As `Members` says."""
         state = {n: t.contiguous() for n, t in self.stack.member_state(member).items()}
-        names: list[str] = []
+        found, names = {WEIGHTS: save(state)}, list[str]()
         if outcome == "finished":
             draws = stream(self.seeds[member], "samples")
             network, fields = self.network(member), self.fields[member]
             names = sample(network, fields, self.corpus.alphabet, SAMPLES, draws)
-        return {WEIGHTS: save(state), NAMES: "".join(f"{name}\n" for name in names).encode()}
+            found[ITEMS] = pack_items(self._words(member))
+        return {**found, NAMES: "".join(f"{name}\n" for name in names).encode()}
+
+    def _words(self, member: int) -> dict[str, Items]:
+        """A member's losses over each word of the splits that it was not trained on."""
+        found = {}
+        for name in HELD_OUT:
+            words = Words.of(getattr(self.splits[member], name))
+            found[f"{name}_loss"] = Items(words.losses(self.stack, member), words.sizes)
+        return found

@@ -120,5 +120,6 @@ def _floor(entropy: float, context: int) -> Prediction:
     return Prediction(
         "entropy-floor", "no network has a train loss below the entropy given its context",
         "information theory", "final/train_loss",
-        lambda f: f.train_words == "all" and f.context == context, entropy, 0.0, at_least=True,
+        lambda f: (f.train_words, f.split, f.context) == ("all", "fixed", context), entropy, 0.0,
+        at_least=True,
     )  # fmt: skip

@@ -53,11 +53,11 @@ def from_layer(values: Array, layer: int) -> Array:
     return values[layer - 1 :] if values.ndim else values.reshape(-1)[:0]
 
 
-def _loss(split: str, *, selects: bool = True) -> Response:
+def _loss(split: str, *, selects: bool = True, elsewhere: str = "") -> Response:
     return Response(
         f"final/{split}_loss", f"{split} loss", f"over the {split} split",
         lambda run: float(run.last(f"final_{split}_loss")), "nats",
-        cap=uniform_loss, selects=selects,
+        cap=uniform_loss, selects=selects, elsewhere=elsewhere,
     )  # fmt: skip
 
 
@@ -78,7 +78,7 @@ def _deeper_saturation(run: Trace) -> float:
 RESPONSES: dict[str, Response] = {
     response.name: response
     for response in (
-        _loss("dev"),
+        _loss("dev", elsewhere="final/test_loss"),
         _loss("train"),
         _loss("test", selects=False),
         Response("final/gap", "dev − train loss", "what is lost on unseen words",

@@ -36,7 +36,11 @@ CITATIONS = (
 
 def caveats(varied: set[str], variants: Sequence[Fields]) -> list[str]:
     """What a study that varies these fields cannot tell, given the fields of its variants."""
-    found = ["The split of the data is fixed: intervals and verdicts are about seeds, not data."]
+    found = []
+    if any(fields.split == "fixed" for fields in variants):
+        found.append(
+            "The split of the data is fixed: intervals and verdicts are about seeds, not data."
+        )
     if "lr" in varied:
         return found
     if "init" in varied and "batch" in {fields.norm for fields in variants}:

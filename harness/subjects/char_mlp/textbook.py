@@ -30,8 +30,8 @@ def against_textbook(
         MLP.initial(f, seed, corpus.vocabulary).to(torch.float64)
         for f, seed in zip(fields, seeds, strict=True)
     ]
-    split = corpus.splits(fields[0].context, fields[0].train_words).train
-    X, Y = split.tensors()
+    splits = [corpus.splits_of(f, seed).train for f, seed in zip(fields, seeds, strict=True)]
+    X, Y = splits[0].tensors()
     draws = [stream(seed, "textbook") for seed in seeds]
     largest = {"loss": 0.0, "weights": 0.0}
     with torch.no_grad():
@@ -40,9 +40,10 @@ def against_textbook(
             network = MLP.restored(fields[0], corpus.vocabulary, stack.member_state(0))
             velocity = list(stack.velocity(0).values())
             for k in reversed(range(len(fields))):  # the first at last
-                rows = torch.randint(len(X), (1, fields[0].batch), generator=draws[k]).numpy()
+                x, y = splits[k].X, splits[k].Y
+                rows = torch.randint(len(x), (1, fields[0].batch), generator=draws[k]).numpy()
                 rate = np.array([fields[k].lr])
-                losses, _ = stack.advance(k, split.X, split.Y, rows, rate)
+                losses, _ = stack.advance(k, x, y, rows, rate)
             first = fields[0]
             loss = textbook_step(network, X[rows[0]], Y[rows[0]], first.lr, first.momentum,
                                  first.weight_decay, velocity)  # fmt: skip

@@ -57,7 +57,7 @@ class WordData:
 
         return make_rows(self.corpus, fields.context, fields.train_words)
 
-    def examples(self, fields: Fields) -> int:
+    def examples(self, fields: Fields, seed: int) -> int:  # noqa: ARG002 - one split for all
         """How many training words there are.
 
         Raises:

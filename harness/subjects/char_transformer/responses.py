@@ -12,18 +12,18 @@ def uniform_loss(facts: Facts) -> float:
     return log(float(facts["vocabulary"])) if facts.get("vocabulary") else float("nan")
 
 
-def _loss(split: str, *, selects: bool = True) -> Response:
+def _loss(split: str, *, selects: bool = True, elsewhere: str = "") -> Response:
     return Response(
         f"final/{split}_loss", f"{split} loss", f"a character, over the {split} split",
         lambda run: float(run.last(f"final_{split}_loss")), "nats",
-        cap=uniform_loss, selects=selects,
+        cap=uniform_loss, selects=selects, elsewhere=elsewhere,
     )  # fmt: skip
 
 
 RESPONSES: dict[str, Response] = {
     response.name: response
     for response in (
-        _loss("dev"),
+        _loss("dev", elsewhere="final/test_loss"),
         _loss("train"),
         _loss("test", selects=False),
         Response("final/gap", "dev − train loss", "what is lost on unseen words",

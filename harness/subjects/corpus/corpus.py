@@ -25,6 +25,10 @@ class SplitFields(Protocol):
     def train_words(self) -> int | Literal["all"]:
         """How many words of the training split are used."""
 
+    @property
+    def split(self) -> Literal["fixed", "by_seed"]:
+        """Whether words are assigned to the splits as in the lecture, or anew for every seed."""
+
 
 @dataclass(frozen=True)
 class Corpus:
@@ -83,35 +87,47 @@ class Corpus:
         """V, the number of symbols including the boundary."""
         return len(self.alphabet)
 
-    def splits(self, context: int = 3, train_words: int | Literal["all"] = "all") -> "Splits":
+    def splits(
+        self, context: int = 3, train_words: int | Literal["all"] = "all", seed: int | None = None
+    ) -> "Splits":
         """The examples of the three splits; they are computed once.
 
         Args:
             context: number of characters from which the next one is predicted.
             train_words: how many words of the training split to use, from its start.
+            seed: whose own assignment of words it is; None for the fixed one, the lecture's.
 
         Raises:
             UserError: the training split has fewer words, or the tables would not fit in memory.
         """
         from harness.subjects.corpus.split import make_splits
 
-        return make_splits(self, context, train_words)
+        return make_splits(self, context, train_words, seed)
+
+    def splits_of(self, fields: SplitFields, seed: int) -> "Splits":
+        """The splits that a run of these fields and this seed sees.
+
+        Raises:
+            UserError: as `splits`.
+        """
+        own = seed if fields.split == "by_seed" else None
+        return self.splits(fields.context, fields.train_words, own)
 
     @property
     def size(self) -> str:
         """The number of items, for people."""
         return f"{len(self.words):,} items"
 
-    def examples(self, fields: SplitFields) -> int:
-        """The number of training examples for runs of these fields.
+    def examples(self, fields: SplitFields, seed: int) -> int:
+        """The number of training examples for a run of these fields and this seed.
 
         Raises:
             UserError: the training split has fewer words, or the tables would not fit in memory.
         """
-        return len(self.splits(fields.context, fields.train_words).train.Y)
+        return len(self.splits_of(fields, seed).train.Y)
 
     def facts(self, fields: SplitFields) -> dict[str, str | float]:
-        """What is stored about the corpus with every run; entropies in nats."""
+        """What is stored about the corpus with every run; entropies in nats, of the fixed split."""
         splits = self.splits(fields.context)
         sizes = {f"examples/{name}": len(split.Y) for name, split in splits._asdict().items()}
         return {

@@ -50,7 +50,7 @@ class LoopData:
     size: str
     notes: tuple[str, ...] = ()
 
-    def examples(self, fields: Any) -> int:  # noqa: ARG002
+    def examples(self, fields: Any, seed: int) -> int:  # noqa: ARG002
         """Unknown: the loop draws its own minibatches, by `LoopRun.rows` or otherwise."""
         return UNKNOWN
 

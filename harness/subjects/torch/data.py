@@ -76,7 +76,7 @@ class FileData:
         del self._loaded[KEPT:]
         return entry[1]
 
-    def examples(self, fields: RunFields) -> int:
+    def examples(self, fields: RunFields, seed: int) -> int:  # noqa: ARG002 - one split for all
         """How many training examples there are."""
         return len(self.splits(fields)["train"][0])
 

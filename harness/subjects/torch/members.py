@@ -18,6 +18,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from harness.errors import UserError
+from harness.subjects.items import ITEMS, Items, pack_items
 from harness.subjects.streams import stream
 from harness.subjects.subject import Outcome, SampleRequest, Series, State, Steps
 from harness.subjects.torch.data import TensorData
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 CHUNK = 512  # examples evaluated at once
 WEIGHTS, SAMPLES = "model/weights.safetensors", "samples.txt"
+HELD_OUT = ("dev", "test")
+MOST_ITEMS = 100_000  # of a split that are kept one by one
 
 
 def mean_loss(subject: TorchSubject, model: nn.Module, batch: Batch) -> Tensor:
@@ -60,6 +63,7 @@ class Member:
         self.taps = Taps(self.model)
         self.parameters = list(self.model.parameters())  # listed once: the walk takes time
         self.weights = [p for p in self.parameters if p.dim() > 1]
+        self.items: dict[str, Items] = {}
         if state is not None:
             self._load(state)
 
@@ -120,9 +124,15 @@ class Member:
                 "gradient_std": gradients, "attention_entropy": self.taps.entropies}  # fmt: skip
 
     @torch.no_grad()
-    def evaluate(self, split: str) -> dict[str, float]:
-        """The mean loss and metrics over a split in eval mode."""
+    def evaluate(self, split: str, *, items: bool = False) -> dict[str, float]:
+        """The mean loss and metrics over a split in eval mode.
+
+        Args:
+            split: its name.
+            items: whether to keep those of each example too, for `files`.
+        """
         self.model.eval()
+        kept: dict[str, list[Items | None]] = {}
         torch.set_rng_state(stream(self.seed, "evaluation").get_state())
         totals: dict[str, float] = {}
         counts: dict[str, int] = {}
@@ -141,8 +151,20 @@ class Member:
                 each = torch.as_tensor(values).double()
                 totals[name] = totals.get(name, 0.0) + each.sum().item()
                 counts[name] = counts.get(name, 0) + each.numel()
+                if items:
+                    counted = self.subject.counted(batch)
+                    kept.setdefault(name, []).append(by_example(each, len(batch[0]), counted))
         self.model.train()
+        for name, parts in kept.items():
+            whole = [part for part in parts if part is not None]
+            if len(whole) == len(parts):
+                together = zip(*whole, strict=True)
+                self.items[f"{split}_{name}"] = Items(*map(np.concatenate, together))
         return {name: totals[name] / max(1, counts[name]) for name in totals}
+
+    def keeps(self, split: str) -> bool:
+        """Whether the losses and metrics of each example of a split are kept at the end."""
+        return split in HELD_OUT and len(self.splits[split][0]) <= MOST_ITEMS
 
     def state(self) -> State:
         """Parameters, buffers, the optimizer's state, and that of the random numbers."""
@@ -170,6 +192,11 @@ class Member:
         tensors = {name: t.detach().clone() for name, t in self.model.state_dict().items()}
         found = {WEIGHTS: save({name: t.contiguous() for name, t in tensors.items()})}
         if outcome == "finished":
+            if not self.items:  # it resumed after its last evaluation
+                for split in filter(self.keeps, HELD_OUT):
+                    self.evaluate(split, items=True)
+            if self.items:
+                found[ITEMS] = pack_items(self.items)
             texts = written(self.subject, self.model, self.facts, SampleRequest(seed=self.seed))
             if texts is not None:
                 found[SAMPLES] = "".join(f"{text}\n" for text in texts).encode()
@@ -237,7 +264,10 @@ class TorchMembers:
         """As `Members` says."""
         final = step == self.steps
         found = {
-            split: [member.evaluate(split) for member in self.members]
+            split: [
+                member.evaluate(split, items=final and member.keeps(split))
+                for member in self.members
+            ]
             for split in (SPLITS if final else ("dev",))
         }
         for name in found["dev"][0]:
@@ -258,6 +288,25 @@ class TorchMembers:
     def files(self, member: int, outcome: Outcome) -> Mapping[str, bytes]:
         """As `Members` says."""
         return self.members[member].files(outcome)
+
+
+def by_example(values: Tensor, examples: int, counted: Tensor | None) -> Items | None:
+    """The mean of some values over each example; None where they cannot be told apart.
+
+    Args:
+        values: one or more an example, of any shape: by examples in the first dimension, or flat,
+            of the positions that count.
+        examples: how many there are.
+        counted: which positions of each example count (B, T), where that is known.
+    """
+    if values.dim() and len(values) == examples:
+        rows = values.reshape(examples, -1)  # (B, n)
+        return Items(rows.mean(1).numpy(), np.full(examples, rows.shape[1]))
+    if counted is None or values.shape != (int(counted.sum()),):
+        return None
+    sizes = counted.sum(1).numpy()  # (B,)
+    sums = np.bincount(np.repeat(np.arange(examples), sizes), values.numpy(), examples)
+    return Items(sums / np.maximum(sizes, 1), sizes)
 
 
 def all_finite(tensors: list[Tensor]) -> bool:

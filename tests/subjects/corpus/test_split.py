@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from harness.errors import UserError
+from harness.subjects.char_mlp.fields import Fields
 from harness.subjects.corpus import Corpus
 from harness.subjects.corpus.split import Split
+
+TEST_WORDS_OF_SEED_7 = ["kurt", "wes", "lin", "ernst", "maryam"]
 
 
 def lecture_examples(
@@ -83,6 +86,38 @@ def test_more_train_words_than_there_are_is_refused(tiny: Corpus) -> None:
 def test_splits_are_computed_once(tiny: Corpus) -> None:
     assert tiny.splits(3) is tiny.splits(3)
     assert tiny.splits(3) is not tiny.splits(4)
+
+
+def words_of(split: Split, corpus: Corpus) -> list[str]:
+    text = "".join(corpus.alphabet[y] for y in split.Y)
+    return text.split(".")[:-1]
+
+
+def test_the_words_of_a_seed_are_assigned_anew_and_none_is_lost(embedded: Corpus) -> None:
+    fixed, one, other = embedded.splits(3), embedded.splits(3, seed=1), embedded.splits(3, seed=2)
+    assert [len(words_of(split, embedded)) for split in one] == [
+        len(words_of(split, embedded)) for split in fixed
+    ]
+    for splits in (fixed, one, other):
+        every = [word for split in splits for word in words_of(split, embedded)]
+        assert sorted(every) == sorted(embedded.words)
+    tests = [set(words_of(splits.test, embedded)) for splits in (fixed, one, other)]
+    share = len(tests[0]) / len(embedded.words)
+    for first, second in ((0, 1), (0, 2), (1, 2)):  # as far apart as chance has it
+        common = len(tests[first] & tests[second]) / len(tests[first])
+        assert share / 3 < common < 3 * share
+
+
+def test_the_split_of_a_seed_is_the_same_on_every_machine(tiny: Corpus) -> None:
+    """Written down once: who changes it changes every run that was trained on it."""
+    assert words_of(tiny.splits(3, seed=7).test, tiny) == TEST_WORDS_OF_SEED_7
+
+
+def test_a_run_sees_its_own_split_only_if_it_asks_for_it(tiny: Corpus) -> None:
+    fixed, by_seed = Fields(), Fields(split="by_seed")
+    assert tiny.splits_of(fixed, 7) is tiny.splits_of(fixed, 8) is tiny.splits(3)
+    assert tiny.splits_of(by_seed, 7) is tiny.splits(3, seed=7) is not tiny.splits_of(by_seed, 8)
+    assert tiny.examples(by_seed, 7) == len(tiny.splits(3, seed=7).train.Y)
 
 
 def test_a_table_that_would_not_fit_is_refused() -> None:

@@ -62,7 +62,7 @@ def test_in_float64_weights_agree_over_two_hundred_steps(
     theirs = Fields(norm=norm, steps=STEPS)
     network = MLP.initial(theirs, SEED, embedded.vocabulary).to(torch.float64)
     split = embedded.splits(3).train
-    minibatches = Minibatches([SEED], len(split.X), 32)
+    minibatches = Minibatches([SEED], [len(split.X)], 32)
     X, Y = split.X, split.Y
     largest = 0.0
     with torch.no_grad():

@@ -142,7 +142,7 @@ def test_training_is_that_of_a_plain_loop_probes_or_not(folder: Path) -> None:
     model.train()
     optimizer = torch.optim.SGD(model.parameters(), fields.lr, foreach=False)
     torch.set_rng_state(stream(run.seed, "noise").get_state())
-    minibatches = Minibatches([run.seed], 200, 16)
+    minibatches = Minibatches([run.seed], [200], 16)
     for step in range(120):
         rows = torch.from_numpy(minibatches.between(step, step + 1)[0, 0])
         x, y = splits["train"][0][rows], splits["train"][1][rows]

@@ -1,5 +1,7 @@
 """The cross-entropy of the next character, in programs; the textbook form is torch's."""
 
+from typing import Any
+
 import numpy as np
 
 from harness.subjects.char_mlp.layers.compiled import compiled
@@ -65,15 +67,7 @@ def add_losses(z: Array, logits: int, batch: int, counts: Array, totals: Array) 
     splits, vocabulary, _ = counts.shape
     flat = counts.reshape(counts.size)
     for b in range(0, batch, LANES):
-        top = take(z, logits + b)
-        for v in range(1, vocabulary):
-            top = larger(take(z, logits + v * batch + b), top)
-        mass = spread(0.0, 0.0)
-        for v in range(vocabulary):
-            mass = mass + double(exp(take(z, logits + v * batch + b) - top))
-        surprise = mass
-        for place in range(LANES):
-            surprise = with_lane(surprise, place, log(lane(mass, place)))
+        top, surprise = largest_and_log_mass(z, logits + b, batch, vocabulary)
         for split in range(splits):
             followers, score = spread(0.0, 0.0), spread(0.0, 0.0)
             for v in range(vocabulary):
@@ -83,3 +77,38 @@ def add_losses(z: Array, logits: int, batch: int, counts: Array, totals: Array) 
             # a context outside the split must not add 0 × NaN
             loss = where_positive(followers, followers * surprise - score)
             totals[split] += total(loss)
+
+
+@compiled
+def write_losses(z: Array, logits: int, batch: int, losses: Array) -> None:
+    """Write a member's loss of each character after each context.
+
+    Args:
+        z: memory of a member, with its logits (V, batch) from `logits` on, a column a context.
+        losses: (V, batch) float64, nats.
+    """
+    vocabulary, flat = len(losses), losses.reshape(losses.size)
+    for b in range(0, batch, LANES):
+        top, surprise = largest_and_log_mass(z, logits + b, batch, vocabulary)
+        for v in range(vocabulary):
+            place = v * batch + b
+            put(flat, place, surprise - double(take(z, logits + place) - top))
+
+
+@compiled
+def largest_and_log_mass(z: Array, logits: int, batch: int, vocabulary: int) -> Any:
+    """The largest logit of some columns, and the log of the sum of exp(logit - largest).
+
+    Args:
+        z: memory with logits (V, batch), of which the columns' first row starts at `logits`.
+    """
+    top = take(z, logits)
+    for v in range(1, vocabulary):
+        top = larger(take(z, logits + v * batch), top)
+    mass = spread(0.0, 0.0)
+    for v in range(vocabulary):
+        mass = mass + double(exp(take(z, logits + v * batch) - top))
+    logs = mass
+    for place in range(LANES):
+        logs = with_lane(logs, place, log(lane(mass, place)))
+    return top, logs

@@ -1,0 +1,151 @@
+"""How far the items of a split speak for others: covariances of the variants, clustered by item.
+
+A response such as the dev loss is a mean over the items of a split, words for instance. Seeds that
+share the split share its items, so their spread says nothing of what other items would give. For
+that, each item is one observation, whatever it consists of: an item's share in the mean over the
+seeds, less what an item of its size has on average, is its residual, and the variance of a contrast
+between variants is the sum of its squared residuals over all items (the ratio estimator with
+clusters: Cochran 1977, section 6; of differences between models: Miller 2024, "Adding Error Bars to
+Evals", sections 2.2 and 4.2).
+
+Only covariances of pairs of variants are kept: from them follows the variance of every contrast.
+"""
+
+from collections.abc import Iterable, Mapping
+from math import fsum, inf, sqrt
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from harness.analysis.frames import StudyData
+from harness.analysis.intervals import NAN, Array, mean, spread
+from harness.study.plan import variant_label
+from harness.study.study import Study
+from harness.subjects.subject import Facts
+
+FINAL = "final/"  # before the names that items are kept under
+COLUMNS = ("response", "variant", "other", "covariance")
+
+Covariances = Mapping[tuple[str, str], float]  # of two variants' means
+
+
+class OfItems(Protocol):
+    """A response over the items of a split, as `harness.subjects.items.Items` holds it."""
+
+    @property
+    def means(self) -> Array:
+        """The mean over each item (W,)."""
+
+    @property
+    def sizes(self) -> Array:
+        """How many values each is the mean of (W,)."""
+
+
+def clustered_table(
+    study: Study, runs: pd.DataFrame, items: Iterable[tuple[str, Mapping[str, OfItems]]],
+    facts: Facts,
+) -> pd.DataFrame:  # fmt: skip
+    """The covariances of the variants' means over seeds, in the responses that decide.
+
+    Args:
+        study: the study.
+        runs: those that are judged.
+        items: of finished runs, by key; of a response without "final/".
+        facts: about the data, for the cap.
+
+    Returns:
+        COLUMNS, each pair of variants once, in the study's order. A run at the cap counts as that
+        whatever the items, and so does a diverged one. Nothing of a response whose items differ
+        from run to run, as those of redrawn splits do, or are not known of every finished run.
+    """
+    wanted = dict.fromkeys([study.primary, *(claim.response for claim in study.claims)])
+    names = [name.removeprefix(FINAL) for name in wanted if name.startswith(FINAL)]
+    variants = dict(zip(runs["run_key"], runs["variant"], strict=True))
+    counts = runs[runs["outcome"].isin(["finished", "diverged"])]["variant"].value_counts()
+    finished = int((runs["outcome"] == "finished").sum())
+    sums, sizes = _residuals(study, variants, items, names, facts)
+    rows = []
+    for name, (by_variant, seen) in sums.items():
+        if seen < finished or name not in sizes:
+            continue
+        planned = [label for label in map(variant_label, study.cells()) if label in counts]
+        shares = {v: by_variant.get(v, np.zeros(len(sizes[name]))) / counts[v] for v in planned}
+        w = len(sizes[name])
+        for place, variant in enumerate(planned):
+            for other in planned[place:]:
+                product = (shares[variant] * shares[other]).tolist()
+                rows.append((FINAL + name, variant, other, fsum(product) * w / (w - 1)))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _residuals(
+    study: Study,
+    variants: Mapping[str, str],
+    items: Iterable[tuple[str, Mapping[str, OfItems]]],
+    names: list[str],
+    facts: Facts,
+) -> tuple[dict[str, tuple[dict[str, Array], int]], dict[str, Array]]:
+    """Sums of residuals over the runs of each variant, and how many runs had some, by response.
+
+    Returns:
+        Those, and the sizes of the items of responses whose items are the same in every run.
+    """
+    sums: dict[str, dict[str, Array]] = {name: {} for name in names}
+    seen, sizes = dict.fromkeys(names, 0), dict[str, Array]()
+    other: set[str] = set()
+    for key, found in items:
+        if key not in variants:
+            continue
+        for name in sums.keys() & found.keys():
+            one, described = found[name], study.response(FINAL + name)
+            known = sizes.setdefault(name, one.sizes)
+            if not np.array_equal(known, one.sizes) or len(known) < 2:
+                other.add(name)
+                continue
+            total = fsum(one.sizes)
+            whole = fsum((one.means * one.sizes).tolist()) / total
+            most = described.cap(facts) if described.cap else inf
+            residual = one.sizes * (one.means - whole) / total * (not whole >= most)
+            before = sums[name].get(variants[key])
+            sums[name][variants[key]] = residual if before is None else before + residual
+            seen[name] += 1
+    whole_ones = {name: (sums[name], seen[name]) for name in names if seen[name]}
+    return whole_ones, {name: array for name, array in sizes.items() if name not in other}
+
+
+def covariances(data: StudyData, response: str) -> Covariances:
+    """Those of a response, in both orders of the variants; nothing where they are not known."""
+    rows = data.clustered[data.clustered["response"] == response]
+    pairs = zip(rows["variant"], rows["other"], rows["covariance"], strict=True)
+    return {pair: value for one, other, value in pairs for pair in ((one, other), (other, one))}
+
+
+def item_error(weights: Mapping[str, float], known: Covariances) -> float:
+    """The standard error of a contrast over items; NaN where it is not known."""
+    used = {variant: weight for variant, weight in weights.items() if weight}
+    try:
+        variance = fsum(
+            one * other * known[variant, second]
+            for variant, one in used.items() for second, other in used.items()
+        )  # fmt: skip
+    except KeyError:
+        return NAN
+    return sqrt(max(0.0, variance))
+
+
+def with_items(values: Array, error: float) -> Array:
+    """Seed-wise values whose standard error takes in that of the items: the roots of both squares.
+
+    What items and seeds have in common counts in both, so this is on the safe side.
+
+    Args:
+        values: one a seed (n,), at least two.
+        error: over items.
+    """
+    centre, n = mean(values), len(values)
+    sd = spread(values)
+    if sd == 0:  # any pattern will do whose spread is the one wanted
+        pattern = np.linspace(-1.0, 1.0, n)
+        return np.asarray(centre + pattern / spread(pattern) * error * sqrt(n))
+    return np.asarray(centre + (values - centre) * sqrt(1 + n * (error / sd) ** 2))

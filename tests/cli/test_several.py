@@ -1,0 +1,102 @@
+"""Several studies side by side: `ablate compare` and `ablate ui`."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UserError
+from tests.cli.test_looks import call, place, template, trained
+
+__all__ = ["place", "template", "trained"]
+
+ONE = """
+question = "Does a line need an intercept?"
+subject = "tests.support.linear"
+seeds = 4
+[fixed]
+batch = 8
+steps = 300
+[factors]
+intercept = [false, true]
+lr = [0.1, 0.3]
+[baseline]
+intercept = true
+lr = 0.1
+[[claims]]
+id = "intercept-helps"
+says = "An intercept lowers the error"
+kind = "difference"
+factor = "intercept"
+level = true
+versus = false
+"""
+OTHER = (
+    ONE.replace("batch = 8", "batch = 16")
+    .replace("lr = [0.1, 0.3]", "lr = [0.3, 0.5]")
+    .replace("lr = 0.1\n[[", "lr = 0.3\n[[")
+)
+
+MLP = """
+question = "?"
+data = "embedded"
+seeds = 2
+[fixed]
+steps = 5
+depth = 1
+width = 4
+[factors]
+lr = [0.1, 0.3]
+[baseline]
+lr = 0.1
+"""
+
+
+@pytest.fixture
+def both(place: Path, trained: list[tuple[str, int]]) -> Path:  # noqa: ARG001
+    """A folder with two studies that share a rate, both trained."""
+    (place / "small.toml").write_text(ONE)
+    (place / "large.toml").write_text(OTHER)
+    for name in ("small.toml", "large.toml"):
+        call("run", name)
+    return place
+
+
+@pytest.mark.usefixtures("template", "both")
+def test_studies_are_compared_where_their_factors_line_up() -> None:
+    said = call("compare", "small.toml", "large.toml")
+    assert "batch: small 8; large 16" in said
+    assert "compared at lr 0.3" in said
+    rows = [line.split() for line in said.splitlines()]
+    places = [row for row in rows if row[:1] == ["intercept"]]
+    assert [row[:3] for row in places] == [
+        ["intercept", "no", "small"],
+        ["intercept", "yes", "small"],
+    ]
+    others = [row for row in rows if row[:1] == ["large"]]
+    assert len(others) == 2
+    assert all(row[-1] == "4" for row in (*places, *others))
+    assert "minus small" in said
+    assert ["intercept-helps", "SUPPORTED", "SUPPORTED"] in rows
+
+
+@pytest.mark.usefixtures("template", "both")
+def test_studies_and_variants_are_not_mixed() -> None:
+    with pytest.raises(UserError) as refused:
+        call("compare", "small.toml", "large.toml", "intercept=no")
+    assert str(refused.value) == (
+        "two variants of a study are compared, or two studies or more; "
+        "received small.toml large.toml intercept=no. "
+        "Write ablate compare STUDY A B, or ablate compare STUDY STUDY."
+    )
+
+
+@pytest.mark.usefixtures("template")
+def test_studies_of_different_subjects_are_not_compared(both: Path) -> None:
+    (both / "mlp.toml").write_text(MLP)
+    call("run", "mlp.toml")
+    with pytest.raises(UserError) as refused:
+        call("compare", "small.toml", "mlp.toml")
+    assert str(refused.value) == (
+        "studies that are compared must have one subject; "
+        "received tests.support.linear, char_mlp. Compare studies of the same subject."
+    )
