@@ -19,6 +19,7 @@ from harness.analysis.stages import needed_grid
 from harness.analysis.verdicts import verdicts
 from harness.errors import UserError
 from harness.study.levels import Level, Levels, format_level, place_label, same_level
+from harness.study.plan import variant_label
 from harness.study.study import Study
 
 COLUMNS = ("place", "study", "mean", "low", "high", "n", "estimate", "difference_low",
@@ -48,7 +49,7 @@ class Alignment:
 
     def label(self, place: Levels) -> str:
         """A place in words, without the factors that have one common level."""
-        return place_label({f: x for f, x in place.items() if len(self.common[f]) > 1}) or "all"
+        return variant_label({f: x for f, x in place.items() if len(self.common[f]) > 1}) or "all"
 
 
 def align(studies: Sequence[Study]) -> Alignment:
@@ -66,7 +67,7 @@ def align(studies: Sequence[Study]) -> Alignment:
         )
     common: dict[str, tuple[Level, ...]] = {}
     apart: dict[str, tuple[str, ...]] = {}
-    for field in studies[0].model.Fields.model_fields:
+    for field in dict.fromkeys([*studies[0].factors, *studies[0].model.Fields.model_fields]):
         levels = [levels_of(study, field) for study in studies]
         shared = tuple(
             level for level in levels[0] if all(_among(level, others) for others in levels[1:])

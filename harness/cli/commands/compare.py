@@ -104,7 +104,7 @@ def _studies(console: "Console", data: list["StudyData"]) -> None:
     from rich.text import Text
 
     from harness.analysis.across import across_table, align, verdicts_across
-    from harness.report.words import difference, difference_interval, interval, measured
+    from harness.report.words import difference, difference_interval, with_interval
 
     first, names = data[0].study, [one.study.name for one in data]
     response, aligned = first.response(), align([one.study for one in data])
@@ -114,31 +114,33 @@ def _studies(console: "Console", data: list["StudyData"]) -> None:
     for factor, common in aligned.common.items():
         if len(common) == 1:
             console.print(f"compared at {factor} {common[0]}", markup=False)
-    shown = Table("place", "study", box=None, pad_edge=False, title=response.name)
-    for name in (response.label, "95 % interval", f"minus {first.name}", "95 % interval ", "seeds"):
+    shown = Table("variant", box=None, pad_edge=False)
+    for name in names:
         shown.add_column(name, justify="right")
-    for _, row in across_table(data, first.primary).iterrows():
-        paired = row["pairs"] > 0
-        cells = (
-            row["place"] if row["study"] == first.name else "",
-            row["study"],
-            measured(response, row["mean"]),
-            interval(row["low"], row["high"], response),
-            difference(response, row["estimate"]) if paired else "",
-            difference_interval(row["difference_low"], row["difference_high"], response)
-            if paired
-            else "",
-            str(row["n"]),
-        )
-        shown.add_row(*map(Text, cells))
+    for name in names[1:]:
+        shown.add_column(f"{name} − {first.name}, 95 % interval", justify="right")
+    for place, rows in across_table(data, first.primary).groupby("place", sort=False):
+        means = [
+            with_interval(response, *mean)
+            for mean in rows[["mean", "low", "high"]].itertuples(index=False)
+        ]
+        apart = [
+            f"{difference(response, estimate)} ({difference_interval(low, high, response)})"
+            for estimate, low, high in rows[["estimate", "difference_low", "difference_high"]][
+                1:
+            ].itertuples(index=False)
+        ]
+        shown.add_row(*map(Text, (str(place), *means, *apart)))
+    console.print(f"{response.name}, mean ± half its 95 % interval:", markup=False)
     console.print(shown)
     shared = verdicts_across(data)
     if shared.empty:
         console.print("These studies share no claims.")
         return
-    table = Table("claim", *names, box=None, pad_edge=False, title="verdicts on shared claims")
+    table = Table("claim", *names, box=None, pad_edge=False)
     for _, row in shared.iterrows():
         table.add_row(*(Text(row[name] or "–") for name in ("id", *names)))
+    console.print("\nverdicts on the claims that they share:", markup=False)
     console.print(table)
 
 
