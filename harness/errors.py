@@ -48,6 +48,10 @@ class Unreachable(HarnessError):  # noqa: N818 - a state of the store, not an er
     """Raised when the store does not answer; nothing is lost, and a later call may succeed."""
 
 
+class Locked(Unreachable):
+    """Raised when another process keeps a database locked for longer than is worth waiting."""
+
+
 def suggest(word: object, valid: Iterable[object], noun: str = "one") -> str:
     """The nearest valid word as advice, or all of them when none is near.
 

@@ -1,5 +1,6 @@
 """For notebooks: all that a study measured, as one tidy frame."""
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,7 +14,8 @@ def tidy(study: str, uri: str | None = None, **chosen: Any) -> "pd.DataFrame":
 
     Args:
         study: its name.
-        uri: MLflow tracking URI; default: MLFLOW_TRACKING_URI, or mlflow.db in this directory.
+        uri: MLflow tracking URI; default: MLFLOW_TRACKING_URI, or the mlflow.db of this directory
+            or of one above it.
         chosen: steps, seeds, data_digest, as `harness.store.reading.read_study` takes them.
 
     Returns:
@@ -28,7 +30,8 @@ def tidy(study: str, uri: str | None = None, **chosen: Any) -> "pd.DataFrame":
     from harness.store.reading import read_study
     from harness.store.store import Store
 
-    return long(gather(read_study(Store.existing(uri), study, **chosen)))
+    store = Store.existing(uri or os.environ.get("MLFLOW_TRACKING_URI"))
+    return long(gather(read_study(store, study, **chosen)))
 
 
 def long(data: "StudyData") -> "pd.DataFrame":

@@ -15,7 +15,7 @@ import click
 
 from harness.cli import commands
 from harness.cli.signals import INTERRUPTED, exit_at_once
-from harness.errors import InvalidValue, Unreachable, UserError
+from harness.errors import InvalidValue, Locked, Unreachable, UserError
 
 COMMANDS = sorted(module.name for module in iter_modules(commands.__path__))
 
@@ -40,7 +40,7 @@ class Commands(click.Group):
     "--tracking-uri",
     envvar="MLFLOW_TRACKING_URI",
     metavar="URI",
-    help="MLflow store; default: mlflow.db in this directory.",
+    help="MLflow store; default: the mlflow.db of this directory or above.",
 )
 @click.version_option(package_name="ablation-harness")
 @click.pass_context
@@ -58,6 +58,14 @@ def main() -> None:
         _refuse(error)
     except InvalidValue as error:
         _refuse(UserError(error.rule, error.received, error.remedy))
+    except Locked as error:
+        _refuse(
+            UserError(
+                "no process may keep the MLflow database locked",
+                str(error),
+                "Wait for it, or stop it; nothing is lost, and the same command then continues.",
+            )
+        )
     except Unreachable as error:
         _refuse(
             UserError(

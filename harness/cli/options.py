@@ -84,6 +84,23 @@ def study_options(command: Command) -> Command:
     return found
 
 
+def pass_store(command: Command) -> Command:
+    """The tracking URI as the first argument; says which store is used where it is one above."""
+
+    @click.pass_obj
+    @wraps(command)
+    def with_store(uri: str | None, *args: Any, **options: Any) -> Any:
+        from harness.store.uri import found_above
+
+        if found := found_above(uri):
+            click.echo(f"store: {found}, above this directory", err=True)
+        return command(uri, *args, **options)
+
+    wrapped: Any = with_store
+    found: Command = wrapped
+    return found
+
+
 def study_name(study: str) -> str:
     """The name that a study has in the store: its file need not be there any more."""
     return Path(study).stem if study.endswith(".toml") else study

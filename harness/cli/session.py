@@ -17,7 +17,7 @@ from harness.cli.progress import Bars, Lines
 from harness.cli.signals import CONTINUE, INTERRUPTED, stop_signals
 from harness.engines import Engine
 from harness.engines.local import LocalEngine
-from harness.errors import Unreachable, UserError
+from harness.errors import Locked, Unreachable, UserError
 from harness.flow import NOTHING_DONE, SessionSummary, run_study
 from harness.store.peek import surely_new
 from harness.store.uri import redacted, tracking_uri
@@ -74,13 +74,14 @@ def run_session(
     """
     console = Console(stderr=False, highlight=False)
     plan = request.resolve(any_size=any_size)
-    study, store = plan.study, tracking_uri(uri)
-    workspace = Workspace.of(study.name, store)
+    study = plan.study
     with stop_signals() as stopping, options.open() as engine:
         new = surely_new(uri, study.name)
         if new:  # load libraries there while the store is opened here
             engine.prepare(len(plan.runs), plan.subject)
             check_subject(plan, plan.runs)
+        store = tracking_uri(uri)
+        workspace = Workspace.of(study.name, store)
         for run in {run.fields.shape: run for run in plan.runs}.values():
             plan.data.examples(run.fields, run.seed)  # refuses what the data are too few for
         say(console, f"{study.name}: {study.question}")
@@ -136,6 +137,8 @@ def train_missing(
             ended = ended_runs(store, study.name)
             check_subject(plan, [run for run in plan.runs if run.key not in ended])
         tracker = Tracker.open(store, study, facts, plan.runs, session=uuid.uuid4().hex[:8])
+    except Locked:
+        raise
     except Unreachable as error:
         if stopping():
             return None
@@ -146,6 +149,9 @@ def train_missing(
         ) from None
     gc.freeze()  # what is loaded stays; not examining it again saves 4 % of the tracking
     with tracker:
+        if store.settle(tracker.experiment_id):
+            place = store.artifact_root()
+            say(console, f"the artifacts of {study.name} are recorded in {place} now")
         for data, count in sorted(tracker.elsewhere.items()):
             say(console, other_data(study.name, data, count))
         if introduction := engine.introduction():

@@ -3,8 +3,10 @@
 `store.py` is the store of a command, `tracker.py` the one writer of a study's runs: `schema.py`
 maps a run to tags, params and metrics, `artifacts.py` to files, `presentation.py` to names and
 notes. `delivery.py` and `workspace.py` keep results on disk until the store has them, `reading.py`
-and `stored.py` read back. May import: errors, files, subjects, study, training, engines. Modules
-imported before training starts (`peek`, `uri`, `workspace`, `delivery`) load no MLflow.
+and `stored.py` read back. `uri.py` and `database.py` find and check the store, and `location.py`
+finds artifacts beside a database, wherever it was moved. May import: errors, files, subjects,
+study, training, engines. Modules imported before training starts (`peek`, `uri`, `database`,
+`workspace`, `delivery`) load no MLflow.
 
 The data model, exactly:
 

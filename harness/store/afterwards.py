@@ -20,4 +20,5 @@ def keep_verification(store: Store, study: Study, digest: str, text: str) -> Non
 def keep_report(store: Store, parent_run_id: str, folder: Path) -> None:
     """Keep a report's files with the study's parent run, where the UI shows them."""
     with store.reach():
-        store.client.log_artifacts(parent_run_id, str(folder), "report")
+        address = store.client.get_run(parent_run_id).info.artifact_uri
+        store.log_files(str(folder), address, "report")

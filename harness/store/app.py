@@ -1,15 +1,17 @@
-"""MLflow's server with pages large enough for a study, for `ablate ui`.
+"""MLflow's server for `ablate ui`: pages large enough for a study, and stores that were moved.
 
 MLflow's UI asks for 100 runs at a time, and groups, averages and draws those 100 only. This is
-MLflow's own application, with that one number raised; `mlflow server --app-name ablate` finds it
-by the entry point in pyproject.toml.
+MLflow's own application, with that one number raised, and with artifacts read beside the database
+(`location.py`); `mlflow server --app-name ablate` finds it by the entry point in pyproject.toml.
 """
 
 from mlflow.server import app as flask_app
 from mlflow.server.fastapi_app import app
 
+from harness.store.location import follow_databases
 from harness.store.pages import with_larger_pages
 
 __all__ = ["app"]
 
+follow_databases()
 flask_app.wsgi_app = with_larger_pages(flask_app.wsgi_app)  # type: ignore[assignment, method-assign]

@@ -1,6 +1,7 @@
 """The files of a run: what was measured, and what its subject keeps, with what defines the run."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -19,11 +20,13 @@ CONFIG = "model/config.json"  # what defines the run
 SAMPLES = "samples.txt"  # of subjects that write some
 
 
-def write_artifacts(folder: Path, study: Study, planned: Run, result: Result, facts: Facts) -> None:
-    """Write what is kept of a run beside its metrics."""
+def write_artifacts(
+    folder: Path, study: Study, subject: str, planned: Run, result: Result, facts: Facts
+) -> None:
+    """Write what is kept of a run beside its metrics; its subject as the store records it."""
     config = {
         "run_key": planned.key,
-        "subject": study.subject,
+        "subject": subject,
         "version": study.model.version,
         "fields": planned.fields.model_dump(),
         "seed": planned.seed,
@@ -37,12 +40,12 @@ def write_artifacts(folder: Path, study: Study, planned: Run, result: Result, fa
     pq.write_table(pa.table(result.trace.columns()), folder / TRACE)
 
 
-def read_artifacts(folder: Path, code: Path | None = None) -> tuple[Subject, Trained]:
+def read_artifacts(folder: Path, place: Callable[[str], str]) -> tuple[Subject, Trained]:
     """The run whose files lie in the folder, and its subject.
 
     Args:
         folder: with the run's files.
-        code: where the user's file lies, if not where the study names it.
+        place: where a subject that was recorded is now, if it is a user's file.
 
     Raises:
         UserError: some are missing or damaged, or the subject has changed.
@@ -57,7 +60,7 @@ def read_artifacts(folder: Path, code: Path | None = None) -> tuple[Subject, Tra
         if path.is_file()
     }
     name = config["subject"]
-    subject = find_subject(str(code / Path(name).name) if code and name.endswith(".py") else name)
+    subject = find_subject(place(name) if name.endswith(".py") else name)
     try:
         fields = subject.Fields.model_validate(config["fields"])
     except ValueError:

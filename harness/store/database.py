@@ -4,16 +4,22 @@ import os
 import re
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UserError
-from harness.store.uri import sqlite_uri
+from harness.errors import Locked, UserError
+from harness.store.uri import for_mlflow, sqlite_uri
 
 MIGRATION = re.compile(r"^(revision|down_revision)\b[^=]*= *[\"'](\w+)[\"']", re.MULTILINE)
 TABLES = {"alembic_version", "experiments", "runs", "metrics"}  # that every MLflow database has
+ARTIFACTS = "mlartifacts"  # folder beside the database
+PATIENCE = 20  # seconds to wait for a process that has the database locked, as MLflow does
+PAUSE = 0.5  # seconds of them between two looks
+WAITED_FOR = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+UNREADABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR)
 
 
 def prepare(path: Path) -> None:
@@ -22,16 +28,72 @@ def prepare(path: Path) -> None:
     Raises:
         UserError: the file is not a SQLite database, is another program's, damaged, read-only, or
             made by another MLflow; or its directory cannot be written to. Nothing was changed.
+        Locked: another process keeps it locked.
     """
     if not path.exists():
         create(path)
     check(path)
-    if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
-        raise UserError(
-            "the MLflow database must be writable",
-            str(path),
-            "Give yourself write access, or choose another store with --tracking-uri.",
-        )
+    if not is_writable(path):
+        raise not_writable(str(path))
+
+
+def artifact_root(database: Path) -> Path:
+    """The folder of a SQLite store's artifacts: beside its database, whatever that recorded."""
+    return database.parent / ARTIFACTS
+
+
+def is_writable(path: Path) -> bool:
+    """Whether a database, and what SQLite writes beside it, can be written."""
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
+def not_writable(what: str) -> UserError:
+    """The refusal of a database that has to be written."""
+    return UserError(
+        "the MLflow database must be writable",
+        what,
+        "Give yourself write access, or choose another store with --tracking-uri.",
+    )
+
+
+def no_directory(folder: Path, why: str | None) -> UserError:
+    """The refusal of a directory that no database can be in."""
+    return UserError(
+        "the directory of the MLflow database must exist and be writable",
+        f"{folder} ({why})",
+        "Change to another directory, or choose another store with --tracking-uri.",
+    )
+
+
+@contextmanager
+def connected(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection to a database that exists, which waits for other processes for a while.
+
+    Raises:
+        Locked: one of them keeps it locked.
+    """
+    uri, end = f"{path.absolute().as_uri()}?mode=rw", time.monotonic() + PATIENCE
+    try:  # read-only where the file is
+        with closing(sqlite3.connect(uri, uri=True, timeout=PAUSE)) as connection:
+            while not _is_free(connection):  # not in SQLite, which Ctrl-C would have to wait for
+                if time.monotonic() > end:
+                    raise Locked(held(path))
+            connection.execute(f"PRAGMA busy_timeout = {round(1000 * PATIENCE)}")
+            yield connection
+    except sqlite3.OperationalError as error:
+        if _kind(error) in WAITED_FOR:
+            raise Locked(held(path)) from None
+        raise
+
+
+def _is_free(connection: sqlite3.Connection) -> bool:
+    try:
+        connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
+    except sqlite3.OperationalError as error:
+        if _kind(error) in WAITED_FOR:
+            return False
+        raise
+    return True
 
 
 def check(path: Path) -> None:
@@ -39,9 +101,10 @@ def check(path: Path) -> None:
 
     Raises:
         UserError: it is not.
+        Locked: another process keeps it locked.
     """
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+        with connected(path) as database:
             tables = {name for (name,) in database.execute("SELECT name FROM sqlite_schema")}
             state = database.execute("PRAGMA quick_check(1)").fetchone()[0]
             if not tables >= TABLES:
@@ -53,6 +116,15 @@ def check(path: Path) -> None:
             (revision,) = database.execute("SELECT version_num FROM alembic_version").fetchone()
     except (sqlite3.Error, TypeError) as error:
         state = str(error)
+        if _kind(error) == sqlite3.SQLITE_READONLY:
+            undone = f"{path}, in which a killed process left a change half made"
+            raise not_writable(undone) from None
+        if _kind(error) in UNREADABLE:
+            raise UserError(
+                "the MLflow database must be readable",
+                f"{path} ({state})",
+                "Check its permissions and its disk, or choose another store with --tracking-uri.",
+            ) from None
     if state != "ok":
         raise UserError(
             "the MLflow database must be undamaged",
@@ -60,6 +132,23 @@ def check(path: Path) -> None:
             "Restore it from a copy, or move it away and run the study again.",
         )
     check_revision(revision, str(path))
+
+
+def held(path: Path) -> str:
+    """That a database is locked, and by whom, as far as this machine tells."""
+    holders = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it is another user's, or has ended
+            files = (os.readlink(handle) for handle in (process / "fd").iterdir())
+            if process.name != str(os.getpid()) and str(path) in files:
+                holders.append(f"{process.name} ({(process / 'comm').read_text().strip()})")
+    known = f"; these have it open: {', '.join(sorted(holders))}"
+    return f"{path}, locked by another process{known if holders else ''}"
+
+
+def _kind(error: Exception) -> int:
+    """SQLite's primary result code; 0 of other errors."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def check_revision(revision: str, where: str) -> None:
@@ -109,13 +198,14 @@ def create(path: Path) -> None:
     Raises:
         UserError: the directory is missing or cannot be written to.
     """
-    from mlflow import MlflowClient
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     try:
         with tempfile.TemporaryDirectory(prefix=".mlflow-", dir=path.parent) as scratch:
             made = Path(scratch) / "new.db"
             with _unsynchronised():
-                MlflowClient(sqlite_uri(made)).get_experiment("0")
+                artifacts = artifact_root(path).as_uri()
+                SqlAlchemyStore(for_mlflow(sqlite_uri(made)), artifacts)  # type: ignore[no-untyped-call]
             with made.open("rb+") as whole:
                 os.fsync(whole)
             try:
@@ -125,11 +215,7 @@ def create(path: Path) -> None:
             except OSError:  # a file system without links
                 os.replace(made, path)
     except OSError as error:
-        raise UserError(
-            "the directory of the MLflow database must exist and be writable",
-            f"{path.parent} ({error.strerror})",
-            "Change to another directory, or choose another store with --tracking-uri.",
-        ) from None
+        raise no_directory(path.parent, error.strerror) from None
 
 
 @contextmanager

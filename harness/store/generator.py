@@ -18,7 +18,9 @@ class Generator(PythonModel):
     def load_context(self, context: PythonModelContext) -> None:
         """Read the run's files."""
         files = {name: Path(path) for name, path in context.artifacts.items()}
-        self.subject, self.run = read_artifacts(files["run"], files["code"])
+        self.subject, self.run = read_artifacts(
+            files["run"], lambda subject: str(files["code"] / Path(subject).name)
+        )
 
     def predict(
         self,

@@ -164,7 +164,7 @@ def log_model(store: Store, study: Study, run: Run) -> LoggedModel:
             (code / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, code / name)
         save_model(saved, files, code, Model(run_id=info.run_id, model_id=model.model_id))
-        client.log_model_artifacts(model.model_id, str(saved))
+        store.log_files(str(saved), model.artifact_location)
         outputs = client.get_run(info.run_id).outputs
         if not (outputs and outputs.model_outputs):  # MLflow takes it once only
             client.log_outputs(info.run_id, [LoggedModelOutput(model.model_id, step=0)])

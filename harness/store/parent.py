@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.store import presentation
-from harness.store.runs import StudyRuns
+from harness.store.runs import OpenRun, StudyRuns
 from harness.store.schema import (
     DEFINITION,
     IS_KIND,
@@ -32,8 +32,9 @@ RENEWAL = 10  # seconds between two renewals of the session
 class ParentRun:
     """A parent run that this session writes."""
 
-    def __init__(self, store: Store, run_id: str, session: Session) -> None:
-        self.run_id = run_id
+    def __init__(self, store: Store, run: OpenRun, session: Session) -> None:
+        self.run_id = run.run_id
+        self._location = run.location
         self.session = session
         self._store = store
         self._renewed = 0.0
@@ -66,7 +67,7 @@ class ParentRun:
                 "first_seeds": seeds_text(study.seeds)[:LONGEST_TAG],
             },
         )
-        parent = cls(runs.store, opened.run_id, session)
+        parent = cls(runs.store, opened, session)
         parent._define(study, facts)
         return parent
 
@@ -89,13 +90,15 @@ class ParentRun:
             seeds = dict.fromkeys((*earlier[0].seeds, *study.seeds))
             # Looks count from the first seed, whichever were trained first.
             study = study.override(seeds=tuple(sorted(seeds) if study.declared_looks else seeds))
-        definition = {"study": study.model_dump(mode="json"), "facts": dict(facts)}
+        dumped = study.model_dump(mode="json")
+        dumped["subject"] = self._store.recorded(study.subject)
+        definition = {"study": dumped, "facts": dict(facts)}
         note = presentation.study_note(study, str(facts["name"]))
         self._tag(environment_tags(study.name) | {"mlflow.note.content": note})
-        with self._store.reach():
-            self._store.client.log_text(
-                self.run_id, json.dumps(definition, indent=1, ensure_ascii=False), DEFINITION
-            )
+        with self._store.reach(), tempfile.TemporaryDirectory(prefix="ablate-") as folder:
+            file = Path(folder) / DEFINITION
+            file.write_text(json.dumps(definition, indent=1, ensure_ascii=False), encoding="utf-8")
+            self._store.log_file(file, self._location)
 
     def _tag(self, tags: dict[str, str]) -> None:
         with self._store.reach():
@@ -127,6 +130,7 @@ def read_definition(store: Store, run_id: str) -> tuple[Study, Facts] | None:
         text = path.read_text(encoding="utf-8")
     try:
         whole = json.loads(text)
+        whole["study"]["subject"] = store.placed(whole["study"]["subject"])
         return Study.model_validate(whole["study"]), whole["facts"]
     except (ValueError, KeyError):  # pydantic's ValidationError is a ValueError
         return None

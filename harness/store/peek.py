@@ -3,9 +3,9 @@
 import json
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 
-from harness.store.uri import sqlite_path, tracking_uri
+from harness.store.database import connected
+from harness.store.uri import database_file
 
 
 def surely_new(uri: str | None, study: str) -> bool:
@@ -13,6 +13,7 @@ def surely_new(uri: str | None, study: str) -> bool:
 
     Raises:
         UserError: the URI is not the address of a store.
+        Locked: another process keeps the store locked.
     """
     return _surely_none(uri, "SELECT count(*) FROM experiments WHERE name = ?", (study,))
 
@@ -22,6 +23,7 @@ def surely_untrained(uri: str | None, keys: Sequence[str]) -> bool:
 
     Raises:
         UserError: the URI is not the address of a store.
+        Locked: another process keeps the store locked.
     """
     query = (
         "SELECT count(*) FROM tags WHERE key = 'run_key' "
@@ -32,11 +34,11 @@ def surely_untrained(uri: str | None, keys: Sequence[str]) -> bool:
 
 def _surely_none(uri: str | None, query: str, values: tuple[str, ...]) -> bool:
     """Whether a query surely counts nothing."""
-    path = sqlite_path(tracking_uri(uri))
+    path = database_file(uri)
     if path is None or not path.exists():
         return path is not None
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+        with connected(path) as database:
             return not database.execute(query, values).fetchone()[0]
     except sqlite3.Error:
         return False

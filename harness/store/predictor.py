@@ -15,7 +15,9 @@ class Predictor(PythonModel):
     def load_context(self, context: PythonModelContext) -> None:
         """Read the run's files."""
         files = {name: Path(path) for name, path in context.artifacts.items()}
-        self.subject, self.run = read_artifacts(files["run"], files["code"])
+        self.subject, self.run = read_artifacts(
+            files["run"], lambda subject: str(files["code"] / Path(subject).name)
+        )
 
     # MLflow knows no type for arrays of any shape, and warns of both: a hint, and none.
     _skip_type_hint_validation = True

@@ -5,19 +5,18 @@ import shutil
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
-from pathlib import Path
 
 import mlflow
 from mlflow.entities import Experiment, LoggedModel, Run, ViewType
-from mlflow.utils.file_utils import local_file_uri_to_path
 
 from harness.errors import UserError
+from harness.store.location import folder_of
 from harness.store.models import registered
 from harness.store.reading import is_ours
 from harness.store.schema import IS_KIND, IS_SCHEMA
 from harness.store.session import require_no_writer
 from harness.store.store import DELETED, Store, require_schema
-from harness.store.uri import is_server, redacted
+from harness.store.uri import for_mlflow, is_server, redacted
 from harness.store.workspace import Workspace
 
 TRACKING_URI = "MLFLOW_TRACKING_URI"  # environment variable that `mlflow gc` sets
@@ -60,8 +59,10 @@ def plan_prune(store: Store, name: str, workspace: Workspace) -> Prunable:
     """What there is of a study, deleted or not.
 
     Raises:
-        UserError: there is nothing, or it is not the harness's, or a process is writing it.
+        UserError: there is nothing, it is not the harness's, a process is writing it, or the store
+            cannot be written.
     """
+    store.require_writable()
     with store.reach():
         experiment = store.client.get_experiment_by_name(name)
     if experiment is None and not workspace.folder.exists():
@@ -126,7 +127,7 @@ def _remove(what: Prunable, experiment: Experiment) -> list[str]:
             model = client.create_logged_model(identity).model_id
             client.delete_logged_model(model)
             client.delete_experiment(identity)
-            _collect_garbage(what.store.uri, run, model, identity)
+            _collect_garbage(for_mlflow(what.store.uri), run, model, identity)
             return []
         client.rename_experiment(identity, f"{what.name} (pruned, {identity})")  # frees the name
         client.delete_experiment(identity)
@@ -149,9 +150,8 @@ def _remove_artifacts(what: Prunable) -> list[str]:
     places = {run.info.artifact_uri: root / run.info.run_id for run in what.runs}
     places |= {m.artifact_location: root / "models" / m.model_id for m in what.models}
     for uri, place in places.items():
-        local: str = local_file_uri_to_path(uri)  # type: ignore[no-untyped-call]
         real = root.resolve() / place.relative_to(root)
-        if Path(local) != place / "artifacts" or place.resolve() != real:  # elsewhere, or a link
+        if folder_of(uri) != place / "artifacts" or place.resolve() != real:  # elsewhere, or a link
             outside.append(uri)
         elif place.exists():  # not a run without artifacts, or removed by an earlier call
             try:

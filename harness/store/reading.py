@@ -77,7 +77,7 @@ class StoredStudy:
             if not (is_ours(run) and outcome_of(run)):
                 continue
             with self._store.reach(), self._store.files_of(run) as folder:
-                _, kept = read_artifacts(folder)
+                _, kept = read_artifacts(folder, self._store.placed)
             yield key_of(run), kept
 
     def _trace(self, run: Run) -> pd.DataFrame:

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.store.uri import sqlite_path
+from harness.store.database import ARTIFACTS
+from harness.store.uri import DATABASE, for_mlflow, sqlite_path
 
 HOST = "127.0.0.1"
 START_TIMEOUT = 60  # seconds that the server may take to answer
@@ -33,12 +34,12 @@ def serving(uri: str, port: int) -> Iterator[str]:
         UserError: the port is taken, or the server does not start.
     """
     require_free_port(port)
-    folder = (sqlite_path(uri) or Path.cwd() / "mlflow.db").parent
+    folder = (sqlite_path(uri) or Path.cwd() / DATABASE).parent
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port),
                "--workers", "1", "--app-name", "ablate",
-               "--artifacts-destination", str(folder / "mlartifacts")]  # fmt: skip
+               "--artifacts-destination", (folder / ARTIFACTS).as_uri()]  # fmt: skip
     # The address may hold a password, which a command line would show to everyone.
-    environment = {**os.environ, **LIGHT, "MLFLOW_BACKEND_STORE_URI": uri}
+    environment = {**os.environ, **LIGHT, "MLFLOW_BACKEND_STORE_URI": for_mlflow(uri)}
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(  # noqa: S603
             command, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True

@@ -2,10 +2,13 @@
 
 Every failure of MLflow becomes one of two kinds: `Unreachable` (nothing is lost, try again later)
 or `UserError` (the user has to fix something). Whatever takes a store may raise them; docstrings
-name them only where they mean more. No call waits longer than a few seconds.
+name them only where they mean more. No call waits longer than a few seconds for a server, or 20
+for a process that has a database locked.
 """
 
 import errno
+import os
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,11 +23,22 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from mlflow.store.entities import PagedList
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
+from sqlalchemy.exc import DBAPIError
 
-from harness.errors import Unreachable, UserError
-from harness.store.database import check_revision, prepare
+from harness.errors import Locked, Unreachable, UserError
+from harness.store import location
+from harness.store.database import (
+    ARTIFACTS,
+    artifact_root,
+    check,
+    check_revision,
+    held,
+    is_writable,
+    not_writable,
+    prepare,
+)
 from harness.store.schema import IS_SCHEMA, SCHEMA, Points
-from harness.store.uri import is_server, redacted, sqlite_path, tracking_uri
+from harness.store.uri import for_mlflow, is_server, redacted, sqlite_path, tracking_uri
 
 PROBE = 3  # seconds a server may take to say that it is well
 PAGE = 1000  # runs fetched at once
@@ -54,11 +68,14 @@ class Store:
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
+        self._database = sqlite_path(uri)
         if is_server(uri):
             probe(uri)
+        if self._database:
+            location.follow_databases()
         with self.reach():
             try:
-                self.client = MlflowClient(uri, registry_uri=uri)
+                self.client = MlflowClient(for_mlflow(uri), registry_uri=for_mlflow(uri))
             except MlflowException as error:
                 _, found, rest = str(error).partition("found version ")
                 if found:  # a database server's schema is another MLflow's
@@ -82,7 +99,7 @@ class Store:
 
     @classmethod
     def existing(cls, uri: str | None) -> Self:
-        """The same, but a missing one is refused, and nothing is created."""
+        """The same, to be read: a missing one is refused, and one that is read-only is taken."""
         path = sqlite_path(resolved := tracking_uri(uri))
         if path is not None and not path.exists():
             raise UserError(
@@ -91,7 +108,9 @@ class Store:
                 "Run a study first (ablate run STUDY), change to the directory where it was run, "
                 "or name its store with --tracking-uri.",
             )
-        return cls.open(uri)
+        if path is not None:
+            check(path)
+        return cls(resolved)
 
     @contextmanager
     def reach(self) -> Iterator[None]:
@@ -100,15 +119,32 @@ class Store:
             yield
         except MlflowException as error:
             self._translate(error)
+        except (DBAPIError, sqlite3.Error) as error:
+            self._refuse_known(one_line(error))
+            raise Unreachable(f"{redacted(self.uri)}: {one_line(error)}") from None
         except (requests.RequestException, OSError) as error:
             if getattr(error, "errno", None) in NO_ROOM:
                 raise self._no_room(one_line(error)) from None
             raise Unreachable(f"{redacted(self.uri)}: {one_line(error)}") from None
 
-    def log_files(self, folder: str, location: str) -> None:
-        """Copy a folder to a run's files; the client would read the run to learn their location."""
-        files = get_artifact_repository(location, tracking_uri=self.uri)
-        files.log_artifacts(folder)  # type: ignore[no-untyped-call]  # MLflow leaves it untyped
+    def log_files(self, folder: str, address: str, below: str | None = None) -> None:
+        """Copy a folder to a run's files.
+
+        MLflow's client would read the run to learn their address, and remember it for all stores,
+        so that a copy's files would go to its original.
+
+        Args:
+            folder: on this machine.
+            address: of the run's files.
+            below: folder among them; None for all of them.
+        """
+        files = get_artifact_repository(address, tracking_uri=for_mlflow(self.uri))
+        files.log_artifacts(folder, below)  # type: ignore[no-untyped-call]  # MLflow leaves it untyped
+
+    def log_file(self, path: Path, address: str) -> None:
+        """Copy a file to a run's files, whole or not at all."""
+        files = get_artifact_repository(address, tracking_uri=for_mlflow(self.uri))
+        files.log_artifact(str(path))  # type: ignore[no-untyped-call]  # MLflow leaves it untyped
 
     @contextmanager
     def files_of(self, run: Run, path: str = "") -> Iterator[Path]:
@@ -118,7 +154,7 @@ class Store:
             run: whose files.
             path: of a file or folder among them, relative; all where none is given.
         """
-        place = Path(run.info.artifact_uri) / path
+        place = location.folder_of(run.info.artifact_uri) / path
         if place.exists():  # on this machine, reading it there takes a tenth of the time
             yield place
             return
@@ -129,7 +165,7 @@ class Store:
 
     def holds(self, run: Run, path: str) -> bool:
         """Whether a run has such a file."""
-        folder = Path(run.info.artifact_uri)
+        folder = location.folder_of(run.info.artifact_uri)
         if folder.is_dir():
             return (folder / path).is_file()
         with self.reach():
@@ -170,8 +206,8 @@ class Store:
         found = self.experiment(study)
         with self.reach():
             if found is None:
-                location = self._artifact_location()
-                identity: str = self.client.create_experiment(study, location, tags)
+                address = self._artifact_address()
+                identity: str = self.client.create_experiment(study, address, tags)
                 return identity
             for name, value in tags.items():
                 if found.tags.get(name) != value:
@@ -200,21 +236,49 @@ class Store:
 
     def artifact_root(self) -> Path:
         """The folder of a database's artifacts: beside a SQLite file, else in this directory."""
-        path = sqlite_path(self.uri)
-        return (path.parent if path else Path.cwd()) / "mlartifacts"
+        return artifact_root(self._database) if self._database else Path.cwd() / ARTIFACTS
 
-    def _artifact_location(self) -> str | None:
+    def recorded(self, subject: str) -> str:
+        """A subject as it is recorded: a user's file by its path from the store's directory."""
+        home = self.artifact_root().parent
+        return os.path.relpath(subject, home) if subject.endswith(".py") else subject
+
+    def placed(self, recorded: str) -> str:
+        """A subject that was recorded, a user's file by its path from the working directory."""
+        home = self.artifact_root().parent
+        return os.path.relpath(home / recorded) if recorded.endswith(".py") else recorded
+
+    def settle(self, experiment_id: str) -> bool:
+        """Record where an experiment's artifacts are now; whether another place was recorded."""
+        with self.reach():
+            return self._database is not None and location.settle(self._database, experiment_id)
+
+    @property
+    def writable(self) -> bool:
+        """Whether it can be written, as far as this machine tells."""
+        return self._database is None or is_writable(self._database)
+
+    def require_writable(self) -> None:
+        """Check that it can be written.
+
+        Raises:
+            UserError: it cannot.
+        """
+        if not self.writable:
+            raise not_writable(str(self._database))
+
+    def _artifact_address(self) -> str | None:
         """Where a new experiment's artifacts go; None where the server decides."""
         if is_server(self.uri):
             return None
-        location = str(self.artifact_root())
-        if not sqlite_path(self.uri) and len(location) > LONGEST_ARTIFACT_URI - ARTIFACT_TAIL:
+        address = self.artifact_root().as_uri()
+        if not self._database and len(address) > LONGEST_ARTIFACT_URI - ARTIFACT_TAIL:
             raise UserError(
                 f"artifact paths of a database server have at most {LONGEST_ARTIFACT_URI} letters",
-                location,
+                address,
                 "Run the study from a directory with a shorter path.",
             )
-        return location
+        return address
 
     def _pages(self, search: Callable[[str | None], PagedList[Found]]) -> list[Found]:
         found: list[Found] = []
@@ -241,14 +305,7 @@ class Store:
                 f"the database behind one: {redacted(self.uri)}",
                 "Give the address of that server with --tracking-uri.",
             ) from None
-        if "disk is full" in str(error):
-            raise self._no_room("database or disk is full") from None
-        if "readonly database" in text:
-            raise UserError(
-                "the MLflow database must be writable",
-                redacted(self.uri),
-                "Give yourself write access, or choose another store with --tracking-uri.",
-            ) from None
+        self._refuse_known(str(error))
         lost = "ensure that the path is correct" in text  # MLflow says so of any failed download
         if "No such artifact" in text or (lost and not is_server(self.uri)):
             raise UserError(
@@ -262,6 +319,15 @@ class Store:
         if status >= 429:  # too many requests, or a failure on their side
             raise Unreachable(f"{redacted(self.uri)}: {text}") from None
         raise error
+
+    def _refuse_known(self, text: str) -> None:
+        """Raise what an error of SQLite comes down to, if it is a known one."""
+        if "database is locked" in text and self._database:
+            raise Locked(held(self._database)) from None
+        if "disk is full" in text:
+            raise self._no_room("database or disk is full") from None
+        if "readonly database" in text:
+            raise not_writable(redacted(self.uri)) from None
 
     def _no_room(self, how: str) -> UserError:
         return UserError(

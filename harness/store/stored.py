@@ -109,5 +109,5 @@ def _load(store: Store, run: Run) -> StoredRun:
     with tempfile.TemporaryDirectory(prefix="ablate-") as folder:
         with store.reach():
             store.client.download_artifacts(run.info.run_id, "", folder)
-        subject, trained = read_artifacts(Path(folder))
+        subject, trained = read_artifacts(Path(folder), store.placed)
     return StoredRun(run.info.run_id, run.info.run_name, run.data.tags, subject, trained)

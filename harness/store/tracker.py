@@ -163,7 +163,8 @@ class Tracker:
         planned, ending = self._planned[result.key], presentation.ending(result)
         tags = schema.environment_tags(self._study.name) | schema.result_tags(result)
         with tempfile.TemporaryDirectory(prefix="ablate-") as folder:
-            write_artifacts(Path(folder), self._study, planned, result, self._facts)
+            subject = self._store.recorded(self._study.subject)
+            write_artifacts(Path(folder), self._study, subject, planned, result, self._facts)
             points = schema.points(result, self._study.model)
             self._complete(result.key, points, tags, ending, folder)
 

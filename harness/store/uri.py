@@ -1,24 +1,32 @@
-"""Where the store is: the tracking URI, resolved and checked for form before anything is opened."""
+"""Where the store is: the tracking URI, resolved and checked for form before anything is opened.
 
+SQLAlchemy alone builds and parses the URLs of databases, as it does for MLflow: in one of these,
+`%20` is a space, and a `%` or a `?` of a file's name is written `%25` or `%3F`. It is imported when
+there is a URL to build or to parse, since that takes time.
+"""
+
+import os
+import stat
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from harness.errors import UserError
 
 DATABASES = ("postgresql", "mysql", "mssql")
+DATABASE = "mlflow.db"
 
 
 def tracking_uri(uri: str | None) -> str:
-    """The store that a tracking URI means, as MLflow takes it; a SQLite file by its absolute path.
+    """The store that a tracking URI means; a SQLite file by its real path.
 
     Args:
-        uri: as given by the user; None or "" for `mlflow.db` in the current directory.
+        uri: as given by the user; None or "" for the `mlflow.db` that `found_database` finds.
 
     Raises:
         UserError: it is not the address of a store that the harness can use.
     """
     if not uri:
-        return sqlite_uri(Path("mlflow.db"))
+        return sqlite_uri(found_database())
     try:
         parts = urlsplit(uri)
         host, _ = parts.hostname, parts.port
@@ -26,10 +34,7 @@ def tracking_uri(uri: str | None) -> str:
         raise _refused("cannot be read", uri) from None
     kind = parts.scheme.partition("+")[0]
     if kind == "sqlite":
-        prefix, slashes, path = uri.partition(":///")
-        if not slashes or prefix != "sqlite" or path in ("", ":memory:") or "?" in path:
-            raise _refused("of a SQLite store names a file", uri)
-        return sqlite_uri(Path(path))
+        return sqlite_uri(_named_file(uri))
     if kind in DATABASES or (kind in ("http", "https") and host):
         return uri
     if kind in ("", "file"):
@@ -37,14 +42,79 @@ def tracking_uri(uri: str | None) -> str:
     raise _refused("must be the address of an MLflow store", uri)
 
 
+def database_file(uri: str | None) -> Path | None:
+    """The SQLite file that a tracking URI means; None for any other store.
+
+    Raises:
+        UserError: as of `tracking_uri`.
+    """
+    if not uri:
+        return Path(os.path.realpath(found_database()))
+    return sqlite_path(tracking_uri(uri))
+
+
+def found_database() -> Path:
+    """The `mlflow.db` of this directory, or of the nearest one above it in the same project.
+
+    The search ends at the root of a Git repository, and finds nothing in a directory where everyone
+    may leave files, such as /tmp. Where there is none, it is the one that this directory would get.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        found = folder / DATABASE
+        if os.path.isfile(found) and (folder == here or not _is_shared(folder)):
+            return found
+        if os.path.exists(folder / ".git"):
+            break
+    return here / DATABASE
+
+
+def found_above(uri: str | None) -> Path | None:
+    """The database in use, where none was named and it is that of a directory above this one."""
+    if uri or (found := found_database()).parent == Path.cwd():
+        return None
+    return found
+
+
 def sqlite_uri(path: Path) -> str:
-    """The URI of a SQLite file, absolute, so that it stays right when the directory changes."""
-    return f"sqlite:///{path.absolute()}"
+    """The URI of a SQLite file: its real path, which stays right when the directory changes.
+
+    Raises:
+        UserError: the path is no text.
+    """
+    from sqlalchemy.engine import URL
+
+    real = os.path.realpath(path)
+    try:
+        return URL.create("sqlite", database=real).render_as_string()
+    except UnicodeEncodeError:
+        raise UserError(
+            "the path of a store must be text in UTF-8",
+            ascii(real),
+            "Rename that directory, or choose another store with --tracking-uri.",
+        ) from None
 
 
 def sqlite_path(uri: str) -> Path | None:
     """The file of a resolved SQLite URI; None for any other store."""
-    return Path(unquote(uri.removeprefix("sqlite:///"))) if uri.startswith("sqlite:") else None
+    if not uri.startswith("sqlite:"):
+        return None
+    from sqlalchemy.engine import make_url
+
+    return Path(make_url(uri).database or "")
+
+
+def for_mlflow(uri: str) -> str:
+    """A resolved URI as MLflow has to be given it.
+
+    Of one that begins with sqlite:///, MLflow takes the rest for a path as it stands, and creates
+    that path's directory: one named `x%3Fy` beside the real `x?y`. So the driver is named.
+    """
+    if not uri.startswith("sqlite:"):
+        return uri
+    from sqlalchemy.engine import make_url
+
+    return make_url(uri).set(drivername="sqlite+pysqlite").render_as_string()
 
 
 def is_server(uri: str) -> bool:
@@ -63,10 +133,31 @@ def redacted(uri: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))
 
 
+def _named_file(uri: str) -> Path:
+    """The file that a SQLite URI names, as SQLAlchemy reads it."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    rule = "of a SQLite store names a file"
+    try:
+        url = make_url(uri)
+    except (ArgumentError, ValueError):
+        raise _refused(rule, uri) from None
+    named = url.database and url.database != ":memory:" and "\0" not in url.database
+    if url.drivername != "sqlite" or url.host or url.query or not named:
+        raise _refused(rule, uri)
+    return Path(str(url.database))
+
+
+def _is_shared(folder: Path) -> bool:
+    mode = folder.stat().st_mode
+    return bool(mode & stat.S_ISVTX and mode & stat.S_IWOTH)
+
+
 def _refused(rule: str, uri: str) -> UserError:
     return UserError(
         f"a tracking URI {rule}",
         repr(redacted(uri)),
         "Give sqlite:///FILE, postgresql://…, or the http(s)://… address of an MLflow server, "
-        "or nothing for mlflow.db in this directory.",
+        "or nothing for the mlflow.db of this directory or of one above it.",
     )

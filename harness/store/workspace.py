@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from errno import ENOENT
 from fcntl import LOCK_EX, LOCK_NB, flock
 from hashlib import sha256
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import TextIO, TypeVar
 
 from harness.errors import UserError
 from harness.files import write_atomically
+from harness.store.database import no_directory
+from harness.store.uri import sqlite_path
 from harness.training.records import Checkpoint, Result, unpack
 
 logger = logging.getLogger(__name__)
@@ -24,7 +27,7 @@ CHECKSUM = 32  # bytes of SHA-256 before the payload of every file
 
 @dataclass(frozen=True)
 class Workspace:
-    """The files of one study in one store, under `.ablate/` of the working directory.
+    """The files of one study in one store, under `.ablate/`: beside a SQLite store, else here.
 
     Attributes:
         folder: of this study and store.
@@ -38,11 +41,14 @@ class Workspace:
 
         Args:
             study: its name.
-            store: the resolved tracking URI; its hash keeps stores apart.
-            root: the working directory, if it is another.
+            store: the resolved tracking URI; a hash keeps stores apart, of a SQLite file that of
+                its name, so that the workspace can be moved with the store.
+            root: the working directory, if it is another: for a store that is no SQLite file.
         """
-        name = f"{study}-{sha256(store.encode()).hexdigest()[:8]}"
-        return cls((root or Path.cwd()) / ".ablate" / name)
+        path = sqlite_path(store)
+        root, known_by = (path.parent, path.name) if path else (root or Path.cwd(), store)
+        name = f"{study}-{sha256(known_by.encode()).hexdigest()[:8]}"
+        return cls(root / ".ablate" / name)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -68,6 +74,8 @@ class Workspace:
         path = self.folder / "lock"
         while True:
             with _usable(self.folder):
+                if not (place := self.folder.parents[1]).is_dir():
+                    raise no_directory(place, os.strerror(ENOENT))
                 self.folder.mkdir(parents=True, exist_ok=True)
                 handle = path.open("a+")
                 try:
@@ -169,7 +177,7 @@ def _usable(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UserError(
-            "a study keeps its state where it is run, which needs room and permission",
+            "a study keeps its state on disk, which needs room and permission",
             f"{error.strerror}: {folder}",
             "Free some space or change the permissions; the same command then continues.",
         ) from None

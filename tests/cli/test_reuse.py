@@ -8,6 +8,7 @@ import pytest
 from mlflow import MlflowClient
 
 from harness.errors import Unreachable
+from harness.store.location import folder_of
 from harness.store.tracker import Tracker
 from harness.store.uri import sqlite_uri
 from tests.cli.test_looks import call, place, template, trained
@@ -114,12 +115,12 @@ def test_runs_of_other_steps_or_of_deleted_studies_are_not(
 def test_what_cannot_be_copied_is_trained(two: Path, trained: list[tuple[str, int]]) -> None:
     uri = sqlite_uri(two / "mlflow.db")
     gone, *_ = children(uri, "first")
-    for path in Path(gone.info.artifact_uri).rglob("*"):
+    for path in folder_of(gone.info.artifact_uri).rglob("*"):
         if path.is_file():
             path.unlink()
-    for folder in sorted(Path(gone.info.artifact_uri).rglob("*"), reverse=True):
+    for folder in sorted(folder_of(gone.info.artifact_uri).rglob("*"), reverse=True):
         folder.rmdir()
-    Path(gone.info.artifact_uri).rmdir()
+    folder_of(gone.info.artifact_uri).rmdir()
     call("run", "wider.toml")
     assert len(trained) == 7
     assert len(by_params(uri, "wider")) == 12

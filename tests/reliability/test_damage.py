@@ -183,7 +183,7 @@ def test_a_damaged_result_is_trained_anew(
 
 
 def test_partly_written_files_are_removed(tmp_path: Path) -> None:
-    kept = Workspace.of("any", "sqlite:////x", tmp_path)
+    kept = Workspace.of("any", f"sqlite:///{tmp_path}/x")
     (kept.folder / "results").mkdir(parents=True)
     (kept.folder / "results" / ".a.safetensors.0123").write_bytes(b"half")
     with kept.locked():
@@ -195,8 +195,8 @@ def test_a_second_coordinator_is_refused_and_names_the_first(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     script = (
-        "import sys; from pathlib import Path; from tests.support.kills import *\n"
-        f"with Workspace.of(NAME, {store(place)!r}, Path({str(place)!r})).locked():\n"
+        "import sys; from tests.support.kills import *\n"
+        f"with Workspace.of(NAME, {store(place)!r}).locked():\n"
         "    print('locked', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(

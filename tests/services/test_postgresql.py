@@ -77,7 +77,7 @@ def test_a_study_stored_directly_in_a_database_shows_no_password(
     client = MlflowClient(database)
     experiment = client.get_experiment_by_name("direct")
     assert experiment is not None
-    assert experiment.artifact_location == str(tmp_path / "mlartifacts")
+    assert experiment.artifact_location == (tmp_path / "mlartifacts").as_uri()
     assert PASSWORD not in repr(picture(database, "direct")) + repr(experiment.tags)
     assert PASSWORD not in "".join(read_study(Store.existing(database), "direct").facts.values())
     kept = [path for path in tmp_path.rglob("*") if path.is_file()]

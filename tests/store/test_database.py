@@ -1,15 +1,24 @@
 import os
 import shutil
 import sqlite3
-from contextlib import closing
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import mlflow
 import pytest
 from alembic.script import ScriptDirectory
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 
-from harness.errors import UserError
+from harness.errors import Locked, UserError
+from harness.store import database as module
 from harness.store.database import check, create, prepare, revisions
+from harness.store.peek import surely_new
+from harness.store.store import Store
 
 
 def test_a_database_that_was_created_is_usable_and_nothing_else_is_left(template):
@@ -93,3 +102,88 @@ def test_a_directory_that_cannot_be_written_is_refused(tmp_path):
     place = tmp_path if os.geteuid() else Path("/proc")  # root may write everywhere but there
     with pytest.raises(UserError, match="writable"):
         prepare(place / "mlflow.db")
+
+
+HOLDER = """
+import sqlite3, sys
+held = sqlite3.connect(sys.argv[1], isolation_level=None)
+held.executescript(sys.argv[2])
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+HALF_MADE = """
+PRAGMA cache_size = 2; BEGIN; UPDATE alembic_version SET version_num = 'half';
+CREATE TABLE more AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 20000)
+SELECT i, hex(randomblob(50)) FROM n;
+"""  # so much that some is in the file before the end
+
+
+@contextmanager
+def holding(path, lock):
+    """Another process holds a lock of the database; yields its id."""
+    command = [sys.executable, "-c", HOLDER, str(path), lock]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            yield process.pid
+        finally:
+            process.stdin.close()
+
+
+def test_a_locked_database_is_waited_for_and_then_its_holder_named(uri, tmp_path, monkeypatch):
+    path = tmp_path / "mlflow.db"
+    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    with holding(path, "BEGIN EXCLUSIVE") as holder:
+        for touch in (lambda: check(path), lambda: prepare(path),
+                      lambda: Store.existing(uri), lambda: surely_new(uri, "small")):  # fmt: skip
+            with pytest.raises(Locked) as refused:
+                touch()
+            assert str(refused.value).startswith(f"{path}, locked by another process")
+            if sys.platform == "linux":
+                assert f"these have it open: {holder} (python" in str(refused.value)
+    prepare(path)
+
+
+def test_a_lock_that_ends_is_not_noticed(template, tmp_path):
+    path = tmp_path / "mlflow.db"
+    shutil.copy(template, path)
+    with ThreadPoolExecutor() as threads:
+        with holding(path, "BEGIN EXCLUSIVE"):
+            waiting = threads.submit(check, path)
+            time.sleep(0.3)
+            assert not waiting.done()
+        waiting.result(30)
+
+
+def test_what_a_killed_process_left_half_made_is_undone(template, tmp_path):
+    path = tmp_path / "mlflow.db"
+    shutil.copy(template, path)
+    with holding(path, HALF_MADE):
+        for name in ("mlflow.db", "mlflow.db-journal"):
+            shutil.copy(tmp_path / name, tmp_path / f"left-{name}")
+    left = tmp_path / "left-mlflow.db"
+    assert (tmp_path / "left-mlflow.db-journal").exists()
+    check(left)
+    assert not (tmp_path / "left-mlflow.db-journal").exists()
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path):
+    (tmp_path / "mlflow.db").mkdir()
+    with pytest.raises(UserError) as refused:
+        check(tmp_path / "mlflow.db")
+    assert str(refused.value) == (
+        f"the MLflow database must be readable; received {tmp_path}/mlflow.db (unable to open "
+        "database file). Check its permissions and its disk, or choose another store with "
+        "--tracking-uri."
+    )
+
+
+def test_a_lock_that_mlflow_meets_is_no_server_that_fails_to_answer(uri):
+    store, says = Store.open(uri), "(sqlite3.OperationalError) database is locked"
+    with pytest.raises(Locked, match="locked by another process"), store.reach():
+        raise MlflowException(says, TEMPORARILY_UNAVAILABLE)
+    with pytest.raises(Locked, match="locked by another process"), store.reach():
+        raise sqlite3.OperationalError("database is locked")

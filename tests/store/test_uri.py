@@ -1,7 +1,25 @@
+import os
+from pathlib import Path
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy.engine import make_url
 
 from harness.errors import UserError
-from harness.store.uri import redacted, sqlite_path, tracking_uri
+from harness.store.uri import (
+    for_mlflow,
+    found_above,
+    found_database,
+    redacted,
+    sqlite_path,
+    sqlite_uri,
+    tracking_uri,
+)
+
+ANY_NAME = st.text(
+    st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=40
+).filter(lambda name: name not in (".", ".."))
 
 
 def test_nothing_means_a_file_in_this_directory_with_its_absolute_path(tmp_path, monkeypatch):
@@ -11,8 +29,94 @@ def test_nothing_means_a_file_in_this_directory_with_its_absolute_path(tmp_path,
 
 def test_a_sqlite_path_becomes_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert tracking_uri("sqlite:///a b%20/x.db") == f"sqlite:///{tmp_path}/a b%20/x.db"
+    assert tracking_uri("sqlite:///a b/x.db") == f"sqlite:///{tmp_path}/a b/x.db"
     assert tracking_uri("sqlite:////a/x.db") == "sqlite:////a/x.db"
+
+
+@pytest.mark.parametrize(
+    ("uri", "file"),
+    [
+        ("sqlite:///my%20store.db", "my store.db"),
+        ("sqlite:///my store.db", "my store.db"),
+        ("sqlite:///my%2520store.db", "my%20store.db"),
+        ("sqlite:///100%.db", "100%.db"),
+        ("sqlite:///what%3F.db", "what?.db"),
+        ("sqlite:///a#b.db", "a#b.db"),
+        ("sqlite:///ü.db", "ü.db"),
+    ],
+)
+def test_a_uri_names_the_file_that_mlflow_opens(tmp_path, monkeypatch, uri, file):
+    monkeypatch.chdir(tmp_path)
+    assert sqlite_path(tracking_uri(uri)) == tmp_path / file
+    assert make_url(uri).database == file  # MLflow leaves it to SQLAlchemy
+
+
+@given(ANY_NAME, ANY_NAME)
+def test_any_name_of_a_directory_and_a_file_survives(folder, file):
+    path = Path("/nowhere") / folder / file
+    uri = sqlite_uri(path)
+    assert sqlite_path(uri) == path
+    assert tracking_uri(uri) == uri
+    assert make_url(for_mlflow(uri)).database == str(path)
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path, monkeypatch):
+    folder = Path(os.fsdecode(bytes(tmp_path) + b"/\xff"))
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    with pytest.raises(UserError, match=r"text in UTF-8; received '.*\\udcff/mlflow.db'. Rename"):
+        tracking_uri(None)
+
+
+def test_a_link_to_a_database_means_the_database(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "mlflow.db").touch()
+    (tmp_path / "link.db").symlink_to(tmp_path / "real" / "mlflow.db")
+    assert sqlite_path(sqlite_uri(tmp_path / "link.db")) == tmp_path / "real" / "mlflow.db"
+
+
+@pytest.fixture
+def nested(tmp_path, monkeypatch):
+    """The working directory, two below tmp_path."""
+    here = tmp_path / "middle" / "here"
+    here.mkdir(parents=True)
+    monkeypatch.chdir(here)
+    return here
+
+
+def test_a_database_is_found_upwards_and_the_nearest_counts(nested, tmp_path):
+    assert found_database() == nested / "mlflow.db"
+    assert found_above(None) is None
+    (tmp_path / "mlflow.db").touch()
+    assert found_database() == found_above(None) == tmp_path / "mlflow.db"
+    assert tracking_uri(None) == sqlite_uri(tmp_path / "mlflow.db")
+    (nested.parent / "mlflow.db").touch()
+    assert found_above(None) == nested.parent / "mlflow.db"
+    (nested / "mlflow.db").touch()
+    assert found_database() == nested / "mlflow.db"
+    assert found_above(None) is None
+
+
+def test_what_is_named_comes_first(nested, tmp_path):
+    (tmp_path / "mlflow.db").touch()
+    assert found_above("sqlite:///mlflow.db") is None
+    assert tracking_uri("sqlite:///mlflow.db") == sqlite_uri(nested / "mlflow.db")
+
+
+def test_the_search_does_not_leave_a_repository(nested, tmp_path):
+    (tmp_path / "mlflow.db").touch()
+    (nested.parent / ".git").mkdir()
+    assert found_database() == nested / "mlflow.db"
+    (nested.parent / "mlflow.db").touch()
+    assert found_database() == nested.parent / "mlflow.db"
+
+
+def test_what_others_may_have_left_is_not_found(nested, monkeypatch):
+    (nested.parent / "mlflow.db").touch()
+    nested.parent.chmod(0o1777)
+    assert found_database() == nested / "mlflow.db"
+    monkeypatch.chdir(nested.parent)
+    assert found_database() == nested.parent / "mlflow.db"
 
 
 @pytest.mark.parametrize(
@@ -21,15 +125,16 @@ def test_a_sqlite_path_becomes_absolute(tmp_path, monkeypatch):
      "postgresql+psycopg2://h/db", "mysql+pymysql://h/db"],
 )  # fmt: skip
 def test_servers_and_databases_are_taken_as_they_are(uri):
-    assert tracking_uri(uri) == uri
+    assert tracking_uri(uri) == for_mlflow(uri) == uri
     assert sqlite_path(uri) is None
 
 
 @pytest.mark.parametrize(
     "uri",
     ["mlruns", "./mlflow.db", "file:///tmp/mlruns", "ftp://host", "http://", "nonsense://x",
-     "sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:///x?mode=ro", "http://h:port", "http://[",
-     "databricks"],
+     "sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:///x?mode=ro", "sqlite:x.db",
+     "sqlite://host/x.db", "sqlite://h:p/x.db", "sqlite:///a%00b", "sqlite+aiosqlite:///x.db",
+     "http://h:port", "http://[", "databricks"],
 )  # fmt: skip
 def test_anything_else_is_refused_with_a_remedy(uri):
     with pytest.raises(UserError, match="tracking URI") as refused:

@@ -44,7 +44,7 @@ def test_names_are_those_that_the_network_writes(filled: str) -> None:
 
 def test_the_plain_network_comes_back_too(filled: str) -> None:
     keep_best(filled)
-    _, trained = read_artifacts(folder_of(filled) / "artifacts" / "run")
+    _, trained = read_artifacts(folder_of(filled) / "artifacts" / "run", str)
     kept = find_run(Store.open(filled), best(filled).run_id).trained
     assert (trained.fields, trained.files) == (kept.fields, kept.files)
     state, expected = saved_network(trained).state(), load_weights(kept.files[WEIGHTS])

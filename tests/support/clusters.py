@@ -16,6 +16,7 @@ from pathlib import Path
 
 from harness.engines import Engine, Task, TaskEvent
 from harness.flow import SessionSummary, run_study
+from harness.store.location import folder_of
 from harness.store.store import Store
 from harness.store.tracker import Tracker
 from harness.store.uri import sqlite_uri
@@ -146,7 +147,7 @@ def run(
     plan = Plan(definition, corpus, expand(definition, corpus.digest))
     uri, facts = sqlite_uri(folder / "mlflow.db"), corpus.facts(plan.runs[0].fields)
     with Tracker.open(Store.open(uri), definition, facts, plan.runs, session="test") as tracker:
-        workspace = Workspace.of(definition.name, uri, folder)
+        workspace = Workspace.of(definition.name, uri)
         return run_study(plan, tracker, workspace, engine, watch, lambda: False)
 
 
@@ -186,7 +187,7 @@ def stored(folder: Path) -> dict[str, object]:
             same = {name: tags[run_id].get(name) for name in SAME}
             key = tags[run_id]["run_key"]
             assert key not in found
-            found[key] = status, same, sorted(metrics), sorted(params), contents(Path(uri))
+            found[key] = status, same, sorted(metrics), sorted(params), contents(folder_of(uri))
     return found
 
 

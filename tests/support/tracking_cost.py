@@ -46,7 +46,7 @@ def by_client(uri: str, pairs: Pairs, location: str | None) -> float:
         tags = [RunTag(f"tag{i}", planned.variant) for i in range(20)]
         client.log_batch(run_id, logged, params(planned), tags)
         with tempfile.TemporaryDirectory() as folder:
-            write_artifacts(Path(folder), CORE, planned, ended, FACTS)
+            write_artifacts(Path(folder), CORE, CORE.subject, planned, ended, FACTS)
             client.log_artifacts(run_id, folder)
         client.set_terminated(run_id)
     return time.monotonic() - start

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import study_options
+from harness.cli.options import pass_store, study_options
 
 NARROWEST = 100  # columns of the table, on whatever terminal: names must stay whole
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.command()
 @study_options
 @click.argument("names", nargs=-1, required=True, metavar="[A B | STUDY...]")
-@click.pass_obj
+@pass_store
 def command(uri: str | None, request: "Request", names: tuple[str, ...]) -> None:
     """Compare the variants A and B of STUDY in every response, or several studies.
 

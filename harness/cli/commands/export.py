@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import study_name
+from harness.cli.options import pass_store, study_name
 
 
 @click.command()
@@ -16,7 +16,7 @@ from harness.cli.options import study_name
     metavar="DIR",
     help="Where to; default: exports/STUDY.",
 )
-@click.pass_obj
+@pass_store
 def command(uri: str | None, study: str, folder: Path | None) -> None:
     """Write the runs of STUDY as tidy tables, each as CSV and as Parquet.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import study_options, workers_option
+from harness.cli.options import pass_store, study_options, workers_option
 
 if TYPE_CHECKING:
     from harness.study.plan import Run
@@ -20,7 +20,7 @@ WARM_UP, TIMED = 20, 200  # steps of a calibration
 @study_options
 @workers_option
 @click.option("--calibrate", is_flag=True, help="Measure this machine's speed first.")
-@click.pass_obj
+@pass_store
 def command(uri: str | None, request: "Request", workers: int | None, calibrate: bool) -> None:
     """Show the variants, stacks and expected time of STUDY; train nothing."""
     from harness.study.plan import about_partial, about_twins, make_stacks

@@ -4,13 +4,13 @@ import sys
 
 import click
 
-from harness.cli.options import study_name
+from harness.cli.options import pass_store, study_name
 
 
 @click.command()
 @click.argument("study")
 @click.option("--yes", is_flag=True, help="Remove without asking.")
-@click.pass_obj
+@pass_store
 def command(uri: str | None, study: str, yes: bool) -> None:
     """Remove the runs, models and artifacts of STUDY for good, and what of it waits on disk.
 

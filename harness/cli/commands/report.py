@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import study_options
+from harness.cli.options import pass_store, study_options
 
 if TYPE_CHECKING:
     from harness.study.request import Request
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Write it to reports/published/STUDY, with digests for `ablate verify --published`.",
 )
-@click.pass_obj
+@pass_store
 def command(
     uri: str | None,
     request: "Request",
@@ -75,4 +75,7 @@ def command(
         click.echo(f"{folder / DIGESTS}: {publish_digests(stored, folder):,} runs")
     elif publish:
         click.echo(f"no {DIGESTS}: {per_machine(stored.study)}")
-    keep_report(store, tables.facts["parent_run_id"], folder)
+    if store.writable:
+        keep_report(store, tables.facts["parent_run_id"], folder)
+    else:
+        click.echo("the store cannot be written, so it does not keep the report")

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from harness.cli.options import study_name
+from harness.cli.options import pass_store, study_name
 
 
 @click.command()
@@ -19,7 +19,7 @@ from harness.cli.options import study_name
 @click.option("--prefix", default="", help="What every sample begins with.")
 @click.option("--temperature", type=click.FloatRange(0.01, 100), default=1.0, help="Default 1.")
 @click.option("--draw", type=int, default=1, help="Seed of the draws; default 1.")
-@click.pass_obj
+@pass_store
 def command(
     uri: str | None, /, study: str, variant: str, seed: int | None, draw: int, **request: Any
 ) -> None:

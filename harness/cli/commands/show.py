@@ -2,10 +2,12 @@
 
 import click
 
+from harness.cli.options import pass_store
+
 
 @click.command()
 @click.argument("run")
-@click.pass_obj
+@pass_store
 def command(uri: str | None, run: str) -> None:
     """Show the inside of RUN: what was measured in it last, and what its subject says of it.
 

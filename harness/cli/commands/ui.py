@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import study_name
+from harness.cli.options import pass_store, study_name
 
 if TYPE_CHECKING:
     from harness.store.store import Store
@@ -17,7 +17,7 @@ PORT = 5055  # not 5000, which macOS uses itself
 @click.argument("studies", nargs=-1, metavar="[STUDY]...")
 @click.option("--port", type=click.IntRange(1, 65535), default=PORT, show_default=True)
 @click.option("--open", "browse", is_flag=True, help="Open the first address in a browser.")
-@click.pass_obj
+@pass_store
 def command(uri: str | None, studies: tuple[str, ...], port: int, browse: bool) -> None:
     """Start MLflow's UI for the store in use, on this machine only, and print where to look.
 
@@ -30,7 +30,7 @@ def command(uri: str | None, studies: tuple[str, ...], port: int, browse: bool) 
     from harness.store.store import Store
     from harness.store.uri import is_server, redacted
 
-    store = Store.open(uri)
+    store = Store.existing(uri)
     if is_server(store.uri):
         _show(store, redacted(store.uri), studies, browse)
         return

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import data_from_environment, data_option, seeds_option, steps_option
+from harness.cli.options import (
+    data_from_environment,
+    data_option,
+    pass_store,
+    seeds_option,
+    steps_option,
+)
 
 if TYPE_CHECKING:
     from harness.study.request import Request
@@ -29,7 +35,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="How many runs of each published study; default: 1.",
 )
-@click.pass_obj
+@pass_store
 def command(
     uri: str | None,
     studies: tuple[str, ...],
@@ -138,7 +144,7 @@ def _verify_study(uri: str | None, request: "Request") -> int:
             found.append(comparison)
     conclusion = _conclusion(found, len(runs))
     click.echo(f"\n{conclusion}")
-    if store:
+    if store and store.writable:
         keep_verification(store, plan.study, plan.data.digest, conclusion)
     return 0 if all(comparison.passed for comparison in found) else 1
 
