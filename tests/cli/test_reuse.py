@@ -1,6 +1,7 @@
 """A run that another study of the store has finished is taken over, not trained again."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from harness.errors import Unreachable
 from harness.store.location import folder_of
 from harness.store.tracker import Tracker
 from harness.store.uri import sqlite_uri
-from tests.cli.test_looks import call, place, template, trained
+from tests.cli.test_looks import call, template, trained
+from tests.support.inprocess import run_undisturbed
 from tests.support.stores import children, picture
 
-__all__ = ["place", "template", "trained"]
+__all__ = ["template", "trained"]
 
 FIRST = """
 question = "Does a line need an intercept?"
@@ -35,15 +37,31 @@ SAME = ("metrics", "params", "artifacts", "data", "latest", "status")
 TAKEN = "taken over, since other studies in this store have finished the same runs: 6 of first"
 
 
+@pytest.fixture(scope="module")
+def begun(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two studies, the first of them trained; to be copied."""
+    folder = tmp_path_factory.mktemp("begun")
+    shutil.copy(template, folder / "mlflow.db")
+    (folder / "first.toml").write_text(FIRST)
+    (folder / "wider.toml").write_text(WIDER)
+    run_undisturbed(folder, "run", "first.toml")
+    return folder
+
+
 @pytest.fixture
-def two(place: Path, trained: list[tuple[str, int]]) -> Path:
-    """A folder with two studies, the first of them trained."""
-    (place / "first.toml").write_text(FIRST)
-    (place / "wider.toml").write_text(WIDER)
-    call("run", "first.toml")
-    assert len(trained) == 6
-    trained.clear()
-    return place
+def two(
+    begun: Path,
+    tmp_path: Path,
+    trained: list[tuple[str, int]],  # noqa: ARG001
+) -> Iterator[Path]:
+    """A copy of that folder, in which the test works."""
+    folder = tmp_path / "two"
+    shutil.copytree(begun, folder)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        for name in ("MLFLOW_TRACKING_URI", "ABLATE_DATA"):
+            patched.delenv(name, raising=False)
+        yield folder
 
 
 def by_params(uri: str, study: str) -> dict[Any, dict[str, Any]]:
@@ -51,7 +69,6 @@ def by_params(uri: str, study: str) -> dict[Any, dict[str, Any]]:
             if run["params"]}  # fmt: skip
 
 
-@pytest.mark.usefixtures("template")
 def test_finished_runs_of_another_study_are_taken_over_with_all_that_they_hold(
     two: Path, trained: list[tuple[str, int]]
 ) -> None:
@@ -83,7 +100,6 @@ def test_finished_runs_of_another_study_are_taken_over_with_all_that_they_hold(
     assert "12 of 12 runs ended" in text
 
 
-@pytest.mark.usefixtures("template")
 def test_a_diverged_run_is_taken_over_as_such(two: Path, trained: list[tuple[str, int]]) -> None:
     call("run", "wider.toml")
     trained.clear()
@@ -97,7 +113,6 @@ def test_a_diverged_run_is_taken_over_as_such(two: Path, trained: list[tuple[str
             if run.data.tags["outcome"] == "diverged"}  # fmt: skip
 
 
-@pytest.mark.usefixtures("template")
 def test_runs_of_other_steps_or_of_deleted_studies_are_not(
     two: Path, trained: list[tuple[str, int]]
 ) -> None:
@@ -111,7 +126,6 @@ def test_runs_of_other_steps_or_of_deleted_studies_are_not(
     assert len(trained) == 12
 
 
-@pytest.mark.usefixtures("template")
 def test_what_cannot_be_copied_is_trained(two: Path, trained: list[tuple[str, int]]) -> None:
     uri = sqlite_uri(two / "mlflow.db")
     gone, *_ = children(uri, "first")
@@ -126,7 +140,6 @@ def test_what_cannot_be_copied_is_trained(two: Path, trained: list[tuple[str, in
     assert len(by_params(uri, "wider")) == 12
 
 
-@pytest.mark.usefixtures("template")
 def test_taking_over_goes_on_where_it_was_cut_off(
     two: Path, trained: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,7 +164,6 @@ def test_taking_over_goes_on_where_it_was_cut_off(
     assert {run["status"] for run in runs.values()} == {"FINISHED"}
 
 
-@pytest.mark.usefixtures("template")
 def test_a_store_that_fails_meanwhile_leaves_the_run_to_be_trained(
     two: Path, trained: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
