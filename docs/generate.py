@@ -17,6 +17,7 @@ from docs.refusals import refusals
 from harness.cli import COMMANDS, ablate
 from harness.study.claims import Claim
 from harness.study.files import load_study, study_names
+from harness.study.levels import format_level
 from harness.study.study import Study
 from harness.study.validation import RULES
 from harness.subjects import DEFAULT, find_subject, subject_names
@@ -167,7 +168,8 @@ def model_rows(model: type[BaseModel], left_out: set[str]) -> Iterator[tuple[str
 def field_rows(subject: Subject) -> Iterator[tuple[str, str, str, str]]:
     """One row for every field of a run."""
     for name, field in subject.Fields.model_fields.items():
-        default = f"`{field.default}`" if field.default != "" else "as `norm`"
+        given = format_level(field.default) if isinstance(field.default, bool) else field.default
+        default = "as `norm`" if given == "" else f"`{given}`"
         stackable = "yes" if subject.Fields.is_stackable(name) else "no"
         yield f"`{name}`", default, field.description or "", stackable
 

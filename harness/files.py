@@ -1,6 +1,8 @@
-"""Writing files atomically: neither a reader nor a crash meets half a file."""
+"""Files: written so that nobody meets half of one, and read only where they have an end."""
 
+import errno
 import os
+import stat
 from pathlib import Path
 from uuid import uuid4
 
@@ -26,3 +28,22 @@ def write_atomically(path: Path, payload: bytes) -> None:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def require_regular(path: Path, largest: int) -> None:
+    """Check that a file is one that can be read to its end: no pipe, no device, of a sane size.
+
+    Args:
+        path: of the file.
+        largest: bytes that it may have.
+
+    Raises:
+        OSError: it is not, or it is not there.
+    """
+    found = path.stat()
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "Is a directory", str(path))
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    if found.st_size > largest:
+        raise OSError(errno.EFBIG, f"more than {largest:,} bytes", str(path))

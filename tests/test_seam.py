@@ -90,8 +90,8 @@ def test_everything_but_training_in_processes_works_in_this_one(
     for word in ("tanh", "saturation", "BatchNorm", "dev loss", "names.txt", "nats"):
         assert word not in page, word
     assert "squared error" in page
-    assert "final/error" in call("compare", "lines.toml", "intercept=no", "intercept=yes")
-    assert "data line" in call("show", "intercept yes, lr 0.1 · seed 1")
+    assert "final/error" in call("compare", "lines.toml", "intercept=false", "intercept=true")
+    assert "data line" in call("show", "intercept true, lr 0.1 · seed 1")
     assert inprocess.ablate(capsys, "sample", "lines.toml") == (
         2,
         "",

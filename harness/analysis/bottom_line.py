@@ -23,6 +23,7 @@ from harness.analysis.verdicts import (
     VERDICTS,
     verdicts,
 )
+from harness.study.files import as_typed
 from harness.study.plan import about_partial, about_twins
 from harness.subjects.subject import Response
 
@@ -71,7 +72,7 @@ def _accounting(data: StudyData) -> Iterator[str]:
     ):
         yield (
             f"Only {len(whole)} seeds are complete: "
-            f"ablate report {study.name} --seeds {len(whole)} judges these alone."
+            f"ablate report {as_typed(study.name)} --seeds {len(whole)} judges these alone."
         )
     diverged = ended[ended["outcome"] == "diverged"]
     if len(diverged):

@@ -14,15 +14,15 @@ from harness.study.study import Study
 
 LABELS = ("ours", "run_key", "run_id", "run_name", "outcome", "variant")
 TYPES: dict[Any, str] = {int: "Int64", float: "float64", bool: "boolean"}  # others are text
-BOOLEANS = {"0": False, "1": True, "false": False, "true": True, "no": False, "yes": True}
+BOOLEANS = {"0": False, "1": True, "false": False, "true": True}
 
 
 def export(stored: Stored, folder: Path) -> dict[str, int]:
     """Write every table as CSV and as Parquet.
 
     Args:
-        stored: the study with all its runs. In `runs`, the column `ours` is "yes" or "no": whether
-            the harness logged the run; fields stand as they were logged.
+        stored: the study with all its runs. In `runs`, the column `ours` is "true" or "false":
+            whether the harness logged the run; fields stand as they were logged.
         folder: is created if missing.
 
     Returns:

@@ -275,7 +275,8 @@ def gather_evidence(study: Study, claim: Claim, measured: Grid) -> Evidence:
     said, cells = statement(claim), list(cells_of(study, claim))
     needed = variants_of(study, claim)
     whole = contrast(measured, dict.fromkeys(needed, 1.0))
-    if measured.diverged.loc[needed].all(axis=None):
+    at_init = study.response(claim.response).at_init
+    if measured.diverged.loc[needed].all(axis=None) and not at_init:
         return _untestable(study, claim, "every run it needs diverged", settled=True)
     if whole.reason:
         return _untestable(study, claim, whole.reason, settled=whole.diverged > 0)

@@ -1,10 +1,12 @@
 """The command line: `commands/` has one module per command; each parses, calls, and echoes.
 
 `options.py` holds the options that commands share, `session.py` is one session of `ablate run`,
-`progress.py` displays progress, `signals.py` handles Ctrl-C and SIGTERM. Commands import what they
+`progress.py` displays progress, `output.py` prints on any terminal, `signals.py` handles Ctrl-C and
+SIGTERM. Commands import what they
 use when they are called, so that `--help` is quick. May import: everything.
 """
 
+import errno
 import os
 import sys
 from importlib import import_module
@@ -14,6 +16,7 @@ from typing import NoReturn
 import click
 
 from harness.cli import commands
+from harness.cli.output import open_output
 from harness.cli.signals import INTERRUPTED, exit_at_once
 from harness.errors import InvalidValue, Locked, Unreachable, UserError
 
@@ -51,7 +54,9 @@ def ablate(ctx: click.Context, tracking_uri: str | None) -> None:
 
 def main() -> None:
     """Run the command line; a user's mistake becomes one message and exit code 2."""
+    open_output()
     try:
+        require_folder()
         with exit_at_once():
             ablate()
     except UserError as error:
@@ -74,11 +79,38 @@ def main() -> None:
                 "Start its server, or give another --tracking-uri.",
             )
         )
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        long = f"{str(error.filename)[:40]}…"
+        _refuse(
+            UserError(
+                "a path must fit the file system",
+                f"{long} ({error.strerror})",
+                "Use a shorter one.",
+            )
+        )
     except SystemExit as end:
         if end.code == INTERRUPTED:
             sys.stdout.flush()
             os._exit(INTERRUPTED)  # unloading torch and MLflow would take seconds more
         raise
+
+
+def require_folder() -> None:
+    """Check that there is a working directory: paths are relative to it.
+
+    Raises:
+        UserError: it was removed.
+    """
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise UserError(
+            "the working directory must exist",
+            "one that was removed",
+            "Change to another one (cd).",
+        ) from None
 
 
 def _refuse(error: UserError) -> NoReturn:

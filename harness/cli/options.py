@@ -1,13 +1,16 @@
 """Options that several commands take alike."""
 
 import re
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from harness.errors import UserError
 from harness.study.seeds import seeds_of
 
 MOST_SEEDS = 10_000
@@ -57,6 +60,38 @@ def data_from_environment() -> bool:
     return source is click.core.ParameterSource.ENVIRONMENT
 
 
+@contextmanager
+def naming(study: str) -> Iterator[None]:
+    """Within the block, remedies that say to run STUDY name it as the user did."""
+    try:
+        yield
+    except UserError as error:
+        remedy = error.remedy.replace("ablate run STUDY", f"ablate run {study}")
+        raise UserError(error.rule, error.received, remedy) from None
+
+
+def runnable(study: str) -> str:
+    """A study as `ablate run` takes it, where only its name in the store needs to be right."""
+    from harness.study.files import study_names
+
+    if study in study_names() or Path(study).is_file():
+        return shlex.quote(study)
+    file = f"{study}.toml"
+    return shlex.quote(file) if Path(file).is_file() else "STUDY"
+
+
+def study_argument(command: Command) -> Command:
+    """STUDY alone, which remedies name."""
+
+    @wraps(command)
+    def with_study(*args: Any, study: str, **others: Any) -> Any:
+        with naming(runnable(study)):
+            return command(*args, study=study, **others)
+
+    found: Command = click.argument("study")(with_study)  # type: ignore[assignment]
+    return found
+
+
 def study_options(command: Command) -> Command:
     """STUDY, --steps, --seeds and --data, which reach the command as one `Request`."""
 
@@ -75,7 +110,8 @@ def study_options(command: Command) -> Command:
         if environment is None:  # else another command has passed its request on
             environment = data_from_environment()
         request = Request(study, steps, seeds, data, environment)
-        return command(*args, request=request, **others)
+        with naming(request.typed):
+            return command(*args, request=request, **others)
 
     wrapped: Any = with_request
     for option in (data_option, seeds_option, steps_option, click.argument("study")):
@@ -108,8 +144,6 @@ def study_name(study: str) -> str:
 
 def cpu_only(ctx: click.Context, param: click.Parameter, value: str) -> None:  # noqa: ARG001
     """Refuse every device but the CPU, plainly."""
-    from harness.errors import UserError
-
     if value != "cpu":
         raise UserError(
             "runs are trained on the CPU, with every core; other devices are not supported yet",

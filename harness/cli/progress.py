@@ -16,6 +16,7 @@ from rich.progress import (
 )
 
 from harness.engines import Task, TaskDone
+from harness.study.levels import place_label
 from harness.study.plan import Costs, Stack
 from harness.study.speed import expected_seconds, format_duration
 from harness.training.records import Event, Record, Result
@@ -134,5 +135,5 @@ def title(stack: Stack) -> str:
     """A stack in a few words: how many members, and what they have in common."""
     first = stack.runs[0].cell
     common = {factor for factor in first if len({str(r.cell[factor]) for r in stack.runs}) == 1}
-    shared = ", ".join(f"{factor} {first[factor]}" for factor in first if factor in common)
+    shared = place_label({factor: level for factor, level in first.items() if factor in common})
     return f"{len(stack.runs)} × {shared or 'one shape'}"

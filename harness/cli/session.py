@@ -122,7 +122,7 @@ def train_missing(
     """
     from harness.looks import look_by_look
     from harness.store.models import keep_best  # loads MLflow, in the time that workers start
-    from harness.store.selection import ended_runs, other_data
+    from harness.store.selection import ended_runs, on_changes, other_data
     from harness.store.store import Store
     from harness.store.takeover import about_taken, finished_elsewhere
     from harness.store.tracker import Tracker
@@ -154,6 +154,8 @@ def train_missing(
             say(console, f"the artifacts of {study.name} are recorded in {place} now")
         for data, count in sorted(tracker.elsewhere.items()):
             say(console, other_data(study.name, data, count))
+        if tracker.changed:
+            say(console, on_changes(study.name, tracker.changed))
         if introduction := engine.introduction():
             say(console, introduction)
         show, tally = Bars if console.is_terminal else Lines, NOTHING_DONE

@@ -9,6 +9,6 @@ May import: `analysis` and what lies below it; neither torch, numba nor MLflow.
 
 from harness.report.build import DEFAULT_FORMATS, build
 from harness.report.picture import FORMATS
-from harness.report.stamp import is_current
+from harness.report.stamp import is_current, written
 
-__all__ = ["DEFAULT_FORMATS", "FORMATS", "build", "is_current"]
+__all__ = ["DEFAULT_FORMATS", "FORMATS", "build", "is_current", "written"]

@@ -1,7 +1,7 @@
 """From a study's tables to its report: CSVs first, then figures and text from these alone."""
 
-import shutil
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.analysis.frames import StudyData, write_csv
@@ -12,7 +12,7 @@ from harness.report.figures import drawings
 from harness.report.picture import FORMATS, inline, render
 from harness.report.share import shareable
 from harness.report.source import Source
-from harness.report.stamp import STAMP, write_stamp
+from harness.report.stamp import hash_inputs, put_files
 from harness.report.style import settings
 
 DEFAULT_FORMATS = ("png", "svg")
@@ -24,8 +24,9 @@ def build(
     formats: Sequence[str] = DEFAULT_FORMATS,
     only_figure: str | None = None,
     fingerprint: str = "",
+    also: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write a study's report.
+    """Write a study's report, in the place of an earlier one.
 
     Args:
         data: the study's tables.
@@ -33,33 +34,43 @@ def build(
         formats: of the figures' files.
         only_figure: draw this figure only.
         fingerprint: hash of what the store holds of the study, for `is_current` to compare.
+        also: texts of further files, by name.
 
     Returns:
         The file to open: the HTML page, or the figure that was asked for.
 
     Raises:
-        UserError: there are no runs, no such figure or format, or nothing to show in the figure.
+        UserError: there are no runs, no such figure or format, or nothing to show in the figure;
+            or the folder has files in the way that no report wrote, or cannot be written.
     """
-    name = data.study.name
+    name, subject = data.study.name, data.study.subject
     if data.runs.empty:
         raise UserError(
-            "a report needs runs", f"none of study '{name}'", f"Run `ablate run {name}`."
+            "a report needs runs", f"none of study '{name}'", "Run them first (ablate run STUDY)."
         )
     for form in formats:
         if form not in FORMATS:
             raise UserError(
                 "--format takes formats of figures", repr(form), suggest(form, FORMATS, "formats")
             )
-    if only_figure is not None:
-        return _build_figure(Source(shareable(data)), folder, formats, only_figure)
+    with tempfile.TemporaryDirectory(prefix="ablate-") as scratch:
+        made = Path(scratch)
+        for file, text in (also or {}).items():
+            (made / file).write_text(text, encoding="utf-8")
+        if only_figure is not None:
+            page = _build_figure(Source(shareable(data)), made, formats, only_figure)
+            put_files(made, folder, None, subject)
+        else:
+            page = _build_whole(data, made, formats)
+            put_files(made, folder, hash_inputs(fingerprint, formats, subject), subject)
+    return folder / page
 
+
+def _build_whole(data: StudyData, folder: Path, formats: Sequence[str]) -> str:
+    """Make the whole report in an empty folder; returns the file to open."""
     from harness.report.markup import to_html, to_markdown
     from harness.report.sections import document
 
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / STAMP).unlink(missing_ok=True)  # first, so that half a report never passes as whole
-    for part in ("data", "figures"):
-        shutil.rmtree(folder / part, ignore_errors=True)
     shareable(data).write(folder / "data")
     source = Source.load(folder / "data")
     for table_name, table in source.tables().items():
@@ -72,11 +83,10 @@ def build(
     whole = document(source, pictures)
     (folder / "index.html").write_text(to_html(whole), encoding="utf-8")
     (folder / "report.md").write_text(to_markdown(whole), encoding="utf-8")
-    write_stamp(folder, formats, fingerprint, source.study.subject)
-    return folder / "index.html"
+    return "index.html"
 
 
-def _build_figure(source: Source, folder: Path, formats: Sequence[str], name: str) -> Path:
+def _build_figure(source: Source, folder: Path, formats: Sequence[str], name: str) -> str:
     """Draw one figure; returns the first of its files."""
     known = {drawing.name: drawing for drawing in drawings(source.study)}
     if name not in known:
@@ -88,7 +98,7 @@ def _build_figure(source: Source, folder: Path, formats: Sequence[str], name: st
             f"nothing in study '{source.study.name}' for '{name}'",
             "Leave --figure out to see what can be reported.",
         )
-    return folder / "figures" / f"{name}.{formats[0]}"
+    return f"figures/{name}.{formats[0]}"
 
 
 def _draw(source: Source, drawing: Drawing, folder: Path, formats: Sequence[str]) -> Picture | None:

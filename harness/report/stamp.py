@@ -1,16 +1,57 @@
-"""Whether a report is current: a stamp says what it was made from, and what its files were."""
+"""The stamp of a report: what it was made from, and which files it consists of.
+
+A report is current if `build` would make the same again. Files of an earlier report are replaced;
+all else that lies in its folder is left alone.
+"""
 
 import json
-from collections.abc import Iterable
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+
+from harness.errors import UserError
+from harness.files import write_atomically
 
 STAMP = "stamp.json"
+FOLDERS = ("data", "figures")  # within a report: from these, old files are removed
 PACKAGE = Path(__file__).parents[1]  # all of `harness`
 DRAWN_WITH = ("matplotlib", "seaborn", "jinja2", "pandas", "numpy", "pillow")
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What is known of a report.
+
+    Attributes:
+        made_from: `hash_inputs` of all that it follows from; "" where there is no whole report.
+        subject: the study's.
+        files: a hash of each file, by its path within the report.
+    """
+
+    made_from: str = ""
+    subject: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, folder: Path) -> "Stamp":
+        """The stamp of the report in a folder; an empty one where there is none to be read."""
+        try:
+            stamp = json.loads((folder / STAMP).read_text(encoding="utf-8"))
+            return cls(str(stamp["made_from"]), str(stamp["subject"]), dict(stamp["files"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return cls()
+
+    def write(self, folder: Path) -> None:
+        """Write it to a folder, which is created."""
+        stamp = {"made_from": self.made_from, "subject": self.subject, "files": self.files}
+        text = json.dumps(stamp, indent=1, sort_keys=True)
+        write_atomically(folder / STAMP, f"{text}\n".encode())
 
 
 def is_current(folder: Path, formats: Iterable[str], fingerprint: str) -> bool:
@@ -21,23 +62,72 @@ def is_current(folder: Path, formats: Iterable[str], fingerprint: str) -> bool:
         formats: of its figures' files.
         fingerprint: hash of what the store holds of the study.
     """
+    stamp = Stamp.read(folder)
+    return (
+        bool(stamp.made_from)
+        and stamp.made_from == hash_inputs(fingerprint, formats, stamp.subject)
+        and stamp.files == hash_files(folder, stamp.files)
+    )
+
+
+def written(folder: Path) -> set[str]:
+    """The files of the report in a folder, its stamp included; none where there is no report."""
+    files = Stamp.read(folder).files
+    return {*files, STAMP} if files else set()
+
+
+def put_files(made: Path, folder: Path, made_from: str | None, subject: str) -> None:
+    """Put a report, or one figure of it, where it belongs.
+
+    Args:
+        made: where the files lie.
+        folder: the report's.
+        made_from: what the whole report follows from; it takes the place of an earlier one. None
+            where the files are only added.
+        subject: the study's.
+
+    Raises:
+        UserError: something is in the way that no report wrote, and nothing was changed; or the
+            folder cannot be written.
+    """
+    earlier = Stamp.read(folder)
+    files = hash_files(made, (path.relative_to(made).as_posix() for path in made.rglob("*")))
+    for name in sorted({*files, STAMP} - written(folder)):
+        require_free(folder, name)
+    stamp = Stamp(earlier.made_from if made_from is None else made_from, subject, files)
     try:
-        stamp = json.loads((folder / STAMP).read_text(encoding="utf-8"))
-        files, subject = dict(stamp["files"]), str(stamp["subject"])
-        made_from = stamp["made_from"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    expected = hash_inputs(fingerprint, formats, subject)
-    return bool(made_from == expected) and hash_files(folder, files) == files
+        # First, so that a killed command leaves nothing that the next one takes for another's.
+        replace(stamp, files={**earlier.files, **files}).write(folder)
+        for name in files:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(made / name, folder / name)
+        if made_from is not None:
+            for name in earlier.files.keys() - files.keys():
+                if str(PurePosixPath(name).parent) in FOLDERS:
+                    (folder / name).unlink(missing_ok=True)
+            stamp.write(folder)
+    except OSError as error:
+        raise UserError(
+            "the folder of a report must be writable",
+            f"{folder} ({error.strerror})",
+            "Make it writable, or name another with --output.",
+        ) from None
 
 
-def write_stamp(folder: Path, formats: Iterable[str], fingerprint: str, subject: str) -> None:
-    """Stamp a report that is complete; arguments as `is_current`'s, and the study's subject."""
-    files = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    stamp = {"made_from": hash_inputs(fingerprint, formats, subject), "subject": subject,
-             "files": hash_files(folder, files)}  # fmt: skip
-    text = json.dumps(stamp, indent=1, sort_keys=True)
-    (folder / STAMP).write_text(text + "\n", encoding="utf-8")
+def require_free(folder: Path, name: str) -> None:
+    """Check that nothing is where a file of a report is to be put, which no report wrote.
+
+    Raises:
+        UserError: something is.
+    """
+    path = folder / name
+    taken = path if os.path.lexists(path) else path.parent
+    if os.path.lexists(taken) and not (taken.is_dir() and taken != path):
+        raise UserError(
+            "a report takes the place of an earlier report only",
+            f"{taken}, which no report wrote",
+            "Move it away, or name another folder with --output.",
+        )
 
 
 def hash_inputs(fingerprint: str, formats: Iterable[str], subject: str) -> str:

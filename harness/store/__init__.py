@@ -15,16 +15,17 @@ The data model, exactly:
   beside the database.
 - One **parent run** per study, number of steps, and data: a quick look with `--steps 300` stands
   beside the full study and does not mix with it, while more seeds or another level join it. It
-  holds `study.json` (the study as resolved, seeds of all sessions, facts of the data), `report/`,
-  and tags: `progress`, `session` (who writes it now), `claims_digest` and `first_seeds` (as they
-  were at first). RUNNING means: a session is at work.
+  holds `study.json` (the study as resolved, the seeds of all sessions with these variants, facts of
+  the data), `report/`, and tags: `progress`, `session` (who writes it now), `claims_digest` and
+  `first_seeds` (as they were at first). RUNNING means: a session is at work.
 - One **child run** per run. Its identity is the tag `run_key`; a run without `ablate.schema` is
   not the harness's and never counts. Params: every field and the seed. Tags: `variant`, `outcome`
   (running, interrupted, failed, finished, diverged), `data`, `data_digest`, `minibatches`,
   `subject`, `version` (of the subject), `claims_digest`, `device`, `versions`, `seconds`,
   `session`, and of a diverged one `diverged_step` and `diverged_cause`. A diverged run is FINISHED,
   because it is a complete observation that is never trained again; MLflow's red FAILED means here
-  that a run crashed and will be tried again. KILLED means: to be continued.
+  that a run crashed and will be tried again. KILLED means: to be continued. Start and end are those
+  of its training.
 - Metrics: the subject's curves, and its responses at step 0. A point's time is the run's start +
   its step in ms, so that logging it again adds nothing.
 - Artifacts of a child: `trace.parquet` (everything measured: series, step, layer, name, bin,

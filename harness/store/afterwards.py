@@ -1,5 +1,8 @@
 """What is kept with a study's parent run after its runs: a verification, a report."""
 
+import shutil
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from harness.store.parent import parent_key
@@ -17,8 +20,20 @@ def keep_verification(store: Store, study: Study, digest: str, text: str) -> Non
             store.client.set_tag(parent.info.run_id, VERIFICATION, text)
 
 
-def keep_report(store: Store, parent_run_id: str, folder: Path) -> None:
-    """Keep a report's files with the study's parent run, where the UI shows them."""
-    with store.reach():
+def keep_report(store: Store, parent_run_id: str, folder: Path, files: Iterable[str]) -> None:
+    """Keep a report with the study's parent run, where the UI shows it.
+
+    Args:
+        store: where the run is.
+        parent_run_id: MLflow's name of it.
+        folder: of the report.
+        files: those that are the report's, by their paths in the folder.
+    """
+    with store.reach(), tempfile.TemporaryDirectory(prefix="ablate-") as scratch:
+        report = Path(scratch) / "report"  # MLflow copies the mode of the folder, too
+        for name in files:
+            kept = report / name
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(folder / name, kept)
         address = store.client.get_run(parent_run_id).info.artifact_uri
-        store.log_files(str(folder), address, "report")
+        store.log_files(str(report), address, "report")

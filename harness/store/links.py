@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 from harness.store.reading import locate, one_a_key, stored_runs
 from harness.store.runs import StudyRuns
 from harness.store.store import Store
+from harness.store.views import NAMES
 from harness.study.levels import Levels
 from harness.study.plan import expand
 from harness.study.study import Study
@@ -38,9 +39,9 @@ def addresses(store: Store, server: str, name: str) -> dict[str, str]:
     runs, parent, study, facts = locate(store, name)
     experiment = f"{server}/#/experiments/{runs.experiment_id}"
     found = {
-        "all runs": f"{experiment}/runs?{_view('runs', 'TABLE')}",
-        "charts by variant": f"{experiment}/runs?{_view('charts', 'CHART')}",
-        "factors and outcome": f"{experiment}/runs?{_view('factors', 'CHART')}",
+        NAMES["runs"]: f"{experiment}/runs?{_view('runs', 'TABLE')}",
+        NAMES["charts"]: f"{experiment}/runs?{_view('charts', 'CHART')}",
+        NAMES["factors"]: f"{experiment}/runs?{_view('factors', 'CHART')}",
         "study and report": f"{experiment}/runs/{parent.info.run_id}/artifacts?{QUERY}",
     }
     compared = _compared(runs, study, str(facts["digest"]))

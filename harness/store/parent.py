@@ -19,6 +19,7 @@ from harness.store.schema import (
 )
 from harness.store.session import SESSION, Session, require_no_writer, writer
 from harness.store.store import Store
+from harness.study.held import changed, same_variants
 from harness.study.seeds import seeds_text
 from harness.study.study import Study
 from harness.subjects.subject import Facts
@@ -30,12 +31,19 @@ RENEWAL = 10  # seconds between two renewals of the session
 
 
 class ParentRun:
-    """A parent run that this session writes."""
+    """A parent run that this session writes.
+
+    Attributes:
+        run_id: MLflow's name of it.
+        session: which writes it.
+        changed: keys of the study file that say something else than in the session before.
+    """
 
     def __init__(self, store: Store, run: OpenRun, session: Session) -> None:
         self.run_id = run.run_id
         self._location = run.location
         self.session = session
+        self.changed: list[str] = []
         self._store = store
         self._renewed = 0.0
 
@@ -85,8 +93,10 @@ class ParentRun:
             self._store.client.set_terminated(self.run_id, STATUS[status])
 
     def _define(self, study: Study, facts: Facts) -> None:
-        """Store the study as resolved now; seeds of earlier sessions stay part of it."""
-        if earlier := read_definition(self._store, self.run_id):
+        """Store the study as resolved now; seeds of earlier sessions with these variants stay."""
+        earlier = read_definition(self._store, self.run_id)
+        self.changed = changed(earlier[0], study) if earlier else []
+        if earlier and same_variants(earlier[0], study):
             seeds = dict.fromkeys((*earlier[0].seeds, *study.seeds))
             # Looks count from the first seed, whichever were trained first.
             study = study.override(seeds=tuple(sorted(seeds) if study.declared_looks else seeds))

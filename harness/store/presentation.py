@@ -2,7 +2,8 @@
 
 from harness.store.schema import DEFINITION, IS_SCHEMA, LONGEST_NAME, SCHEMA
 from harness.store.views import views
-from harness.study.levels import Level
+from harness.study.files import as_typed
+from harness.study.levels import Level, format_level
 from harness.study.plan import Run
 from harness.study.study import Study
 from harness.training.records import Result
@@ -66,7 +67,7 @@ def experiment_note(study: Study) -> str:
 
 def listed(levels: tuple[Level, ...]) -> str:
     """A factor's levels, the first of them where they are many."""
-    shown = ", ".join(map(str, levels[:MOST_LISTED]))
+    shown = ", ".join(map(format_level, levels[:MOST_LISTED]))
     return shown + (f", … ({len(levels)} in all)" if len(levels) > MOST_LISTED else "")
 
 
@@ -94,7 +95,7 @@ def study_note(study: Study, data: str) -> str:
         f"{steps_text(study)} steps each, on {plain(data)}. The runs are this run's children; "
         f"the tag `progress` says how many have ended.\n\nUnder *Artifacts*: `{DEFINITION}`, the "
         "study as resolved, and `report/` with the report, once it is written "
-        f"(`ablate report {plain(study.name)}`)."
+        f"(`ablate report {plain(as_typed(study.name))}`)."
     )
 
 

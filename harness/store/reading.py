@@ -17,6 +17,7 @@ from harness.store.schema import IS_SCHEMA, SCHEMA, VERIFICATION, text
 from harness.store.session import SESSION, last_written
 from harness.store.store import Store
 from harness.store.uri import redacted
+from harness.study.held import as_asked, changed
 from harness.study.levels import Level, format_level
 from harness.study.plan import Run as Planned
 from harness.study.plan import expand
@@ -37,9 +38,10 @@ class StoredStudy:
     """A study and its runs, as the store holds them.
 
     Attributes:
-        study: as last resolved.
+        study: as its file says, or as it was last run.
         facts: about the study as a whole, and about its data.
         runs: one row a run: its labels as logged, and its responses (NaN where it has none).
+        changed: keys of the study file that say something else than when the study was last run.
     """
 
     study: Study
@@ -47,6 +49,7 @@ class StoredStudy:
     runs: pd.DataFrame
     _store: Store
     _found: list[Run]
+    changed: Sequence[str] = ()
 
     def traces(self, batch: int = 100) -> Iterator[pd.DataFrame]:
         """Everything measured, so many runs at a time: run_key and the columns of a trace.
@@ -100,24 +103,25 @@ def read_study(
     steps: int | None = None,
     seeds: tuple[int, ...] | None = None,
     data_digest: str | None = None,
+    study: Study | None = None,
 ) -> StoredStudy:
     """A study and its runs with these steps and data: those that were last written by default.
 
-    Runs that do not belong to the study's grid as it was last resolved, or that the harness did
-    not log, are left out; of duplicates the oldest complete one counts.
+    Runs that do not belong to the study's grid, or that the harness did not log, are left out; of
+    duplicates the oldest complete one counts.
 
     Args:
         store: where they are.
         name: of the study.
         steps, data_digest: which runs, where the study was run with several.
-        seeds: which blocks; None for all.
+        seeds: which blocks; None for all that were run.
+        study: as its file says; None for what was last run.
     """
-    runs, parent, study, facts = locate(store, name, steps, data_digest)
-    study = study.override(seeds=seeds)
-    planned = {run.key for run in expand(study, str(facts["digest"]))}
-    found = [run for run in one_a_key(runs) if run.data.tags["run_key"] in planned]
-    rows = pd.DataFrame([row(run, study) for run in found])
-    return StoredStudy(study, _facts(runs, parent, facts, len(found)), rows, store, found)
+    runs, parent, held, facts = locate(store, name, steps, data_digest)
+    study = as_asked(held, study, seeds)
+    found, rows = _planned_rows(runs, study, expand(study, str(facts["digest"])))
+    about = _facts(runs, parent, facts, len(found))
+    return StoredStudy(study, about, rows, store, found, changed(held, study))
 
 
 def read_planned(
@@ -131,25 +135,24 @@ def read_planned(
         planned: its whole grid.
         facts: about its data.
     """
-    runs, keys = StudyRuns.find(store, study.name), {run.key for run in planned}
-    found = [run for run in one_a_key(runs) if run.data.tags["run_key"] in keys] if runs else []
-    rows = pd.DataFrame([row(run, study) for run in found])
+    runs = StudyRuns.find(store, study.name)
+    _, rows = _planned_rows(runs, study, planned) if runs else ([], pd.DataFrame())
     return StoredStudy(study, {name: str(value) for name, value in facts.items()}, rows, store, [])
 
 
 def read_all(store: Store, name: str) -> StoredStudy:
     """A study with all runs of its experiment, of whatever steps and data.
 
-    Runs that others logged there are among them, marked by `ours` = "no", with MLflow's id for
+    Runs that others logged there are among them, marked by `ours` = "false", with MLflow's id for
     their key. The params of every run are columns, as they were logged.
     """
     runs, parent, study, facts = locate(store, name)
     others = [run for run in store.runs(runs.experiment_id, "") if not is_ours(run)]
     found, rows = one_a_key(runs) + others, []
     for run in found:
-        labels = {"ours": "yes"}
+        labels = {"ours": "true"}
         if not is_ours(run):
-            labels = {"ours": "no", "run_key": key_of(run), "outcome": run.info.status.lower()}
+            labels = {"ours": "false", "run_key": key_of(run), "outcome": run.info.status.lower()}
         rows.append(row(run, study) | run.data.params | labels)
     table = pd.DataFrame(rows)
     return StoredStudy(study, _facts(runs, parent, facts, len(found)), table, store, found)
@@ -162,23 +165,25 @@ def fingerprint(
     steps: int | None = None,
     seeds: tuple[int, ...] | None = None,
     data_digest: str | None = None,
+    study: Study | None = None,
 ) -> str:
     """A hash of what the store holds of a study, from one search; arguments as `read_study`'s."""
-    runs, parent, study, facts = locate(store, name, steps, data_digest)
+    runs, parent, held, facts = locate(store, name, steps, data_digest)
+    study = as_asked(held, study, seeds)
     infos = [
         (info.run_id, info.status, info.end_time, data.params, data.metrics, data.tags)
         for info, data in ((run.info, run.data) for run in runs.children)
     ]
     tags = {tag: value for tag, value in parent.data.tags.items() if tag not in SESSIONS_OWN}
-    held = [infos, parent.info.run_id, tags, seeds, study, facts]
-    return sha256(json.dumps(held, sort_keys=True, default=str).encode()).hexdigest()
+    whole = [infos, parent.info.run_id, tags, study, facts]
+    return sha256(json.dumps(whole, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def stored_runs(store: Store, name: str) -> StudyRuns:
     """A study's runs in the store, which must have it."""
     runs = StudyRuns.find(store, name)
     if runs is None:
-        raise _missing(name, f"no experiment '{name}' in {redacted(store.uri)}")
+        raise _missing(f"no experiment '{name}' in {redacted(store.uri)}")
     return runs
 
 
@@ -195,11 +200,11 @@ def locate(
     parents = [run for run in runs.parents if wanted.items() <= run.data.tags.items()]
     if not parents:
         which = ", ".join(f"{tag} {value}" for tag, value in wanted.items())
-        raise _missing(name, f"no runs with {which}" if which else "no runs of it")
+        raise _missing(f"no runs with {which}" if which else "no runs of it")
     parent = max(parents, key=last_written)
     definition = read_definition(store, parent.info.run_id)
     if definition is None:  # it was never stored whole
-        raise _missing(name, f"no whole definition of it in {redacted(store.uri)}")
+        raise _missing(f"no whole definition of it in {redacted(store.uri)}")
     return runs, parent, *definition
 
 
@@ -211,6 +216,27 @@ def one_a_key(runs: StudyRuns) -> list[Run]:
         if key not in by_key or not outcome_of(by_key[key]):
             by_key[key] = run
     return list(by_key.values())
+
+
+def _planned_rows(
+    runs: StudyRuns, study: Study, planned: Sequence[Planned]
+) -> tuple[list[Run], pd.DataFrame]:
+    """Those of the planned runs that the store holds, and the rows of their table.
+
+    A run belongs to the variant that has its key: the study may have had other factors, or the same
+    in another order, when it was logged.
+    """
+    by_key = {run.key: run for run in planned}
+    found = [run for run in one_a_key(runs) if run.data.tags["run_key"] in by_key]
+    rows = []
+    for run in found:
+        known, params = by_key[run.data.tags["run_key"]], run.data.params
+        levels = {
+            name: level_text(params.get(name), level, getattr(known.fields, name))
+            for name, level in known.cell.items()
+        }
+        rows.append(row(run, study) | levels | {"variant": known.variant})
+    return found, pd.DataFrame(rows)
 
 
 def row(run: Run, study: Study) -> dict[str, Any]:
@@ -225,18 +251,17 @@ def row(run: Run, study: Study) -> dict[str, Any]:
         "commit": tags.get("mlflow.source.git.commit", ""),
         **{tag: tags.get(tag) for tag in TAGS},
         **{name: params.get(name) for name in ("seed", *study.model.budget)},
-        **{name: level_text(params.get(name, ""), known) for name, known in study.varied.items()},
         **{name: metrics.get(name, float("nan")) for name in study.model.responses},
     }
 
 
-def level_text(logged: str, known: Sequence[Level]) -> str:
-    """A logged param as the level it stands for is written in tables.
+def level_text(logged: str | None, level: Level, value: object) -> str | None:
+    """A level as tables write it, if what was logged is the value that it stands for; else that.
 
-    >>> level_text("1", (False, True)), level_text("0.10", (1.0, 0.1))
-    ('yes', '0.10')
+    >>> level_text("1", True, True), level_text("0.3", 0.1, 0.1)
+    ('true', '0.3')
     """
-    return {text(level): format_level(level) for level in known}.get(logged, logged)
+    return format_level(level) if logged == text(value) else logged
 
 
 def is_ours(run: Run) -> bool:
@@ -264,9 +289,9 @@ def _facts(runs: StudyRuns, parent: Run, facts: Facts, count: int) -> dict[str, 
     }
 
 
-def _missing(name: str, received: str) -> UserError:
+def _missing(received: str) -> UserError:
     return UserError(
         "the study must have runs in the store",
         received,
-        f"Run it first (ablate run {name}), or name its store with --tracking-uri.",
+        "Run it first (ablate run STUDY), or name its store with --tracking-uri.",
     )

@@ -77,12 +77,13 @@ class StudyRuns:
             if outcome_of(run) and run.data.tags.get("data_digest") != digest
         )
 
-    def open(self, key: str, name: str, tags: dict[str, str]) -> OpenRun:
+    def open(self, key: str, name: str, tags: dict[str, str], began: int = 0) -> OpenRun:
         """The unfinished run of that key, resumed where there is one, else created.
 
         Args:
             key: the identity; at most one run of it is open at a time.
             name, tags: of a run to be created.
+            began: when it did, ms since 1970; 0 for now.
 
         Raises:
             Unreachable: whether a run was created is found out at the next call.
@@ -90,7 +91,7 @@ class StudyRuns:
         if key in self._unsure:
             self._look_up(key)
         unfinished = [run for run in self.of_key(key) if not outcome_of(run)]
-        opened = self._resume(unfinished[0]) if unfinished else self._create(key, name, tags)
+        opened = self._resume(unfinished[0]) if unfinished else self._create(key, name, tags, began)
         self._unsure.discard(key)
         return opened
 
@@ -122,9 +123,9 @@ class StudyRuns:
         logged = self.store.points(run)
         return OpenRun(run.info.run_id, run.info.start_time, run.info.artifact_uri, logged)
 
-    def _create(self, key: str, name: str, tags: dict[str, str]) -> OpenRun:
+    def _create(self, key: str, name: str, tags: dict[str, str], began: int) -> OpenRun:
         self._unsure.add(key)
-        start = int(time.time() * 1000)
+        start = began or int(time.time() * 1000)
         with self.store.reach():
             run = self.store.client.create_run(
                 self.experiment_id, start, {**tags, "run_key": key}, name

@@ -1,7 +1,7 @@
 """Which of a study's runs a command is about, and what else the store holds of the study."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
 
@@ -11,6 +11,7 @@ from harness.store.runs import StudyRuns
 from harness.store.store import Store
 from harness.study.files import load_study
 from harness.study.request import Request
+from harness.study.study import Study
 from harness.subjects.subject import Outcome
 
 
@@ -21,6 +22,7 @@ class Selection(TypedDict):
     steps: int | None
     seeds: tuple[int, ...] | None
     data_digest: str | None
+    study: Study | None
 
 
 def select(store: Store, request: Request) -> tuple[Selection, list[str]]:
@@ -40,7 +42,9 @@ def select(store: Store, request: Request) -> tuple[Selection, list[str]]:
     digest = None
     if study is not None and (request.data or study.data):
         digest = request.load_data(study).digest
-    selection = Selection(name=name, steps=request.steps, seeds=request.seeds, data_digest=digest)
+    selection = Selection(
+        name=name, steps=request.steps, seeds=request.seeds, data_digest=digest, study=study
+    )
     if digest is None:
         return selection, []
     runs = stored_runs(store, name)
@@ -79,3 +83,11 @@ def ended_runs(store: Store, study: str) -> Mapping[str, Outcome]:
     """
     runs = StudyRuns.find(store, study)
     return runs.ended() if runs else {}
+
+
+def on_changes(name: str, changed: Sequence[str]) -> str:
+    """That a study's file says something else than what was last run of it."""
+    return (
+        f"{name} has changed since it was last run, in: {', '.join(changed)}; the file as it is "
+        "now counts, with those runs that fit it"
+    )

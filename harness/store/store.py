@@ -8,6 +8,7 @@ for a process that has a database locked.
 
 import errno
 import os
+import shlex
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
@@ -196,7 +197,7 @@ class Store:
                 "the study's experiment must not be deleted",
                 f"'{study}', which is deleted in MLflow",
                 f"Restore it (mlflow experiments restore -x {found.experiment_id}) or "
-                f"remove it for good (ablate prune {study}).",
+                f"remove it for good (ablate prune {shlex.quote(study)}).",
             )
         require_schema(found, self.uri)
         return found

@@ -13,7 +13,7 @@ from harness.store.runs import outcome_of
 from harness.store.schema import CHILDREN, text
 from harness.store.store import Store, require_schema
 from harness.store.uri import redacted
-from harness.study.levels import Levels
+from harness.study.levels import Levels, format_level
 from harness.study.study import Study
 from harness.subjects.subject import Subject, Trained
 
@@ -77,8 +77,9 @@ def find_variant(store: Store, study: Study, levels: Levels, seed: int | None) -
     Raises:
         UserError: there is none.
     """
-    wanted = {factor: text(level) for factor, level in levels.items()}
-    wanted |= {} if seed is None else {"seed": str(seed)}
+    fields = study.fields(levels)
+    asked = {**levels, **({} if seed is None else {"seed": seed})}
+    wanted = {name: text(getattr(fields, name, value)) for name, value in asked.items()}
     fitting = [
         run
         for run in _children(store, study, "")
@@ -87,8 +88,8 @@ def find_variant(store: Store, study: Study, levels: Levels, seed: int | None) -
     if not fitting:
         raise UserError(
             "the variant must have a finished run in the store",
-            ", ".join(f"{name}={value}" for name, value in wanted.items()),
-            f"Run it first (ablate run {study.name}), or name another with --variant.",
+            ", ".join(f"{name}={format_level(value)}" for name, value in asked.items()),
+            "Run it first (ablate run STUDY), or name another with --variant.",
         )
     return _load(store, min(fitting, key=lambda run: int(run.data.params["seed"])))
 

@@ -41,6 +41,7 @@ class Tracker:
         ended: outcome by key of every run that is complete in the store.
         expected: keys of the runs that progress is measured by: the whole grid, unless it is set.
         elsewhere: how many of the study's runs on other data have ended, by the data's name.
+        changed: keys of the study file that say something else than in the session before.
         experiment_id, parent_id: MLflow's names of the study's experiment and its parent run.
     """
 
@@ -49,6 +50,7 @@ class Tracker:
     ) -> None:
         self.ended = runs.ended()
         self.elsewhere = runs.on_other_data(str(facts["digest"]))
+        self.changed = parent.changed
         self.experiment_id = runs.experiment_id
         self.parent_id = parent.run_id
         self._store = runs.store
@@ -62,6 +64,7 @@ class Tracker:
         self._colours = {run.key: colours[str(run.cell)] for run in planned}
         self._open: dict[str, OpenRun] = {}
         self._waiting: dict[str, schema.Points] = {}
+        self._began: dict[str, int] = {}  # when training did, ms since 1970
         self._live: dict[str, float] = {}  # when a run in training is old enough to be logged live
         self._throttle = Throttle(LIVE_SHARE, LIVE_PAUSE)
         self._closed = False
@@ -87,7 +90,7 @@ class Tracker:
         parent = ParentRun.open(stored, study, facts, Session.here(session))
         tracker = cls(stored, parent, study, facts, runs)
         parent.renew(tracker._progress())
-        tracker._recolour()
+        tracker._relabel()
         return tracker
 
     def write(self, record: Record) -> None:
@@ -96,6 +99,7 @@ class Tracker:
         No failure of the store is raised; what is not logged live is logged by `deliver`.
         """
         if record.key not in self.ended:
+            self._began[record.key] = record.began
             self._waiting.setdefault(record.key, {}).update(schema.record_points(record))
             self._live.setdefault(record.key, time.monotonic() + LIVE_LOGGING_DELAY)
         self.tick()
@@ -160,33 +164,42 @@ class Tracker:
         self.close("finished" if kind is None else "interrupted" if stopped else "failed")
 
     def _deliver(self, result: Result) -> None:
+        self._began[result.key] = result.began
         planned, ending = self._planned[result.key], presentation.ending(result)
         tags = schema.environment_tags(self._study.name) | schema.result_tags(result)
         with tempfile.TemporaryDirectory(prefix="ablate-") as folder:
             subject = self._store.recorded(self._study.subject)
             write_artifacts(Path(folder), self._study, subject, planned, result, self._facts)
             points = schema.points(result, self._study.model)
-            self._complete(result.key, points, tags, ending, folder)
+            self._complete(result.key, points, tags, ending, folder, result.ended)
 
     def take_over(self, key: str, other: MLflowRun) -> None:
         """Store a run that another study has finished as this study's own, with all its files."""
         tags = {tag: other.data.tags[tag] for tag in COPIED if tag in other.data.tags}
         tags |= {TAKEN_FROM: other.info.run_id}
         ending = f"{tags['outcome']} in study {other.data.tags.get('study', 'unknown')}, taken over"
+        self._began[key], ended = other.info.start_time, other.info.end_time or 0
         with self._store.files_of(other) as folder:
-            self._complete(key, self._store.points(other), tags, ending, str(folder))
+            self._complete(key, self._store.points(other), tags, ending, str(folder), ended)
         self._open.pop(key, None)
         self.ended[key] = outcome_of(other) or "finished"
 
     def _complete(
-        self, key: str, wanted: schema.Points, tags: dict[str, str], ending: str, folder: str
+        self,
+        key: str,
+        wanted: schema.Points,
+        tags: dict[str, str],
+        ending: str,
+        folder: str,
+        ended: int,
     ) -> None:
-        """Log all that is not logged yet of a run that has ended, and end it."""
+        """Log all that is not logged yet of a run that has ended, and end it as of then."""
         opened = self._opened(key)
         if any(wanted.get(point) != value for point, value in opened.logged.items()):
             self._runs.discard(key, opened)  # half-written by another version or machine
             self._drop(key)
             opened = self._opened(key)
+        end = max(ended, opened.start) if ended else None
         missing = {point: wanted[point] for point in wanted.keys() - opened.logged.keys()}
         note = presentation.run_note(self._study, self._planned[key], ending)
         tags |= {"session": self._parent.session.id, "mlflow.note.content": note}
@@ -200,7 +213,7 @@ class Tracker:
                 schema.run_tags(tags),
             )
             client.log_inputs(opened.run_id, [self._data()])
-            client.set_terminated(opened.run_id, "FINISHED")
+            client.set_terminated(opened.run_id, "FINISHED", end)
 
     def _opened(self, key: str) -> OpenRun:
         """The MLflow run of that key, open for writing."""
@@ -215,7 +228,9 @@ class Tracker:
                 "mlflow.note.content": presentation.run_note(self._study, run, "in training"),
                 **schema.environment_tags(self._study.name),
             }
-            self._open[key] = self._runs.open(key, presentation.run_name(run), tags)
+            self._open[key] = self._runs.open(
+                key, presentation.run_name(run), tags, self._began.get(key, 0)
+            )
         return self._open[key]
 
     def _drop(self, key: str) -> None:
@@ -263,10 +278,18 @@ class Tracker:
         end = f", {diverged} of them diverged" if diverged else ""
         return f"{len(outcomes)} of {len(self.expected)} runs{end}"
 
-    def _recolour(self) -> None:
-        """Give runs of earlier sessions the colours that their variants have now."""
+    def _relabel(self) -> None:
+        """Give runs of earlier sessions the names and colours that their variants have now."""
         for run in self._runs.children:
-            colour = self._colours.get(run.data.tags["run_key"])
-            if colour and run.data.tags.get("mlflow.runColor") != colour:
-                with self._store.reach():
-                    self._store.client.set_tag(run.info.run_id, "mlflow.runColor", colour)
+            key = run.data.tags["run_key"]
+            if key not in self._planned:
+                continue
+            planned = self._planned[key]
+            wanted = {"mlflow.runColor": self._colours[key]}
+            if run.data.tags.get("variant") != planned.variant:  # else people may have named it
+                name = presentation.run_name(planned)
+                wanted |= {"variant": planned.variant, "mlflow.runName": name}
+            for tag, value in wanted.items():
+                if run.data.tags.get(tag) != value:
+                    with self._store.reach():
+                        self._store.client.set_tag(run.info.run_id, tag, value)

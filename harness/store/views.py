@@ -1,7 +1,8 @@
 """Saved views of a study in MLflow's UI: the columns, sorting, grouping and charts it opens with.
 
-MLflow keeps them as JSON in experiment tags that its documentation does not describe. What another
-version does not understand it leaves out, and shows its own default instead.
+MLflow keeps them as JSON in experiment tags that its documentation does not describe; its menu of
+views lists them by their names. What another version does not understand it leaves out, and shows
+its own default instead.
 """
 
 import json
@@ -10,6 +11,7 @@ from typing import Any
 from harness.study.study import Study
 
 TAG = "mlflow.sharedViewState."
+NAMES = {"runs": "all runs", "charts": "charts by variant", "factors": "factors and outcome"}
 GROUPED_BY_VARIANT = {
     "aggregateFunction": "average",
     "groupByKeys": [{"mode": "tag", "groupByData": "variant"}],
@@ -52,7 +54,16 @@ def views(study: Study) -> dict[str, str]:
         # MLflow draws no parallel coordinates of groups, since these have no params: its own view
         "factors": table | _charts(study, [parallel], 1),
     }
-    return {f"{TAG}{name}": json.dumps(state) for name, state in states.items()}
+    places = range(len(states), 0, -1)  # the menu lists the latest first
+    return {
+        f"{TAG}{key}": saved(NAMES[key], place, state)
+        for place, (key, state) in zip(places, states.items(), strict=True)
+    }
+
+
+def saved(name: str, created: int, state: dict[str, Any]) -> str:
+    """A view as MLflow saves it; of a made-up time, so that it stays the same between sessions."""
+    return json.dumps({"name": name, "createdAt": created, "state": json.dumps(state)})
 
 
 def columns(study: Study) -> list[str]:

@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from harness.study.levels import Level, Levels, Text, WhereTable, levels_in
 
+Number = Annotated[float, Field(strict=True)]  # neither true nor a number in quotes
+
 
 class _Claim(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -27,8 +29,8 @@ class Threshold(_Claim):
     """The response stays on one side of a number."""
 
     kind: Literal["threshold"]
-    below: float | None = Field(None, description="the response is less than this")
-    above: float | None = Field(None, description="the response is more than this")
+    below: Number | None = Field(None, description="the response is less than this")
+    above: Number | None = Field(None, description="the response is more than this")
 
     @model_validator(mode="after")
     def _one_side(self) -> Self:
@@ -41,7 +43,7 @@ class _Contrast(_Claim):
     factor: str = Field(description="the factor whose levels are compared")
     level: Level = Field(description="the level the claim is about")
     versus: Level = Field(description="the level it is compared with")
-    margin: float | None = Field(
+    margin: Number | None = Field(
         None, ge=0, description="δ, in the response's unit; default: the response's own"
     )
 
@@ -63,7 +65,7 @@ class Difference(_Contrast):
     """The level's response is lower (or higher) than the other level's by more than the margin."""
 
     kind: Literal["difference"]
-    margin: float | None = Field(
+    margin: Number | None = Field(
         None,
         description="δ, in the response's unit; default: the response's own; below 0 the claim is: "
         "no worse than by so much",

@@ -1,6 +1,7 @@
 """Study files: found by name or path, read, and checked as a whole."""
 
 import json
+import shlex
 import tomllib
 from collections.abc import Sequence
 from importlib.resources import files
@@ -8,12 +9,14 @@ from itertools import combinations, islice
 from pathlib import Path
 
 from harness.errors import UserError, suggest
-from harness.study.levels import Level, Levels, Where, matches
+from harness.files import require_regular
+from harness.study.levels import Level, Levels, Where, matches, shown
 from harness.study.study import Study
 from harness.study.validation import validated
 from harness.subjects.subject import RunFields
 
 LARGEST_GRID = 20_000  # runs; above it a typing error is likelier than a plan
+LARGEST_FILE = 10_000_000  # bytes of a study file
 
 
 def study_names() -> list[str]:
@@ -23,6 +26,11 @@ def study_names() -> list[str]:
         for entry in files("ablations").iterdir()
         if entry.name.endswith(".toml")
     )
+
+
+def as_typed(name: str) -> str:
+    """A study as a command line names it: by its file, or those of the package by their name."""
+    return shlex.quote(name if name in study_names() else f"{name}.toml")
 
 
 def is_study(name_or_path: str) -> bool:
@@ -42,6 +50,7 @@ def load_study(name_or_path: str) -> Study:
         return parse_study(text, path.stem)
     try:
         if path.suffix == ".toml":
+            require_regular(path, LARGEST_FILE)
             return parse_study(path.read_bytes(), path.stem, path.parent)
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
         reason = f"{name_or_path!r} ({getattr(error, 'strerror', None) or error})"
@@ -116,7 +125,7 @@ def require_trainable(study: Study, where: str) -> None:
         if twin is not cell:
             raise UserError(
                 f"{where}: variants must differ in what they train",
-                f"{cell}, which is the same as {twin}",
+                f"{shown(cell)}, which is the same as {shown(twin)}",
                 "Take out one of the levels.",
             )
     tables: list[Where] = []

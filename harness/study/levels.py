@@ -1,8 +1,12 @@
 """Levels: the values of factors, and their form in text."""
 
+import json
 import math
+import re
+import tomllib
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -30,6 +34,7 @@ Levels = dict[str, Level]
 Where = Mapping[str, Level | tuple[Level, ...]]  # a level, or several, of some factors
 WhereTable = dict[str, Level | Annotated[tuple[Level, ...], Field(min_length=1)]]  # in a file
 Text = Annotated[str, AfterValidator(_printable)]  # a terminal would interpret control characters
+PART = re.compile(r"""(?:"[^"]*"|'[^']*'|[^,])+""")  # between commas, but for those in quotes
 
 
 def same_level(level: Level, other: Level) -> bool:
@@ -52,10 +57,31 @@ def matches(levels: Levels, where: Where) -> bool:
 
 
 def format_level(level: Level) -> str:
-    """A level as text, for people: "yes" and "no" for booleans, numbers without trailing zeros."""
-    if isinstance(level, bool):
-        return "yes" if level else "no"
-    return f"{level:g}" if isinstance(level, float) else str(level)
+    """A level as text, for people: as TOML has it, but texts bare and numbers to six digits.
+
+    >>> [format_level(level) for level in (True, 1e6, 0.10, "batch", "")]
+    ['true', '1e+06', '0.1', 'batch', '""']
+    """
+    if isinstance(level, float):
+        return f"{level:g}"
+    bare = isinstance(level, str) and level.strip()
+    return str(level) if bare else json.dumps(level)
+
+
+def shown(value: object, depth: int = 6) -> str:
+    """A value of a study file in one line, for people: true and false as they are written there.
+
+    >>> shown({"residual": (True, "no")})
+    "{'residual': [true, 'no']}"
+    """
+    if isinstance(value, dict | list | tuple) and not depth:
+        return "…"
+    if isinstance(value, dict):
+        pairs = (f"{shown(key)}: {shown(one, depth - 1)}" for key, one in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(shown(one, depth - 1) for one in value)}]"
+    return json.dumps(value) if isinstance(value, bool) else repr(value)
 
 
 def place_label(where: Where) -> str:
@@ -64,14 +90,17 @@ def place_label(where: Where) -> str:
     return ", ".join(f"{f} {' or '.join(map(format_level, levels))}" for f, levels in named)
 
 
-def parse_levels(text: str, factors: Mapping[str, Iterable[Level]]) -> Levels:
-    """Levels from text such as "factor=level,factor=level", each in the form of `format_level`.
+def parse_levels(text: str, factors: Mapping[str, Sequence[Level]]) -> Levels:
+    """Levels from text such as "factor=level,factor=level".
+
+    A level is written as in a study file, where a text may stand without its quotes, or as in
+    reports. Numbers are compared by value.
 
     Raises:
         UserError: a factor or level is not in `factors`.
     """
     levels: Levels = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
+    for part in filter(None, map(str.strip, PART.findall(text))):
         factor, _, written = (word.strip() for word in part.partition("="))
         if factor not in factors:
             raise UserError(
@@ -79,12 +108,23 @@ def parse_levels(text: str, factors: Mapping[str, Iterable[Level]]) -> Levels:
                 repr(part),
                 suggest(factor, factors, "factors"),
             )
-        known = {format_level(level): level for level in factors[factor]}
-        if written not in known:
+        known, value = factors[factor], _toml_value(written)
+        by_value = (level for level in known if same_level(level, value))
+        as_shown = (level for level in known if format_level(level) == written)
+        found = next(chain(by_value, as_shown), None)
+        if found is None:
             raise UserError(
                 f"'{factor}' must have one of the study's levels",
                 repr(written),
-                suggest(written, known, "levels"),
+                suggest(written, map(format_level, known), "levels"),
             )
-        levels[factor] = known[written]
+        levels[factor] = found
     return levels
+
+
+def _toml_value(text: str) -> Any:
+    """What a text means as a value of TOML; the text itself where it is none."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (ValueError, RecursionError):
+        return text

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from harness.study.levels import Levels, format_level, place_label
+from harness.study.levels import Levels, place_label
 from harness.study.study import Study
 from harness.subjects.subject import Cost, Data, RunFields, Subject
 
@@ -57,9 +57,9 @@ class Stack:
 
 
 def variant_label(cell: Levels) -> str:
-    """A variant's name: named levels alone, numbers with their factor."""
+    """A variant's name: texts alone; all other levels, and blank texts, with their factor."""
     return ", ".join(
-        level if isinstance(level, str) else f"{factor} {format_level(level)}"
+        level if isinstance(level, str) and level.strip() else place_label({factor: level})
         for factor, level in cell.items()
     )
 
@@ -75,6 +75,8 @@ def run_key(subject: Subject, fields: RunFields, seed: int, digest: str) -> str:
     """
     identity = {**fields.model_dump(), "seed": seed, "data": digest,
                 "subject": subject.name, "version": subject.version}  # fmt: skip
+    if sources := subject.sources(fields):
+        identity["sources"] = dict(sources)
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -1,11 +1,13 @@
 """What a command line asks for: a study as it changes it, its data, and the whole grid of runs."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import UserError
 from harness.study.files import LARGEST_GRID, load_study
 from harness.study.plan import Costs, Run, expand
+from harness.study.seeds import seeds_text
 from harness.study.study import Study
 from harness.subjects.subject import Data, Subject
 
@@ -27,6 +29,18 @@ class Request:
     seeds: tuple[int, ...] | None = None
     data: str | None = None
     environment: bool = False
+
+    @property
+    def typed(self) -> str:
+        """It as it stands on a command line."""
+        words = [self.study]
+        if self.steps is not None:
+            words += ["--steps", str(self.steps)]
+        if self.seeds is not None:
+            words += ["--seeds", seeds_text(self.seeds)]
+        if self.data is not None and not self.environment:
+            words += ["--data", self.data]
+        return shlex.join(words)
 
     def resolve(self, *, any_size: bool = False) -> "Plan":
         """The study as asked for, its data, and its whole grid.

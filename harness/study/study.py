@@ -25,9 +25,11 @@ from harness.study.levels import (
     Text,
     Where,
     WhereTable,
+    format_level,
     levels_in,
     matches,
     same_level,
+    shown,
 )
 from harness.study.partial import Only, require_partial, require_variants
 from harness.study.validation import validated
@@ -191,6 +193,12 @@ class Study(BaseModel):
                 raise InvalidValue(
                     f"must not name a level of {factor} twice", list(levels), "Drop one."
                 )
+            if len(set(map(format_level, levels))) < len(levels):
+                raise InvalidValue(
+                    f"must not hold levels of {factor} that are alike, numbers to six digits",
+                    list(levels),
+                    "Drop one, or set them further apart.",
+                )
         return value
 
     @field_validator("claims")
@@ -233,7 +241,7 @@ class Study(BaseModel):
                 )
         for factor, levels in self.varied.items():
             if factor not in self.baseline:
-                hint = f"Add {factor} with one of {list(levels)}."
+                hint = f"Add {factor} with one of {shown(levels)}."
                 which = "factor" if factor in self.factors else "tuned field"
                 raise InvalidValue(
                     f"[baseline] must name a level of every {which}", self.baseline, hint
@@ -306,7 +314,7 @@ class Study(BaseModel):
                 raise InvalidValue(f"{where} must name factors of the study", factor, hint)
             for level in levels:
                 if not any(same_level(level, one) for one in factors[factor]):
-                    hint = suggest(level, factors[factor], "levels")
+                    hint = suggest(level, map(format_level, factors[factor]), "levels")
                     raise InvalidValue(f"{where} must name a level that {factor} has", level, hint)
 
     @property

@@ -7,6 +7,7 @@ from pydantic_core import ErrorDetails
 
 from harness.errors import InvalidValue, UserError, suggest
 from harness.study.claims import KINDS
+from harness.study.levels import shown
 from harness.study.partial import Only
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -101,4 +102,4 @@ def _keys(model: type[BaseModel], error: ErrorDetails) -> set[str]:
 
 def _short(value: object) -> str:
     """A value in one line, without control characters, cut to 80 characters."""
-    return repr(value)[:80]
+    return shown(value)[:80]

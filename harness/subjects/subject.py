@@ -439,6 +439,13 @@ class Subject(Protocol):
         """What a trained run's model gives for inputs; None where the subject has no such thing."""
         return None
 
+    def sources(self, fields: Any) -> Mapping[str, str]:  # noqa: ARG002 - optional
+        """A hash of each piece of code that these fields name and that `version` does not cover.
+
+        Part of a run's identity, where there is any.
+        """
+        return {}
+
     def code(self) -> Mapping[str, Path]:
         """Files of the user's that are run for this subject, by relative path.
 

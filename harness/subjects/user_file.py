@@ -23,6 +23,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from pydantic import ValidationError, create_model
 
 from harness.errors import UserError, suggest
+from harness.files import require_regular
 from harness.subjects.subject import Response, RunFields
 
 IDENTITY = ("data", "seed", "subject", "version")  # what a run's identity holds beside its fields
@@ -30,6 +31,7 @@ MODEL = ("Fields", "data", "build")
 LOOP = ("Fields", "METRICS", "train")
 SCALARS = (int, float, bool, str)
 MOST_FRAMES, LONGEST = 5, 300  # of an error that is shown, and characters of it
+LARGEST_FILE = 10_000_000  # bytes of a subject that is a file
 SHOWN = ("label", "unit", "direction", "cap")  # what METRICS may say of a metric
 SPLITS = ("train", "dev", "test")
 
@@ -98,14 +100,14 @@ def load_user_file(path: Path) -> UserFile:
         UserError: it is not there, does not run, or lacks a part of the contract.
     """
     try:
-        source = path.read_text("utf-8")
+        require_regular(path, LARGEST_FILE)
+        digest = code_digest(path)
     except (OSError, ValueError) as error:
         raise UserError(
             "a subject that is a file must be readable",
             f"'{path}' ({getattr(error, 'strerror', None) or error})",
             "Name a .py file, relative to the study file.",
         ) from None
-    digest = _digest(path, source)
     module = _import(path, digest)
     version = getattr(module, "VERSION", digest)
     if isinstance(version, bool) or not isinstance(version, str | int):
@@ -164,10 +166,10 @@ def _does_not_run(path: Path, received: str) -> UserError:
     return UserError(f"{path.name} must run when it is imported", received, "Fix the file there.")
 
 
-def _digest(path: Path, source: str) -> str:
-    """A hash of the file's syntax tree, and of the local modules that it imports."""
+def code_digest(path: Path) -> str:
+    """A hash of a file's syntax tree, and of the local modules that it imports."""
     whole = hashlib.sha256()
-    for _, tree in sorted(_trees(path.parent, path, source, {}).items()):
+    for _, tree in sorted(_trees(path.parent, path, path.read_text("utf-8"), {}).items()):
         whole.update(tree.encode())
     return whole.hexdigest()[:16]
 

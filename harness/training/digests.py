@@ -157,8 +157,8 @@ def _file_digest(payload: bytes) -> str:
     return whole.hexdigest()[:DIGITS]
 
 
-def write_digests(path: Path, digests: Iterable[tuple[Run, Digest]]) -> None:
-    """Write the digests of a study's runs."""
+def digests_csv(digests: Iterable[tuple[Run, Digest]]) -> str:
+    """The text of digests.csv: the digests of a study's runs."""
     rows = [
         {"variant": run.variant, "seed": str(run.seed), "run_key": run.key, **digest.row()}
         for run, digest in digests
@@ -168,11 +168,11 @@ def write_digests(path: Path, digests: Iterable[tuple[Run, Digest]]) -> None:
     writer = csv.DictWriter(text, list(columns), restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    path.write_text(text.getvalue(), encoding="utf-8")
+    return text.getvalue()
 
 
 def read_digests(path: Path) -> dict[str, dict[str, str]]:
-    """The rows that `write_digests` wrote, by run key.
+    """The rows of `digests_csv`, by run key.
 
     Raises:
         UserError: the file is missing or is no such file.

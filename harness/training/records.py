@@ -19,11 +19,13 @@ class Record:
         key: the run's identity.
         step: the step they belong to, counted from 0.
         values: metric name to value; finite numbers only.
+        began: when training began, ms since 1970; 0 where that is not known.
     """
 
     key: str
     step: int
     values: dict[str, float]
+    began: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Result:
         files: what the subject keeps of the run, by relative path: weights, samples.
         facts: what else is known: "minibatches" (hash of the minibatches' order), "seconds" (its
             share of the training time), "diverged_step" and "diverged_cause" where it did.
+        began, ended: when training did, ms since 1970; 0 where that is not known. A run that was
+            interrupted began when its first part did.
     """
 
     key: str
@@ -59,6 +63,8 @@ class Result:
     trace: Trace
     files: dict[str, bytes]
     facts: dict[str, str | int | float]
+    began: int = 0
+    ended: int = 0
 
     def to_bytes(self) -> bytes:
         """The result as safetensors bytes: no pickle, exact to the bit."""
@@ -66,7 +72,8 @@ class Result:
         arrays |= {f"files/{name}": np.frombuffer(payload, np.uint8)
                    for name, payload in self.files.items()}  # fmt: skip
         rest = {"key": self.key, "outcome": self.outcome, "steps": self.trace.steps,
-                "series": series, "facts": self.facts}  # fmt: skip
+                "series": series, "facts": self.facts,
+                "began": self.began, "ended": self.ended}  # fmt: skip
         return pack(arrays, "result", rest)
 
     @classmethod

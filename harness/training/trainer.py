@@ -20,6 +20,11 @@ from harness.training.schedule import schedule
 CHECK_EVERY = 50  # steps between two checks whether a checkpoint is wanted
 
 
+def now() -> int:
+    """The time, ms since 1970."""
+    return int(time.time() * 1000)
+
+
 def train(
     stack: Stack,
     subject: Subject,
@@ -84,11 +89,12 @@ class Training:
         self.data = data
         self.schedule = schedule(self.steps)
         self.step = self.last_probe = 0
-        self.seconds = 0.0
+        self.seconds, self.began = 0.0, 0
         self.active = [Active(run, Trace(self.steps)) for run in runs]
         states = None if resume is None else self._restore(resume)
         seeds = [run.seed for run in runs]
         self.members = subject.start([run.fields for run in runs], seeds, data, states)
+        self.began = self.began or now()
         self.minibatches = self._minibatches()
 
     def advance(self) -> Iterator[Event]:
@@ -180,7 +186,7 @@ class Training:
             points = {name: float(member.trace.at(name, step)) for name in curves}
             finite = {name: value for name, value in points.items() if np.isfinite(value)}
             if finite:
-                yield Record(member.run.key, step, finite)
+                yield Record(member.run.key, step, finite, self.began)
 
     def _freeze(self, first: int, taken: Steps) -> Iterator[Result]:
         """End the members that did not take all steps: something was no longer finite."""
@@ -212,6 +218,8 @@ class Training:
             trace=member.trace,
             files=dict(self.members.files(k, outcome)),
             facts={"minibatches": order, "seconds": self.seconds, **facts},
+            began=self.began,
+            ended=now(),
         )
 
     def checkpoint(self) -> Checkpoint:
@@ -226,7 +234,7 @@ class Training:
             arrays[f"{k}/losses"] = np.array([member.window_loss, member.probe_loss])
         keys = tuple(member.run.key for member in self.active)
         rest = {"keys": keys, "step": self.step, "last_probe": self.last_probe,
-                "seconds": self.seconds, "series": series}  # fmt: skip
+                "seconds": self.seconds, "began": self.began, "series": series}  # fmt: skip
         return Checkpoint(keys, self.step, pack(arrays, "checkpoint", rest))
 
     def _restore(self, checkpoint: Checkpoint) -> list[dict[str, Any]]:
@@ -242,6 +250,7 @@ class Training:
             raise ValueError(f"the checkpoint lacks {len(missing)} of the stack's runs")
         self.step, self.last_probe = rest["step"], rest["last_probe"]
         self.seconds = rest["seconds"]
+        self.began = rest.get("began", 0)  # older checkpoints have none
         states = []
         for member in self.active:
             k = places[member.run.key]

@@ -181,8 +181,8 @@ def test_caveats_name_the_variants_that_cannot_differ() -> None:
     )
     assert caveats(simulated.data(asked, truth))[-1] == (
         "2 variants are twins of others, trained to the same bits and counted once by claims: "
-        "none, depth 1, residual no = none, depth 1, residual yes (without effect: residual); "
-        "batch, depth 1, residual no = batch, depth 1, residual yes (without effect: residual)."
+        "none, depth 1, residual false = none, depth 1, residual true (without effect: residual); "
+        "batch, depth 1, residual false = batch, depth 1, residual true (without effect: residual)."
     )
 
 
@@ -197,7 +197,7 @@ def test_a_subject_without_a_cap_or_predictions_goes_through_too() -> None:
     data = simulated.data(asked, truth_of_any, runs=runs)
     assert bottom_line(data)[:2] == [
         "12 of 12 runs ended: 4 variants, 3 seeds.",
-        "6 of them diverged, most often in: intercept no, lr 9 (3), intercept yes, lr 9 (3);"
+        "6 of them diverged, most often in: intercept false, lr 9 (3), intercept true, lr 9 (3);"
         " contrasts that need a response of theirs are not testable, unless it is measured at"
         " initialisation.",
     ]

@@ -279,7 +279,7 @@ def test_a_factor_of_one_level_and_a_study_of_one_factor_have_what_they_can_have
     only = simulated.study(TWO, factors={"residual": [False, True]},
                            baseline={"residual": False}, bare={})  # fmt: skip
     ids = list(effects_table(simulated.data(only, simulated.noise()), "final/dev_loss")["id"])
-    assert ids == ["main residual yes−no"]
+    assert ids == ["main residual true−false"]
 
 
 def test_two_factors_that_share_their_levels_are_told_apart() -> None:

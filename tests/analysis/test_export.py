@@ -38,8 +38,8 @@ def stored() -> simulated.InMemory:
          for name, value in run.fields.model_dump().items()}
         for run in planned
     ])  # fmt: skip
-    runs = runs.assign(**logged, ours="yes")
-    other = runs.iloc[:1].assign(run_key="foreign", ours="no", depth="many", minibatches=None)
+    runs = runs.assign(**logged, ours="true")
+    other = runs.iloc[:1].assign(run_key="foreign", ours="false", depth="many", minibatches=None)
     traces = [pd.DataFrame(trace_of(run.key).columns()).assign(run_key=run.key) for run in planned]
     loss = {"series": "train/loss", "step": [2, 1], "layer": 0, "name": "", "bin": 0,
             "value": [0.9, 1.0]}  # fmt: skip
@@ -51,7 +51,7 @@ def stored() -> simulated.InMemory:
 
 def test_every_run_is_a_row_with_typed_fields(stored: simulated.InMemory) -> None:
     found = export_tables(stored)["runs"]
-    assert list(found["ours"]) == ["yes"] * 48 + ["no"]
+    assert list(found["ours"]) == ["true"] * 48 + ["false"]
     runs = found.set_index("run_key")
     for run in expand(ASKED, simulated.DIGEST):
         row = runs.loc[run.key]

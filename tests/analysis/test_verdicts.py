@@ -189,6 +189,14 @@ def test_where_all_runs_diverged_nothing_is_testable() -> None:
     assert {one.reason for one in found} == {"every run it needs diverged"}
 
 
+def test_what_is_measured_at_init_is_testable_though_every_run_diverged_later() -> None:
+    response = "init/loss"
+    asked = simulated.study(claims=[LOWER | {"response": response}])
+    runs = simulated.runs_of(asked, shifted(-0.1), response).assign(outcome="diverged")
+    (found,) = verdicts(simulated.data(asked, shifted(-0.1), response, runs=runs))
+    assert (found.word, found.if_no_run_fails) == ("SUPPORTED", False)
+
+
 def test_one_seed_and_missing_runs_are_not_testable() -> None:
     assert judged(LOWER, shifted(-0.1), seeds=1).word == "NOT TESTABLE"
     asked = simulated.study(claims=[LOWER, LOWER | {"id": "b", "where": {"depth": 1}}])

@@ -54,7 +54,7 @@ kind = "threshold"
 above = {bound}
 where = {{ intercept = true, lr = 0.3 }}
 """
-LATER = "intercept yes, lr 0.3"
+LATER = "intercept true, lr 0.3"
 
 
 class Engine(InlineEngine):
@@ -323,7 +323,8 @@ def test_a_study_without_claims_or_with_looks_at_any_time_trains_all_seeds(
         "all 20 runs have ended, 20 of them now.",
     ]
     looks = 'seeds = { count = 3, looks = "any" }'
-    (place / "any.toml").write_text(STUDY.replace("seeds = { looks = [2, 3, 5] }", looks))
+    other = STUDY.replace("steps = 300", "steps = 310")  # or its runs would be taken over
+    (place / "any.toml").write_text(other.replace("seeds = { looks = [2, 3, 5] }", looks))
     assert lines(call("run", "any.toml"))[-1] == "all 12 runs have ended, 12 of them now."
     call("run", "any.toml", "--seeds", "5")
     assert len(trained) == 40

@@ -52,20 +52,20 @@ def test_a_partial_grid_is_trained_once_and_grows(
     assert "The grid has 5 of 12 combinations of levels. One change of the baseline" in planned
     _, ran, _ = ablate(capsys, "run", "lines.toml")
     assert "all 10 runs have ended, 10 of them now." in ran
-    code, _, told = ablate(capsys, "compare", "lines.toml", "intercept=no,lr=0.3", "lr=0.3")
+    code, _, told = ablate(capsys, "compare", "lines.toml", "intercept=false,lr=0.3", "lr=0.3")
     assert code == 2
     assert told == (
-        "error: variants that are compared must be in the study; received 'intercept=no,lr=0.3', "
-        "which is not. The grid has 5 of 12 combinations of levels. "
+        "error: variants that are compared must be in the study; received "
+        "'intercept=false,lr=0.3', which is not. The grid has 5 of 12 combinations of levels. "
         "One change of the baseline at a time says nothing of interactions.\n"
     )
-    assert ablate(capsys, "compare", "lines.toml", "intercept=no", "lr=0.3")[0] == 0
+    assert ablate(capsys, "compare", "lines.toml", "intercept=false", "lr=0.3")[0] == 0
     file.write_text(STUDY + LEFT_OUT)
     _, ran, _ = ablate(capsys, "run", "lines.toml", "--report")
     assert "all 16 runs have ended, 6 of them now." in ran
     report = (place / "reports" / "lines" / "report.md").read_text("utf-8")
     assert "8 variants × 2 seeds" in report
-    assert "The grid has 8 of 12 combinations of levels. Left out: intercept no" in report
+    assert "The grid has 8 of 12 combinations of levels. Left out: intercept false" in report
     assert "averaged over 2 of 6 combinations of the rest" in report
     file.write_text(STUDY)
     _, ran, _ = ablate(capsys, "run", "lines.toml")

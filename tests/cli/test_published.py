@@ -77,7 +77,7 @@ def test_the_first_quantity_and_step_that_differ_are_named(call: Call) -> None:
     change(f"{SERIES}weight", 46)  # the last of its 24 probes
     code, output, _ = call("verify", "--published")
     assert code == 1
-    assert "OFF intercept yes, lr 0.1, seed 1: differs first in eval/error, step 200\n" in output
+    assert "OFF intercept true, lr 0.1, seed 1: differs first in eval/error, step 200\n" in output
     assert "NOT verified: 0 of 1 runs" in output
 
 

@@ -69,17 +69,18 @@ def test_studies_are_compared_where_their_factors_line_up() -> None:
     assert "final/error, mean ± half its 95 % interval:" in said
     assert "large − small, 95 % interval" in said
     rows = [line.split() for line in said.splitlines()]
-    assert len([row for row in rows if row[:2] in (["intercept", "no"], ["intercept", "yes"])]) == 2
+    places = [row for row in rows if row[:1] == ["intercept"]]
+    assert [row[:2] for row in places] == [["intercept", "false"], ["intercept", "true"]]
     assert ["intercept-helps", "SUPPORTED", "SUPPORTED"] in rows
 
 
 @pytest.mark.usefixtures("template", "both")
 def test_studies_and_variants_are_not_mixed() -> None:
     with pytest.raises(UserError) as refused:
-        call("compare", "small.toml", "large.toml", "intercept=no")
+        call("compare", "small.toml", "large.toml", "intercept=false")
     assert str(refused.value) == (
         "two variants of a study are compared, or two studies or more; "
-        "received small.toml large.toml intercept=no. "
+        "received small.toml large.toml intercept=false. "
         "Write ablate compare STUDY A B, or ablate compare STUDY STUDY."
     )
 

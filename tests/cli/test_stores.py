@@ -144,7 +144,7 @@ def test_a_users_file_is_found_from_wherever_a_command_is_given(
     place.rename(there)
     monkeypatch.chdir(there / "below")
     for seed in ("1", "2"):
-        succeeds(capsys, "show", f"tanh, norm no · seed {seed}")
+        succeeds(capsys, "show", f"tanh, norm false · seed {seed}")
     output, _ = succeeds(capsys, "verify", "../regression.toml", *short, "2")
     assert output.count("in the store") > 1
     output, _ = succeeds(capsys, "run", "../regression.toml", *short, "2")

@@ -54,12 +54,12 @@ def test_a_tuned_study_is_trained_reported_and_extended(
     assert len(runs) == 6
     assert set(pd.read_csv(report / "data" / "trained.csv")["lr"]) == {0.01, 0.1}
     assert (report / "figures" / "tuning.png").is_file()
-    assert "intercept yes" in call("compare", "lines.toml", "intercept=yes", "intercept=no")
+    assert "intercept true" in call("compare", "lines.toml", "intercept=true", "intercept=false")
 
     (place / "lines.toml").write_text(STUDY.replace("[0.01, 0.1]", "[0.01, 0.1, 0.3]"))
     trained.clear()
     call("run", "lines.toml")
     assert len(trained) == 6  # the new level only
     assert {variant for variant, _ in trained} == {
-        "intercept no, lr 0.3", "intercept yes, lr 0.3",
+        "intercept false, lr 0.3", "intercept true, lr 0.3",
     }  # fmt: skip

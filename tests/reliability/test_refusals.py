@@ -3,6 +3,7 @@
 import os
 import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.support.small_study import NAME, STUDY, WORDS, write_study
 
 TOML = STUDY.format(steps=30)
 CLAIM = '[[claims]]\nid = "c"\nsays = "so"\n'
+DIFFERENCE = "kind = 'difference'\nfactor = 'norm'\nlevel = 'batch'\nversus = 'none'\n"
 
 
 @pytest.fixture
@@ -116,6 +118,11 @@ FILES: dict[str, tuple[str | bytes, str]] = {
         "study 'kept': factors must not name a level of norm twice; received ['none', 'none']. "
         "Drop one.",
     ),
+    "levels that are written alike": (
+        TOML.replace("[0.1, 100000.0]", "[0.1, 0.10000001]"),
+        "study 'kept': factors must not hold levels of lr that are alike, numbers to six "
+        "digits; received [0.1, 0.10000001]. Drop one, or set them further apart.",
+    ),
     "no such level": (
         TOML.replace('["none", "batch"]', '["none", "batch", "bach"]'),
         "study 'kept': norm must be a level that exists; received 'bach'. Did you mean 'batch'?",
@@ -143,7 +150,7 @@ FILES: dict[str, tuple[str | bytes, str]] = {
     ),
     "true for a number": (
         TOML.replace("depth = 2", "depth = true"),
-        "study 'kept': depth must be a whole number; received True. Fix that entry.",
+        "study 'kept': depth must be a whole number; received true. Fix that entry.",
     ),
     "a field that does not exist": (
         TOML.replace("depth = 2", "dept = 2"),
@@ -220,6 +227,13 @@ FILES: dict[str, tuple[str | bytes, str]] = {
         "study 'kept': [baseline] must name factors of the study; received 'width'. "
         "Valid factors: lr, norm.",
     ),
+    "a baseline that is no boolean": (
+        TOML.replace("lr = [0.1, 100000.0]", "residual = [false, true]").replace(
+            "lr = 0.1", "residual = 1"
+        ),
+        "study 'kept': [baseline] must name a level that residual has; received 1. "
+        "Valid levels: false, true.",
+    ),
     "a baseline that is no level": (
         TOML.replace('norm = "batch"', 'norm = "batsch"'),
         "study 'kept': [baseline] must name a level that norm has; received 'batsch'. "
@@ -234,6 +248,18 @@ FILES: dict[str, tuple[str | bytes, str]] = {
     "a claim's unknown key": (
         TOML + CLAIM + "kind = 'threshold'\nbellow = 3\n",
         "study 'kept': unknown key: claims, entry 1, bellow; received 3. Did you mean 'below'?",
+    ),
+    "a claim with true for a number": (
+        TOML + CLAIM + DIFFERENCE + "margin = true\n",
+        "study 'kept': claims, entry 1, margin must be a number; received true. Fix that entry.",
+    ),
+    "a claim with a number in quotes": (
+        TOML + CLAIM + DIFFERENCE + "margin = '0.5'\n",
+        "study 'kept': claims, entry 1, margin must be a number; received '0.5'. Fix that entry.",
+    ),
+    "a threshold in quotes": (
+        TOML + CLAIM + "kind = 'threshold'\nbelow = '2'\n",
+        "study 'kept': claims, entry 1, below must be a number; received '2'. Fix that entry.",
     ),
     "a claim on an unknown response": (
         TOML + CLAIM + "kind = 'threshold'\nbelow = 3\nresponse = 'final/devloss'\n",
@@ -309,6 +335,7 @@ def test_a_data_file_is_refused(place: Path, capsys: pytest.CaptureFixture[str],
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["report", "x" * 5000 + ".toml"], "File name too long"),
         (["run", "cor"], "received 'cor'. Did you mean 'core'?"),
         (["run", "nothing.toml"], "received 'nothing.toml' (No such file or directory). "),
         (["run", "."], "the path of a .toml file; received '.'."),
@@ -333,6 +360,41 @@ def test_a_command_line_is_refused(
 ) -> None:
     errors = refused(place, capsys, *arguments, *["--data", "words.txt"] * (arguments[0] != "rnu"))
     assert message in errors
+
+
+ODD: dict[str, Callable[[Path], object]] = {
+    "not a regular file": os.mkfifo,
+    "not a regular file (/dev/zero)": lambda path: path.symlink_to("/dev/zero"),
+    "Is a directory": Path.mkdir,
+    "more than 10,000,000 bytes": lambda path: path.write_bytes(bytes(10_000_001)),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+@pytest.mark.parametrize("name", ["odd.toml", "odd.py"])
+def test_what_is_no_plain_file_is_refused(
+    place: Path, capsys: pytest.CaptureFixture[str], kind: str, name: str
+) -> None:
+    ODD[kind](place / name)
+    (place / f"{NAME}.toml").write_text('subject = "odd.py"\n' + TOML)
+    asked = name if name.endswith(".toml") else f"{NAME}.toml"
+    errors = refused(place, capsys, "plan", asked)
+    assert f"received '{name}' ({kind.partition(' (')[0]}). " in errors
+
+
+def test_a_working_directory_that_was_removed_is_refused(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    for arguments in (["plan", "smoke"], ["run", f"{place}/{NAME}.toml"], ["list"]):
+        assert ablate(capsys, *arguments) == (
+            2, "",
+            "error: the working directory must exist; received one that was removed. "
+            "Change to another one (cd).\n",
+        )  # fmt: skip
 
 
 def test_steps_cannot_be_chosen_where_they_vary(

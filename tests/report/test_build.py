@@ -152,18 +152,64 @@ def test_other_numbers_or_formats_replace_a_report(small: StudyData, tmp_path: P
         assert (tmp_path / name).read_bytes() != before[name]
 
 
+def put(folder: Path, name: str) -> None:
+    """A file of one's own, where a report is to be written."""
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text("mine")
+
+
+def test_what_no_report_wrote_is_left_alone(small: StudyData, tmp_path: Path) -> None:
+    mine = ("data/raw_measurements.csv", "figures/fig1.tex", "figures/sketch.svg", "notes.txt")
+    for name in mine:
+        put(tmp_path, name)
+    for formats in (("svg",), ("png",)):
+        build(small, tmp_path, formats)
+        assert {name: contents(tmp_path)[name] for name in mine} == dict.fromkeys(mine, b"mine")
+    assert not list(tmp_path.glob("figures/dev_loss.svg"))
+
+
+@pytest.mark.parametrize(
+    "name", ["index.html", "report.md", STAMP, "data/runs.csv", "figures/dev_loss.svg", "data"]
+)
+@pytest.mark.parametrize("figure", [None, "dev_loss"])
+def test_a_report_replaces_no_file_of_ones_own(
+    small: StudyData, tmp_path: Path, name: str, figure: str | None
+) -> None:
+    put(tmp_path, name)
+    if figure and name not in (STAMP, "figures/dev_loss.svg"):
+        build(small, tmp_path, only_figure=figure)  # which needs no other
+    else:
+        with pytest.raises(UserError, match=f"{name}, which no report wrote"):
+            build(small, tmp_path, only_figure=figure)
+        assert contents(tmp_path) == {name: b"mine"}
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_a_folder_that_cannot_be_written_is_refused(small: StudyData, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="the folder of a report must be writable"):
+        build(small, tmp_path / "file" / "report")
+
+
 def test_one_figure_is_remade_alone(small: StudyData, tmp_path: Path) -> None:
     drawn = build(small, tmp_path, ("pdf",), only_figure="dev_loss")
-    assert list(contents(tmp_path)) == ["figures/dev_loss.pdf"]
+    assert set(contents(tmp_path)) == {"figures/dev_loss.pdf", STAMP}
     assert drawn.read_bytes().startswith(b"%PDF")
+    assert not is_current(tmp_path, ("pdf",), "")
+    build(small, tmp_path, ("pdf",))
+    assert is_current(tmp_path, ("pdf",), "")
+    build(small, tmp_path, ("pdf",), only_figure="dev_loss")
+    assert is_current(tmp_path, ("pdf",), "")
 
 
 def test_one_figure_is_the_one_of_the_whole_report(
     core: StudyData, core_report: Path, tmp_path: Path
 ) -> None:
     build(core, tmp_path, only_figure="effects")
-    for name, content in contents(tmp_path).items():
-        assert content == (core_report / name).read_bytes()
+    drawn = contents(tmp_path / "figures")
+    assert drawn
+    for name, content in drawn.items():
+        assert content == (core_report / "figures" / name).read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_points_stand_over_their_names_as_in_the_csv(tmp_path: Path, blocks: int
     assert [label.get_text() for label in ax.get_xticklabels()] == short_names(whole)
     rows = data.layers[(data.layers["quantity"] == "heat") & (data.layers["when"] == "last")]
     for variant, cell in rows.groupby("variant"):
-        normed, fast = "intercept yes" in str(variant), "lr 0.2" in str(variant)
+        normed, fast = "intercept true" in str(variant), "lr 0.2" in str(variant)
         style = COLOURS[normed], "dashed" if fast else "solid"
         (xs, ys), = [(xs, ys) for colour, dashes, xs, ys in lines(ax, len(cell))
                      if (colour, dashes) == style]  # fmt: skip
@@ -135,7 +135,7 @@ def test_weights_are_named_in_the_legend_and_keep_their_colour_over_variants() -
     colours = {line.get_color(): name for line, name in zip(handles, names, strict=True)}
     assert len(colours) == len(names)
     variants = [f"intercept {i}, lr {lr}" for i, lr in
-                (("yes", 0.1), ("no", 0.1), ("yes", 0.2), ("no", 0.2))]  # fmt: skip
+                (("true", 0.1), ("false", 0.1), ("true", 0.2), ("false", 0.2))]  # fmt: skip
     for ax, variant in zip(made.axes, variants, strict=True):
         drawn = {colours[colour]: list(ys) for colour, style, _, ys in lines(ax, 3)
                  if style == "solid" and colour in colours}  # fmt: skip

@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 
 from harness.store.reading import read_study
 from harness.store.store import Store
+from harness.store.views import NAMES
 from harness.study.files import load_study
 from tests.store.test_server import listens
 from tests.support import browser
@@ -94,6 +95,18 @@ def test_charts_show_the_chosen_curves_of_every_variant(
     bars = page.locator(CARD).filter(has_text="final/dev_loss")
     bars.scroll_into_view_if_needed()
     expect(bars.locator(".point")).to_have_count(VARIANTS)
+
+
+def test_the_views_are_in_the_menu_of_saved_views(page: Page, addresses: dict[str, str]) -> None:
+    visit(page, addresses["all runs:"])
+    menu = page.get_by_test_id("saved-views-trigger")
+    expect(menu).to_have_text("all runs")  # the one that is open
+    menu.click()
+    for key, name in NAMES.items():
+        expect(page.get_by_test_id(f"saved-views-item-{key}")).to_have_text(name)
+    page.get_by_test_id("saved-views-item-charts").click()
+    expect(page.get_by_text("Group by: variant")).to_be_visible()
+    expect(menu).to_have_text("charts by variant")
 
 
 def test_factors_and_outcome_are_drawn_as_parallel_coordinates_of_all_runs(

@@ -126,7 +126,7 @@ def test_a_copy_never_touches_its_original(original: Path, tmp_path: Path) -> No
         for run in grid(more):
             tracked.deliver(result(run))
     store = Store.open(at(copy))
-    keep_report(store, tracked.parent_id, tmp_path / "report")
+    keep_report(store, tracked.parent_id, tmp_path / "report", ["index.html"])
     keep_best(at(copy), study().override(steps=60))
     store.settle(tracked.experiment_id)
     assert len(read(copy).runs) == 12

@@ -15,6 +15,7 @@ from harness.store.peek import surely_new
 from harness.store.reading import StoredStudy, fingerprint, read_all, read_study
 from harness.store.selection import ended_runs
 from harness.store.store import Store
+from harness.store.stored import find_variant
 from harness.study.plan import Run
 from harness.subjects.trace import COLUMNS
 from tests.support.stores import (
@@ -59,7 +60,7 @@ def test_every_run_comes_back_with_its_labels_and_numbers(filled: str) -> None:
     for run in grid(study()):
         row = stored.runs.set_index("run_key").loc[run.key]
         assert (row["seed"], row["norm"], row["batch"]) == (str(run.seed), run.fields.norm, "32")
-        assert row["residual"] == ("yes" if run.fields.residual else "no")
+        assert row["residual"] == ("true" if run.fields.residual else "false")
         assert (row["subject"], row["version"]) == ("char_mlp", study().model.version)
         diverged = run == grid(study())[0]
         assert row["outcome"] == ("diverged" if diverged else "finished")
@@ -107,10 +108,37 @@ def test_what_was_read_passes_the_audit(filled: str) -> None:
     assert [one for one in audit(gather(read(filled))) if one.severity == "refuse"] == []
 
 
-def test_a_label_changed_in_the_store_does_not(filled: str) -> None:
-    swapped = next(run for run in children(filled) if run.data.params["norm"] == "none")
-    MlflowClient(filled).set_tag(swapped.info.run_id, "variant", "batch, residual no")
-    assert [one for one in audit(gather(read(filled))) if one.severity == "refuse"]
+def test_a_name_changed_in_the_store_is_not_what_a_run_is(filled: str) -> None:
+    before = read(filled).runs["variant"].tolist()
+    renamed = next(run for run in children(filled) if run.data.params["norm"] == "none")
+    MlflowClient(filled).set_tag(renamed.info.run_id, "variant", "batch, residual false")
+    assert read(filled).runs["variant"].tolist() == before
+
+
+def test_keys_changed_in_the_store_do_not(filled: str) -> None:
+    first, second = (
+        next(run for run in children(filled) if run.data.params["norm"] == norm)
+        for norm in ("none", "batch")
+    )
+    for run, other in ((first, second), (second, first)):
+        key = other.data.tags["run_key"]
+        MlflowClient(filled).set_tag(run.info.run_id, "run_key", key)
+    assert [one.check for one in audit(gather(read(filled))) if one.severity == "refuse"] == [
+        "labels"
+    ]
+
+
+def test_a_level_that_is_blank_is_read_as_it_was_written(uri: str) -> None:
+    asked = study(factors={"output_norm": ["", "none"]}, baseline={"output_norm": ""})
+    with tracker(uri, asked) as tracked:
+        for run in grid(asked):
+            tracked.deliver(result(run))
+    stored = read(uri)
+    assert set(stored.runs["output_norm"]) == {'""', "none"}
+    assert set(stored.runs["variant"]) == {'output_norm ""', "none"}
+    assert [one for one in audit(gather(stored)) if one.severity == "refuse"] == []
+    found = find_variant(Store.existing(uri), asked, {"output_norm": ""}, None)
+    assert found.trained.fields.output_norm == "batch"
 
 
 def test_runs_still_in_training_are_marked(uri: str) -> None:
@@ -167,8 +195,8 @@ def test_all_runs_of_the_experiment_are_read_and_marked(filled: str) -> None:
     stored = read_all(Store.existing(filled), "small")
     assert set(stored.runs["steps"].dropna()) == {"20", "50"}
     row = stored.runs.set_index("run_key").loc[foreign.info.run_id]
-    assert (row["ours"], row["outcome"], row["width"]) == ("no", "finished", "many")
-    assert (stored.runs["ours"] == "yes").sum() == 9
+    assert (row["ours"], row["outcome"], row["width"]) == ("false", "finished", "many")
+    assert (stored.runs["ours"] == "true").sum() == 9
     curve = traces(stored).set_index("run_key").loc[foreign.info.run_id]
     assert list(curve["value"]) == [1.0, 0.9, 0.8]
     pd.testing.assert_frame_equal(read(filled, steps=50).runs, before.runs)
@@ -195,7 +223,7 @@ def test_where_there_is_no_study_reading_says_so_and_creates_nothing(
     uri: str, tmp_path: Path
 ) -> None:
     assert ended_runs(Store.existing(uri), "small") == {}
-    with pytest.raises(UserError, match="ablate run small"):
+    with pytest.raises(UserError, match="ablate run STUDY"):
         read(uri)
     with pytest.raises(UserError, match="no store at"):
         read(f"sqlite:///{tmp_path}/none.db")

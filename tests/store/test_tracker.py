@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def test_a_run_is_stored_with_all_that_belongs_to_it(uri: str) -> None:
         tracked.deliver(result(run))
     (stored,) = children(uri)
     assert stored.info.status == "FINISHED"
-    assert stored.info.run_name == "none, residual yes · seed 2"
+    assert stored.info.run_name == "none, residual true · seed 2"
     assert stored.data.params["residual"] == "1"
     assert stored.data.params["lr"] == "0.1"
     assert stored.data.params["seed"] == "2"
@@ -170,3 +171,23 @@ def test_a_full_disk_for_artifacts_leaves_the_result_undelivered(uri: str) -> No
         artifacts.unlink()
         tracked.deliver(result(run))
     assert children(uri)[0].info.status == "FINISHED"
+
+
+def test_a_run_starts_and_ends_in_mlflow_when_its_training_did(uri: str) -> None:
+    first, second, *_ = grid(study())
+    began, ended = 1_700_000_000_000, 1_700_000_004_500
+    with tracker(uri) as tracked:
+        tracked.deliver(replace(result(first), began=began, ended=ended))
+        live = result(second)
+        for record in records(live)[:3]:
+            tracked._live[live.key] = 0.0
+            tracked.write(replace(record, began=began))
+    with tracker(uri, session="two") as tracked:  # which starts it anew
+        tracked.deliver(replace(live, began=ended, ended=ended + 1000))
+    found = {run.data.tags["run_key"]: run for run in children(uri)}
+    times = {key: (run.info.start_time, run.info.end_time) for key, run in found.items()}
+    assert times == {first.key: (began, ended), second.key: (began, ended + 1000)}
+    for run in found.values():
+        points = MlflowClient(uri).get_metric_history(run.info.run_id, "train/loss")
+        assert [point.timestamp - began for point in points] == [point.step for point in points]
+        assert len({point.step for point in points}) == len(points)

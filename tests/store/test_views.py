@@ -1,25 +1,41 @@
 import json
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from harness.store.links import addresses, neighbours
 from harness.store.presentation import colours, plain
 from harness.store.store import Store
-from harness.store.views import views
+from harness.store.views import NAMES, views
 from tests.support.stores import children, grid, result, study, tracker
 
 
 def test_views_choose_the_factors_the_seed_and_the_primary_response():
     made = views(study())
-    table = json.loads(made["mlflow.sharedViewState.runs"])
+    table = state_of(made["mlflow.sharedViewState.runs"])
     assert table["selectedColumns"][:4] == [
         "metrics.`final/dev_loss`", "params.`norm`", "params.`residual`", "params.`seed`"
     ]  # fmt: skip
     assert (table["orderByKey"], table["orderByAsc"]) == ("metrics.`final/dev_loss`", True)
     for view in ("charts", "factors"):
-        charts = json.loads(made[f"mlflow.sharedViewState.{view}"])
+        charts = state_of(made[f"mlflow.sharedViewState.{view}"])
         sections = {section["uuid"] for section in charts["compareRunSections"]}
         assert {card["metricSectionId"] for card in charts["compareRunCharts"]} <= sections
     assert all(len(text) < 5000 for text in made.values())  # of a tag
+
+
+def state_of(view: str) -> dict[str, Any]:
+    """What a saved view holds."""
+    state: dict[str, Any] = json.loads(json.loads(view)["state"])
+    return state
+
+
+def test_views_are_in_the_form_that_mlflow_lists() -> None:
+    made = {tag: json.loads(view) for tag, view in views(study()).items()}
+    assert {view["name"] for view in made.values()} == set(NAMES.values())
+    assert all(type(view["createdAt"]) is int for view in made.values())
+    assert views(study()) == views(study())
+    newest_first = sorted(made.values(), key=lambda view: -view["createdAt"])
+    assert [view["name"] for view in newest_first] == list(NAMES.values())
 
 
 def test_neighbours_differ_from_the_baseline_in_one_factor():
@@ -38,7 +54,7 @@ def test_addresses_name_the_runs_to_compare(uri):
     compared = json.loads(next(iter(query.values()))[0])
     names = {run.info.run_id: run.data.tags["variant"] for run in children(uri)}
     assert [names[run_id] for run_id in compared] == [
-        "batch, residual no", "none, residual no", "batch, residual yes"
+        "batch, residual false", "none, residual false", "batch, residual true"
     ]  # fmt: skip
     assert all("workflowType=machine_learning" in address for address in found.values())
 

@@ -58,7 +58,7 @@ def test_looks_at_any_time_come_with_a_count() -> None:
         ("{ looks = [5, 5] }", "{'looks': [5, 5]}"),
         ("{ looks = [1, 5] }", "{'looks': [1, 5]}"),
         ("{ looks = [5.0, 10] }", "{'looks': [5.0, 10]}"),
-        ("{ looks = [true, 10] }", "{'looks': [True, 10]}"),
+        ("{ looks = [true, 10] }", "{'looks': [true, 10]}"),
         ("{ looks = 5 }", "{'looks': 5}"),
         ('{ looks = "any" }', "{'looks': 'any'}"),
         ('{ looks = "some", count = 5 }', "{'looks': 'some', 'count': 5}"),

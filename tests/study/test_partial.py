@@ -172,7 +172,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "a table that matches everything": (
         STUDY + '[[exclude]]\nnorm = ["none", "batch"]\n',
         "[[exclude]], entry 1 must not match every variant; received "
-        "{'norm': ('none', 'batch')}. Name the levels whose combination is to be left out.",
+        "{'norm': ['none', 'batch']}. Name the levels whose combination is to be left out.",
     ),
     "an empty table": (
         STUDY + "[[exclude]]\n",
@@ -182,7 +182,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "a table that matches the baseline": (
         STUDY + '[[exclude]]\nnorm = "batch"\nbatch = [8, 32]\n',
         "[[exclude]], entry 1 must not match the baseline; received "
-        "{'norm': 'batch', 'batch': (8, 32)}. Name other levels, or choose another baseline.",
+        "{'norm': 'batch', 'batch': [8, 32]}. Name other levels, or choose another baseline.",
     ),
     "a table that matches the baseline of one at a time": (
         ONE + STUDY + "[[exclude]]\nbatch = 32\n",
@@ -218,7 +218,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "only with an unknown level as condition": (
         STUDY + ONLY.replace("= 0.1", "= 0.2"),
         "[[only]], entry 1 must name a level that lr_drop has; received 0.2. "
-        "Valid levels: 0.1, 1.0.",
+        "Valid levels: 0.1, 1.",
     ),
     "only without a condition": (
         STUDY + ONLY.replace("{ lr_drop = 0.1 }", "{}"),
@@ -240,7 +240,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "only that holds everywhere": (
         STUDY + ONLY.replace("0.1", "[0.1, 1.0]"),
-        "[[only]], entry 1 must not hold everywhere; received {'lr_drop': (0.1, 1.0)}. "
+        "[[only]], entry 1 must not hold everywhere; received {'lr_drop': [0.1, 1.0]}. "
         "Name fewer levels, or take the table out.",
     ),
     "only that holds nowhere": (

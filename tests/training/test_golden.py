@@ -12,7 +12,7 @@ from tests.support.mini_grid import grid_hash, grid_rows
 from tests.support.runs import grid, results
 
 GOLDEN = {"5": [3.071, 3.038]}
-GRID = {"5": "d880beb5134df077"}
+GRID = {"5": "534f93fbd28ea926"}
 
 
 def test_golden_numbers(tiny: Corpus) -> None:

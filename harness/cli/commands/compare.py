@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import pass_store, study_options
+from harness.cli.options import naming, pass_store, study_options
 
 NARROWEST = 100  # columns of the table, on whatever terminal: names must stay whole
 
@@ -63,12 +63,16 @@ def _comparable(uri: str | None, request: "Request") -> "StudyData":
     from harness.analysis.integrity import audit
     from harness.errors import UserError
     from harness.store.reading import read_study
-    from harness.store.selection import select
+    from harness.store.selection import on_changes, select
     from harness.store.store import Store
 
-    store = Store.existing(uri)
-    selected, notes = select(store, request)
-    tables = gather(read_study(store, **selected))
+    with naming(request.typed):
+        store = Store.existing(uri)
+        selected, notes = select(store, request)
+        stored = read_study(store, **selected)
+    if stored.changed:
+        notes.append(on_changes(selected["name"], stored.changed))
+    tables = gather(stored)
     for finding in audit(tables):
         if finding.severity == "refuse":
             raise UserError(

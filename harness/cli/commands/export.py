@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import pass_store, study_name
+from harness.cli.options import pass_store, study_argument, study_name
 
 
 @click.command()
-@click.argument("study")
+@study_argument
 @click.option(
     "--to",
     "folder",
@@ -21,7 +21,8 @@ def command(uri: str | None, study: str, folder: Path | None) -> None:
     """Write the runs of STUDY as tidy tables, each as CSV and as Parquet.
 
     `runs` has one row a run; `curves`, `layers`, `weights` and `histograms` one row a value. Runs
-    that others logged to the study's experiment are marked by `ours` = no; reports leave them out.
+    that others logged to the study's experiment are marked by `ours` = false; reports leave them
+    out.
     """
     from harness.analysis.export import export
     from harness.store.reading import read_all

@@ -4,11 +4,11 @@ import sys
 
 import click
 
-from harness.cli.options import pass_store, study_name
+from harness.cli.options import pass_store, study_argument, study_name
 
 
 @click.command()
-@click.argument("study")
+@study_argument
 @click.option("--yes", is_flag=True, help="Remove without asking.")
 @pass_store
 def command(uri: str | None, study: str, yes: bool) -> None:

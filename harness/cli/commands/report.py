@@ -46,13 +46,13 @@ def command(
     A report is remade only when something has changed.
     """
     from harness.analysis.gather import gather
-    from harness.report import build, is_current
+    from harness.report import build, is_current, written
     from harness.store.afterwards import keep_report
-    from harness.store.publishing import publish_digests
+    from harness.store.publishing import run_digests
     from harness.store.reading import fingerprint, read_study
-    from harness.store.selection import select
+    from harness.store.selection import on_changes, select
     from harness.store.store import Store
-    from harness.training.digests import DIGESTS
+    from harness.training.digests import DIGESTS, digests_csv
     from harness.training.published import PUBLISHED, per_machine
 
     store = Store.existing(uri)
@@ -62,20 +62,25 @@ def command(
     forms = tuple(dict.fromkeys(form.strip() for form in formats.split(",")))
     state = fingerprint(store, **selected)
     folder = output or (PUBLISHED if publish else Path("reports")) / selected["name"]
-    publish = publish or (folder / DIGESTS).exists()  # a published report stays one
+    publish = publish or DIGESTS in written(folder)  # a published report stays one
     if figure is None and not publish and is_current(folder, forms, state):
         click.echo(f"{folder / 'index.html'} (nothing has changed)")
         return
     stored = read_study(store, **selected)
+    if stored.changed:
+        click.echo(on_changes(selected["name"], stored.changed))
     tables = gather(stored)
     click.echo(f"{selected['name']}: {len(tables.runs):,} runs read")
-    page = build(tables, folder, forms, figure, state)
+    shared = publish and stored.study.model.same_bits
+    digests = run_digests(stored) if shared else []
+    also = {DIGESTS: digests_csv(digests)} if shared else {}
+    page = build(tables, folder, forms, figure, state, also)
     click.echo(str(page))
-    if publish and stored.study.model.same_bits:
-        click.echo(f"{folder / DIGESTS}: {publish_digests(stored, folder):,} runs")
+    if shared:
+        click.echo(f"{folder / DIGESTS}: {len(digests):,} runs")
     elif publish:
         click.echo(f"no {DIGESTS}: {per_machine(stored.study)}")
     if store.writable:
-        keep_report(store, tables.facts["parent_run_id"], folder)
+        keep_report(store, tables.facts["parent_run_id"], folder, written(folder))
     else:
         click.echo("the store cannot be written, so it does not keep the report")

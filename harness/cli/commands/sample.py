@@ -4,11 +4,11 @@ from typing import Any
 
 import click
 
-from harness.cli.options import pass_store, study_name
+from harness.cli.options import pass_store, study_argument, study_name
 
 
 @click.command()
-@click.argument("study")
+@study_argument
 @click.option(
     "--variant", metavar="FACTOR=LEVEL,…", default="", help="Where it differs from the baseline."
 )

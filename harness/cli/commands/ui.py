@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import pass_store, study_name
+from harness.cli.options import naming, pass_store, runnable, study_name
 
 if TYPE_CHECKING:
     from harness.store.store import Store
@@ -48,9 +48,10 @@ def _show(store: "Store", server: str, studies: tuple[str, ...], browse: bool) -
     found = {} if studies else {"experiments": home(server)}
     if len(names) > 1:
         found["all runs of these studies"] = together(store, server, names)
-    for name in names:
+    for study, name in zip(studies, names, strict=True):
         of = f"{name}, " if len(names) > 1 else ""
-        there = addresses(store, server, name)
+        with naming(runnable(study)):
+            there = addresses(store, server, name)
         found |= {f"{of}{what}": address for what, address in there.items()}
     for what, address in found.items():
         click.echo(f"{what}:\n  {address}")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from harness.report.document import Bullets, Code, Link, Paragraph, Section, Strong, Table
 from harness.report.source import Source
 from harness.report.words import interval, number
-from harness.study.files import study_names
+from harness.study.files import as_typed
 from harness.study.seeds import seeds_text
 
 COLUMNS = {"commit": "code", "versions": "versions", "device": "device", "subject": "subject",
@@ -60,13 +60,13 @@ def _reproducibility(source: Source) -> Section:
         for name, value in sorted(facts.items())
         if value and name not in ("claims_digest", "digest", "commit")
     ]
-    words = [study.name if study.name in study_names() else f"{study.name}.toml"]
+    words = []
     if "steps" in study.fixed:
         words += ["--steps", str(study.fixed["steps"])]
     words += ["--seeds", seeds_text(study.seeds)]
     if study.data is None and facts.get("name"):
         words += ["--data", facts["name"]]
-    chosen = shlex.join(words)
+    chosen = f"{as_typed(study.name)} {shlex.join(words)}"
     alike = "have the same bits on every machine" if study.model.same_bits else (
         "are bit-identical on one machine type and set of versions"
     )  # fmt: skip

@@ -8,11 +8,11 @@ helpers in `subjects/`. Only training and sampling load torch.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.subjects.char_mlp import text
+from harness.subjects.char_mlp import layers, text
 from harness.subjects.char_mlp.cost import cost
 from harness.subjects.char_mlp.fields import Fields, canonical
 from harness.subjects.char_mlp.figures import FIGURES, references
@@ -64,6 +64,11 @@ class CharMLP(Subject):
     def canonical(self, fields: Any) -> Any:
         """See `fields.canonical`."""
         return canonical(fields)
+
+    def sources(self, fields: Any) -> Mapping[str, str]:
+        """A hash of each norm and activation that did not come with the harness."""
+        own = {fields.norm, fields.output_norm, fields.activation} - layers.SHIPPED
+        return {name: layers.source(name) for name in sorted(own)}
 
     def start(
         self,

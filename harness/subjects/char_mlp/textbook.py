@@ -1,6 +1,7 @@
 """The stack against the textbook layers and autograd, in float64, step by step."""
 
 from collections.abc import Iterator, Sequence
+from math import inf, isfinite
 
 import numpy as np
 import torch
@@ -11,10 +12,11 @@ from harness.subjects.char_mlp.network import MLP
 from harness.subjects.char_mlp.stacked import StackedMLP
 from harness.subjects.corpus import Corpus
 from harness.subjects.streams import stream
-from harness.subjects.subject import Comparison, deviation
+from harness.subjects.subject import Array, Comparison, deviation
 
 STEPS = 200  # of the comparison
-TOLERANCE = 1e-9  # of it, in float64
+TOLERANCE = 1e-9  # of it, in float64, relative to numbers above 1
+LARGEST = float(np.finfo(np.float32).max)  # of the numbers that training knows
 
 
 def against_textbook(
@@ -23,7 +25,9 @@ def against_textbook(
     """The first of these networks as trained in their stack, against the same alone, plainly.
 
     Each step starts from the stack's state: in networks where differences grow without bound, as
-    in naive ones, a correct step could not be distinguished from a wrong one otherwise.
+    in naive ones, a correct step could not be distinguished from a wrong one otherwise. The
+    comparison ends where the network diverges, of which both must say the same, or leaves the range
+    of the numbers it is trained in. Differences are relative to numbers above 1.
     """
     torch.set_num_threads(1)
     networks = [
@@ -43,18 +47,31 @@ def against_textbook(
                 x, y = splits[k].X, splits[k].Y
                 rows = torch.randint(len(x), (1, fields[0].batch), generator=draws[k]).numpy()
                 rate = np.array([fields[k].lr])
-                losses, _ = stack.advance(k, x, y, rows, rate)
+                losses, taken = stack.advance(k, x, y, rows, rate)
             first = fields[0]
             loss = textbook_step(network, X[rows[0]], Y[rows[0]], first.lr, first.momentum,
                                  first.weight_decay, velocity)  # fmt: skip
-            apart = deviation(np.array([loss]), losses)
-            largest["loss"] = max(largest["loss"], apart)
-            for name, tensor in stack.member_state(0).items():
-                apart = deviation(tensor.numpy(), network.state()[name].detach().numpy())
+            gradients = [p.grad for p in network.parameters() if p.grad is not None]
+            finite = isfinite(loss) and all(bool(g.isfinite().all()) for g in gradients)
+            if finite != bool(taken):
+                largest["loss"] = inf
+            if not (finite and taken):
+                break
+            largest["loss"] = max(largest["loss"], relative(losses, np.array([loss])))
+            for name, tensor in network.state().items():
+                apart = relative(stack.member_state(0)[name].numpy(), tensor.detach().numpy())
                 largest["weights"] = max(largest["weights"], apart)
+            if max(float(t.abs().max()) for t in network.state().values()) > LARGEST:
+                break
     compared = f"textbook layers in float64, {STEPS} steps"
     for quantity, apart in largest.items():
         yield Comparison(compared, quantity, apart, TOLERANCE)
+
+
+def relative(ours: Array, plain: Array) -> float:
+    """The largest difference between two arrays, relative to the numbers of the second above 1."""
+    scale = np.maximum(np.abs(plain), 1)
+    return deviation(ours / scale, plain / scale)
 
 
 def textbook_step(

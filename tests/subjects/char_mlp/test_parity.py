@@ -185,6 +185,23 @@ def test_verify_compares_a_stack_with_the_textbook_layers(tiny: Corpus) -> None:
     assert all(one.passed and one.allowed == TOLERANCE for one in found.values())
 
 
+@pytest.mark.parametrize("norm", NORMS)
+def test_verify_compares_a_diverging_network_up_to_its_last_finite_step(
+    tiny: Corpus, norm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = [Fields(depth=2, width=20, norm=norm, lr=1e6, weight_decay=10.0)]
+    found = {one.quantity: one for one in against_textbook(fields, [1], tiny)}
+    assert all(one.passed for one in found.values()), found
+    advance = StackedMLP.advance
+
+    def stopping(stack: StackedMLP, *given: Any) -> Any:
+        return advance(stack, *given)[0], 0  # though it is finite
+
+    monkeypatch.setattr(StackedMLP, "advance", stopping)
+    found = {one.quantity: one for one in against_textbook(fields, [1], tiny)}
+    assert not found["loss"].passed
+
+
 def test_verify_notices_a_wrong_step(tiny: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     advance = StackedMLP.advance
 

@@ -12,6 +12,7 @@ program of parts is put together and carried out, `signals.py` the parts that la
 """
 
 import pkgutil
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ def _levels(kind: str) -> tuple[str, ...]:
 FOLDER = Path(__file__).parent
 NORMS = ("none", *_levels("norms"))
 ACTIVATIONS = _levels("activations")
+SHIPPED = {"none", "batch", "layer", "gelu", "relu", "tanh"}  # covered by the subject's version
 
 
 def norm(name: str) -> Any:
@@ -34,3 +36,14 @@ def norm(name: str) -> Any:
 def activation(name: str) -> Any:
     """The module of an activation."""
     return import_module(f"harness.subjects.char_mlp.layers.activations.{name}")
+
+
+@cache
+def source(name: str) -> str:
+    """A hash of the code of a norm or an activation, and of the modules beside it."""
+    from harness.subjects.user_file import code_digest
+
+    (path,) = (
+        path for kind in ("norms", "activations") for path in FOLDER.glob(f"{kind}/{name}.py")
+    )
+    return code_digest(path)

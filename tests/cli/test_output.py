@@ -1,0 +1,66 @@
+"""Output on terminals of other encodings, and into pipes whose readers leave."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import ABLATE, ROOT
+
+STUDY = """
+question = "Is B − A ≤ 0 für δ → 0 … in 日本?"
+seeds = 1
+[factors]
+norm = ["none", "batch"]
+[baseline]
+norm = "batch"
+"""
+
+
+def environment(**changes: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "ABLATE_DATA": "embedded", **changes}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "question"),
+    [
+        ("utf-8", "Is B − A ≤ 0 für δ → 0 … in 日本?"),
+        ("cp1252", "Is B - A <= 0 für delta -> 0 … in ???"),
+        ("latin-1", "Is B - A <= 0 für delta -> 0 ... in ???"),
+    ],
+)
+def test_what_an_encoding_lacks_is_written_in_ascii(
+    tmp_path: Path, encoding: str, question: str
+) -> None:
+    (tmp_path / "odd.toml").write_text(STUDY, encoding="utf-8")
+    ended = subprocess.run(
+        [sys.executable, *ABLATE, "plan", "odd.toml"],
+        cwd=tmp_path, env=environment(PYTHONIOENCODING=encoding), capture_output=True, check=False,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert ended.stdout.decode(encoding).splitlines()[0] == f"odd: {question}"
+
+
+@pytest.mark.parametrize("buffered", ["", "1"])
+def test_a_reader_that_leaves_ends_nothing(tmp_path: Path, buffered: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, *ABLATE, "plan", "core"],
+        cwd=tmp_path, env=environment(PYTHONUNBUFFERED=buffered),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    process.stdout.close()
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, b"")
+
+
+def test_a_message_into_a_closed_pipe_keeps_its_exit_code(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, *ABLATE, "plan", "nothing"],
+        cwd=tmp_path, env=environment(), stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stderr is not None
+    process.stderr.close()
+    assert process.wait(timeout=60) == 2
