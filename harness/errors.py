@@ -1,6 +1,6 @@
 """Errors that users can act on, each reported in one message: rule, received, remedy."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
 
@@ -50,6 +50,16 @@ class Unreachable(HarnessError):  # noqa: N818 - a state of the store, not an er
 
 class Locked(Unreachable):
     """Raised when another process keeps a database locked for longer than is worth waiting."""
+
+
+def few(names: Collection[str], most: int = 4) -> str:
+    """The first of some names, for a message.
+
+    >>> few(["a", "b", "c"], 2)
+    'a; b; and 1 more'
+    """
+    more = [f"and {len(names) - most:,} more"] if len(names) > most else []
+    return "; ".join([*list(names)[:most], *more])
 
 
 def suggest(word: object, valid: Iterable[object], noun: str = "one") -> str:

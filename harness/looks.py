@@ -10,6 +10,7 @@ from dataclasses import replace
 from harness.analysis.frames import StudyData
 from harness.analysis.gather import gather
 from harness.analysis.stages import Stage, ended_runs, named, needed_runs, stages
+from harness.errors import UserError, few
 from harness.store.reading import read_planned
 from harness.store.store import Store
 from harness.store.tracker import Tracker
@@ -57,9 +58,21 @@ def look_by_look(
 
 
 def judged(store: Store, plan: Plan) -> StudyData:
-    """What the store holds of a plan's runs, as a report reads it, but without curves."""
+    """What the store holds of a plan's runs, as a report reads it, but without curves.
+
+    Raises:
+        UserError: some were changed since they ended, and would decide what is trained.
+    """
     facts = plan.data.facts(plan.runs[0].fields)
-    return gather(read_planned(store, plan.study, plan.runs, facts))
+    data = gather(read_planned(store, plan.study, plan.runs, facts))
+    changed = data.trained[data.trained["changed"] == "yes"]
+    if len(changed):
+        raise UserError(
+            "claims are judged by runs as they ended",
+            f"{len(changed)} runs that were changed since: {few(list(changed['run_name']))}",
+            "Train exactly those again: ablate run STUDY --repair.",
+        )
+    return data
 
 
 def about_look(study: Study, stage: Stage) -> str:

@@ -19,6 +19,7 @@ ENDED = ("finished", "diverged")  # the outcomes of complete runs
 TEXT_OF_A_RUN = (
     "run_key", "run_id", "run_name", "variant", "outcome", "minibatches", "data_digest", "device",
     "versions", "commit", "subject", "version", "diverged_cause", "claims_digest", "session",
+    "changed", "lacking", "files",
 )  # fmt: skip
 # What names a value in each table besides `runs`, next to the variant or run, and of which type.
 KEYS: dict[str, dict[str, str]] = {
@@ -50,11 +51,15 @@ class StudyData:
     Attributes:
         study: the resolved study.
         facts: about the study as a whole. Read here: "digest" (of the data), "claims_digest" (of
-            the claims at the first run), "first_seeds" (those asked for then, as text), and
-            "duplicates" (runs left out, since an older one of the same key counts); all others
-            belong to the subject. What rests on a missing fact is left out.
+            the claims at the first run), "first_seeds" (those asked for then, as text),
+            "duplicates" (runs left out, since an older one of the same key counts), and
+            "unidentified" (runs left out, since tags of theirs were deleted); all others belong to
+            the subject. What rests on a missing fact is left out.
         runs: one row a run that is judged; `runs_types` lists its columns. Text is "" where there
-            is none, numbers NaN; `diverged_step` is NaN unless the run diverged.
+            is none, numbers NaN; `diverged_step` is NaN unless the run diverged. `changed` is "yes"
+            where a run has other values than when it ended, "unknown" where none can tell;
+            `lacking` names tags and params that were deleted and follow from the rest; `files` says
+            why a run's files cannot be read.
         trained: all runs, named by variant and tuned level (`harness.analysis.tuning`); of a study
             that tunes nothing, the same as `runs`.
         curves: variant, metric, step: mean, low, high, n.

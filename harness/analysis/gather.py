@@ -51,6 +51,10 @@ class Stored(Protocol):
     def runs(self) -> pd.DataFrame:
         """One row a run, with the columns of `StudyData.runs`; missing ones become empty."""
 
+    @property
+    def unread(self) -> Mapping[str, str]:
+        """Why the files of some runs cannot be read, by key; known after `traces`."""
+
     def traces(self) -> Iterator[pd.DataFrame]:
         """Traces in batches of runs: run_key, series, step, layer, name, bin, value."""
 
@@ -82,7 +86,14 @@ def gather(stored: Stored) -> StudyData:
         tables[name] = _in_order(rounded(typed(table, types)), variants, order)
     clustered = clustered_table(study, runs, stored.items(), stored.facts)
     tables["clustered"] = rounded(typed(clustered, CLUSTERED), CANCELLING)
+    runs, trained = (with_files(table, stored.unread) for table in (runs, trained))
     return StudyData(study=study, facts=stored.facts, runs=runs, trained=trained, **tables)
+
+
+def with_files(runs: pd.DataFrame, unread: Mapping[str, str]) -> pd.DataFrame:
+    """The runs, with why the files of some cannot be read."""
+    why = [unread.get(key, "") for key in runs["run_key"]]
+    return runs.assign(files=pd.Series(why, index=runs.index, dtype="str"))
 
 
 def run_tables(stored: Stored, drawn: Collection[str] | None = None) -> dict[str, pd.DataFrame]:

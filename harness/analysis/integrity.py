@@ -37,7 +37,8 @@ class Finding:
 
 def audit(data: StudyData) -> list[Finding]:
     """Everything found, what is refused first."""
-    checks = (_duplicates, _origins, _identities, _budgets, _pairing, _coverage, _mixtures)
+    checks = (_changes, _duplicates, _origins, _identities, _budgets, _pairing, _coverage,
+              _mixtures, _remains)  # fmt: skip
     found = [finding for check in checks for finding in check(data)]
     return sorted(found, key=lambda finding: finding.severity != "refuse")
 
@@ -50,6 +51,21 @@ def findings_table(found: list[Finding]) -> pd.DataFrame:
 
 def _names(runs: pd.DataFrame) -> tuple[str, ...]:
     return tuple(f"{v}, seed {s}" for v, s in zip(runs["variant"], runs["seed"], strict=True))
+
+
+def _changes(data: StudyData) -> Iterator[Finding]:
+    """Runs whose params, tags or responses are not those that they ended with."""
+    changed = data.trained[data.trained["changed"] == "yes"]
+    if len(changed):
+        message = (
+            f"{len(changed)} runs have other params, tags or numbers than when they ended. "
+            "`ablate run STUDY --repair` trains exactly those again."
+        )
+        yield Finding("changed", "refuse", message, _names(changed))
+    unknown = data.trained[data.trained["changed"] == "unknown"]
+    if len(unknown):
+        message = f"Whether {len(unknown)} runs were changed since they ended cannot be checked."
+        yield Finding("unchecked", "banner", message, _names(unknown))
 
 
 def _duplicates(data: StudyData) -> Iterator[Finding]:
@@ -151,3 +167,22 @@ def _mixtures(data: StudyData) -> Iterator[Finding]:
             found = ", ".join(value or "unknown" for value in values[:4])
             message = f"Runs of {len(values)} different {what} are mixed: {found}."
             yield Finding(column, "banner", message)
+
+
+def _remains(data: StudyData) -> Iterator[Finding]:
+    """Runs that lost some of what was stored of them, and count as far as the rest allows."""
+    unread = data.trained[data.trained["files"] != ""]
+    if len(unread):
+        message = (
+            f"The files of {len(unread)} runs are gone or damaged: their numbers and curves are "
+            "those in the database; layers, weights and histograms lack them."
+        )
+        yield Finding("files", "banner", message, tuple(unread["files"]))
+    lacking = data.trained[data.trained["lacking"] != ""]
+    if len(lacking):
+        lost = dict.fromkeys(name for names in lacking["lacking"] for name in names.split(", "))
+        message = f"{len(lacking)} runs lack {', '.join(lost)}, which follow from what they have."
+        yield Finding("lacking", "banner", message, _names(lacking))
+    if count := int(data.facts.get("unidentified") or 0):
+        message = f"{count} runs were left out: nothing tells which they are since they lack tags."
+        yield Finding("unidentified", "banner", message)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -17,7 +18,7 @@ from harness.cli.progress import Bars, Lines
 from harness.cli.signals import CONTINUE, INTERRUPTED, stop_signals
 from harness.engines import Engine
 from harness.engines.local import LocalEngine
-from harness.errors import Locked, Unreachable, UserError
+from harness.errors import Locked, Unreachable, UserError, few
 from harness.flow import NOTHING_DONE, SessionSummary, run_study
 from harness.store.peek import surely_new
 from harness.store.uri import redacted, tracking_uri
@@ -26,6 +27,9 @@ from harness.study.plan import Run, one_of_each_level
 from harness.study.request import Plan, Request
 from harness.study.speed import record_speed
 from harness.subjects.subject import Subject
+
+if TYPE_CHECKING:
+    from harness.store.store import Store
 
 DONE, FAILED = 0, 1  # exit codes; `signals` has another
 CREDENTIALS = r"(?<=://)[^/]*@|(?<=password=)[^&]*"  # in a URI
@@ -65,9 +69,21 @@ class EngineOptions:
 
 
 def run_session(
-    uri: str | None, request: Request, options: EngineOptions, *, any_size: bool = False
+    uri: str | None,
+    request: Request,
+    options: EngineOptions,
+    *,
+    any_size: bool = False,
+    repair: bool = False,
 ) -> int:
     """Train what is missing of a study; returns the exit code.
+
+    Args:
+        uri: the tracking URI, as given by the user.
+        request: which study.
+        options: where to train.
+        any_size: whether a very large grid is trained without asking.
+        repair: whether runs whose files are gone or damaged, or that were changed, are missing.
 
     Raises:
         UserError: a mistake that the user can fix; nothing was trained then.
@@ -89,7 +105,9 @@ def run_session(
         for note in plan.data.notes:
             say(console, note)
         with workspace.locked():
-            done = train_missing(uri, plan, workspace, engine, console, stopping, checked=new)
+            done = train_missing(
+                uri, plan, workspace, engine, console, stopping, checked=new, repair=repair
+            )
     if done is None:
         say(console, CONTINUE)
         return INTERRUPTED
@@ -108,10 +126,12 @@ def train_missing(
     stopping: Callable[[], bool],
     *,
     checked: bool,
+    repair: bool,
 ) -> tuple[SessionSummary, int] | None:
     """Open the store, and train what it lacks of a study, look by look.
 
-    Before that, a subject that was not `checked` yet is tried.
+    Before that, a subject that was not `checked` yet is tried. With `repair`, runs that lost files
+    or were changed are missing as well.
 
     Returns:
         How it went, and how many runs the study needs as far as is known; None if it was stopped
@@ -133,6 +153,7 @@ def train_missing(
         return None
     try:
         store = Store.open(uri)
+        look_after(store, plan, console, repair=repair)
         if not checked and type(plan.subject).check is not Subject.check:
             ended = ended_runs(store, study.name)
             check_subject(plan, [run for run in plan.runs if run.key not in ended])
@@ -162,13 +183,13 @@ def train_missing(
         for part in look_by_look(plan, store, tracker, partial(say, console)):
             missing = {run.key for run in part.runs} - tracker.ended.keys()
             found = finished_elsewhere(store, study.name, plan.data.digest, missing)
-            if found:
-                say(console, about_taken(found))
             for key, other in found.items():
                 if stopping():
                     break
                 with suppress(Unreachable, UserError):  # it is trained then
                     tracker.take_over(key, other)
+            if taken := {key: run for key, run in found.items() if key in tracker.ended}:
+                say(console, about_taken(taken))
             before = plan.subject.preparation()
             with show(console, plan.costs, engine.workers, before) as watch:
                 tally += run_study(part, tracker, workspace, engine, watch, stopping)
@@ -181,6 +202,23 @@ def train_missing(
         else:
             tracker.close("failed" if tally.failed else "finished")
     return tally, len(tracker.expected)
+
+
+def look_after(store: "Store", plan: Plan, console: Console, *, repair: bool) -> None:
+    """Have runs that lost files or were changed trained again, or say that there are some."""
+    from harness.store.doctor import doubtful, reopen
+
+    name, keys = plan.study.name, {run.key for run in plan.runs}
+    if repair:
+        for what in reopen(store, name, keys):
+            say(console, f"to be trained again: {what}")
+    elif found := doubtful(store, name, keys):
+        say(
+            console,
+            f"{len(found)} runs have ended, but their files are gone, or their values were changed "
+            f"since: {few(found)}. This trains exactly those again: "
+            f"{rerun_command([*sys.argv[1:], '--repair'])}",
+        )
 
 
 def check_subject(plan: Plan, runs: Sequence[Run]) -> None:

@@ -7,8 +7,8 @@ tables; `sections/` writes the text, except the bottom line, whose sentences are
 May import: `analysis` and what lies below it; neither torch, numba nor MLflow.
 """
 
-from harness.report.build import DEFAULT_FORMATS, build
+from harness.report.build import DEFAULT_FORMATS, build, refusals
 from harness.report.picture import FORMATS
 from harness.report.stamp import is_current, written
 
-__all__ = ["DEFAULT_FORMATS", "FORMATS", "build", "is_current", "written"]
+__all__ = ["DEFAULT_FORMATS", "FORMATS", "build", "is_current", "refusals", "written"]

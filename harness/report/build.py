@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness.analysis.frames import StudyData, write_csv
+from harness.analysis.frames import StudyData, read_csv, write_csv
 from harness.errors import UserError, suggest
 from harness.report.document import Picture
 from harness.report.drawing import Drawing
@@ -84,6 +84,12 @@ def _build_whole(data: StudyData, folder: Path, formats: Sequence[str]) -> str:
     (folder / "index.html").write_text(to_html(whole), encoding="utf-8")
     (folder / "report.md").write_text(to_markdown(whole), encoding="utf-8")
     return "index.html"
+
+
+def refusals(folder: Path) -> list[str]:
+    """Why the runs of a report that was written cannot be compared; none where they can."""
+    found = read_csv(folder / "data" / "integrity.csv")
+    return [str(message) for message in found.loc[found["severity"] == "refuse", "message"]]
 
 
 def _build_figure(source: Source, folder: Path, formats: Sequence[str], name: str) -> str:

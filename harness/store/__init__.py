@@ -3,9 +3,11 @@
 `store.py` is the store of a command, `tracker.py` the one writer of a study's runs: `schema.py`
 maps a run to tags, params and metrics, `artifacts.py` to files, `presentation.py` to names and
 notes. `delivery.py` and `workspace.py` keep results on disk until the store has them, `reading.py`
-and `stored.py` read back. `uri.py` and `database.py` find and check the store, and `location.py`
-finds artifacts beside a database, wherever it was moved. May import: errors, files, subjects,
-study, training, engines. Modules imported before training starts (`peek`, `uri`, `database`,
+and `stored.py` read back, also where files or tags were lost (`identity.py`); `digest.py` tells
+whether a run was changed, and `doctor.py` looks for what does not fit together. `uri.py` and
+`database.py` find and check the store, `location.py` finds artifacts beside a database, wherever it
+was moved, and `fetch.py` the files of a run. May import: errors, files, subjects, study, training,
+engines. Modules imported before training starts (`peek`, `uri`, `database`,
 `workspace`, `delivery`) load no MLflow.
 
 The data model, exactly:
@@ -22,10 +24,11 @@ The data model, exactly:
   not the harness's and never counts. Params: every field and the seed. Tags: `variant`, `outcome`
   (running, interrupted, failed, finished, diverged), `data`, `data_digest`, `minibatches`,
   `subject`, `version` (of the subject), `claims_digest`, `device`, `versions`, `seconds`,
-  `session`, and of a diverged one `diverged_step` and `diverged_cause`. A diverged run is FINISHED,
-  because it is a complete observation that is never trained again; MLflow's red FAILED means here
-  that a run crashed and will be tried again. KILLED means: to be continued. Start and end are those
-  of its training.
+  `session`, and of a diverged one `diverged_step` and `diverged_cause`. `files` has a digest of
+  each file, and `digest` one of params, responses and the tags that decide, as they were at the
+  end. A diverged run is FINISHED, because it is a complete observation that is never trained again;
+  MLflow's red FAILED means here that a run crashed and will be tried again. KILLED means: to be
+  continued. Start and end are those of its training.
 - Metrics: the subject's curves, and its responses at step 0. A point's time is the run's start +
   its step in ms, so that logging it again adds nothing.
 - Artifacts of a child: `trace.parquet` (everything measured: series, step, layer, name, bin,
@@ -38,7 +41,8 @@ The data model, exactly:
   **registered model** named as the study, under the alias `best`.
 
 A child is complete when it is FINISHED with an outcome; that is written last. Of complete
-duplicates (two machines, one server) the oldest counts.
+duplicates (two machines, one server) the oldest counts. Tags that were deleted by hand are derived
+from the rest where that is possible; a run whose values do not fit its `digest` refuses contrasts.
 """
 
 from harness.store import environment as environment  # before any import of MLflow

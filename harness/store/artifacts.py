@@ -1,18 +1,23 @@
 """The files of a run: what was measured, and what its subject keeps, with what defines the run."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import BaseModel
 
 from harness.errors import UserError
+from harness.store.digest import hashed
 from harness.study.plan import Run
 from harness.study.study import Study
 from harness.subjects import find_subject
 from harness.subjects.subject import Facts, Subject, Trained
+from harness.subjects.trace import COLUMNS
 from harness.training.records import Result
 
 TRACE = "trace.parquet"  # everything measured, in long form
@@ -20,20 +25,40 @@ CONFIG = "model/config.json"  # what defines the run
 SAMPLES = "samples.txt"  # of subjects that write some
 
 
+class NotWhole(UserError):  # noqa: N818 - a state of files, not an error of ours
+    """Raised where files of a run are gone or damaged."""
+
+    def of(self, run: str) -> "NotWhole":
+        """The same of the run of that name."""
+        return NotWhole(self.rule, f"{run}: {self.received}", self.remedy)
+
+
+class Config(BaseModel):
+    """What defines a run, as its file says."""
+
+    run_key: str
+    subject: str
+    version: str
+    fields: dict[str, Any]
+    seed: int
+    outcome: str
+    data: dict[str, Any]
+
+
 def write_artifacts(
     folder: Path, study: Study, subject: str, planned: Run, result: Result, facts: Facts
 ) -> None:
     """Write what is kept of a run beside its metrics; its subject as the store records it."""
-    config = {
-        "run_key": planned.key,
-        "subject": subject,
-        "version": study.model.version,
-        "fields": planned.fields.model_dump(),
-        "seed": planned.seed,
-        "outcome": result.outcome,
-        "data": dict(facts),
-    }
-    text = json.dumps(config, indent=1, ensure_ascii=False) + "\n"
+    config = Config(
+        run_key=planned.key,
+        subject=subject,
+        version=study.model.version,
+        fields=planned.fields.model_dump(),
+        seed=planned.seed,
+        outcome=result.outcome,
+        data=dict(facts),
+    )
+    text = json.dumps(config.model_dump(), indent=1, ensure_ascii=False) + "\n"
     for name, payload in {**result.files, CONFIG: text.encode()}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(payload)
@@ -48,55 +73,104 @@ def read_artifacts(folder: Path, place: Callable[[str], str]) -> tuple[Subject, 
         place: where a subject that was recorded is now, if it is a user's file.
 
     Raises:
-        UserError: some are missing or damaged, or the subject has changed.
+        NotWhole: some are gone or damaged.
+        UserError: the subject has changed.
     """
-    try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise _not_whole(error) from None
+    config = read_config(folder)
     files = {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-    name = config["subject"]
+    name = config.subject
     subject = find_subject(place(name) if name.endswith(".py") else name)
     try:
-        fields = subject.Fields.model_validate(config["fields"])
+        fields = subject.Fields.model_validate(config.fields)
     except ValueError:
         raise UserError(
             f"a run must be read with the version of {subject.name} that trained it",
-            f"version {config['version']}, and now it is {subject.version}",
+            f"version {config.version}, and now it is {subject.version}",
             "Put the subject's file back as it was, or train the study again.",
         ) from None
     return subject, Trained(
         fields=fields,
-        seed=config["seed"],
-        outcome=config["outcome"],
-        facts=config["data"],
+        seed=config.seed,
+        outcome=config.outcome,
+        facts=config.data,
         files={name: payload for name, payload in files.items() if name not in (TRACE, CONFIG)},
-        trace=read_trace(folder / TRACE),
+        trace=read_trace(folder),
     )
 
 
-def read_trace(path: Path) -> pd.DataFrame:
-    """A run's trace: series, step, layer, name, bin, value.
+def read_config(folder: Path) -> Config:
+    """What defines the run whose files lie in the folder.
+
+    Raises:
+        NotWhole: the file is gone or damaged.
+    """
+    try:
+        return Config.model_validate_json(_read(folder, CONFIG))
+    except ValueError:  # as pydantic's ValidationError is
+        raise damaged(CONFIG) from None
+
+
+def read_trace(folder: Path) -> pd.DataFrame:
+    """The trace of the run whose files lie in the folder: series, step, layer, name, bin, value.
 
     Runs that were stored before layers could have names have none.
 
     Raises:
-        UserError: the file is missing or damaged.
+        NotWhole: the file is gone or damaged.
     """
     try:
-        trace = pd.read_parquet(path)
-    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
-        raise _not_whole(error) from None
-    return trace if "name" in trace else trace.assign(name="")
+        trace = pd.read_parquet(BytesIO(_read(folder, TRACE)))
+    except (OSError, ValueError, pa.ArrowException):
+        raise damaged(TRACE) from None
+    trace = trace if "name" in trace else trace.assign(name="")
+    if not {*COLUMNS} <= {*trace}:
+        raise damaged(TRACE)
+    return trace
 
 
-def _not_whole(error: Exception) -> UserError:
-    return UserError(
-        "a run's artifacts must be whole",
-        error,
-        "They are missing or damaged: put them back, or train the run again in a new store.",
+def require_unchanged(folder: Path, digests: Mapping[str, str], only: str = "") -> None:
+    """Check that files are as they were when their digests were taken.
+
+    Args:
+        folder: with the files.
+        digests: of each file, by its path.
+        only: the one file to look at; "" for all.
+
+    Raises:
+        NotWhole: one is gone or damaged.
+    """
+    for name, digest in digests.items():
+        if only in ("", name) and hashed(_read(folder, name)) != digest:
+            raise damaged(name)
+
+
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except FileNotFoundError:
+        raise gone(name) from None
+    except OSError as error:
+        raise _not_whole(f"{name} cannot be read ({error.strerror})") from None
+
+
+def gone(name: str) -> NotWhole:
+    """That a file of a run is not there; "" for all its files."""
+    return _not_whole(f"{name} is gone" if name else "its files are gone")
+
+
+def damaged(name: str) -> NotWhole:
+    """That a file of a run is not what was logged."""
+    return _not_whole(f"{name} is damaged")
+
+
+def _not_whole(what: str) -> NotWhole:
+    return NotWhole(
+        "the files of a run must be where they were logged, and whole",
+        what,
+        "Put them back (mlartifacts/ belongs beside mlflow.db), or train exactly such runs again: "
+        "ablate run STUDY --repair.",
     )

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from urllib.parse import quote, urlencode
 
-from harness.store.reading import locate, one_a_key, stored_runs
+from harness.store.reading import key_of, locate, one_a_key, stored_runs
 from harness.store.runs import StudyRuns
 from harness.store.store import Store
 from harness.store.views import NAMES
@@ -59,7 +59,7 @@ def _view(key: str, mode: str) -> str:
 
 def _compared(runs: StudyRuns, study: Study, digest: str) -> list[str]:
     """Ids of the first seed's runs of the baseline and of its neighbours."""
-    ids = {run.data.tags["run_key"]: run.info.run_id for run in one_a_key(runs)}
+    ids = {key_of(run): run.info.run_id for run in one_a_key(runs)}
     planned = [run for run in expand(study, digest) if run.seed == study.seeds[0]]
     return [
         ids[run.key]

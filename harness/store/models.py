@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 import harness
 from harness.errors import Unreachable, UserError
 from harness.store.artifacts import SAMPLES
+from harness.store.digest import is_changed
 from harness.store.schema import CHILDREN, IS_SCHEMA, SCHEMA
 from harness.store.store import Store
 from harness.study.study import Study
@@ -49,7 +50,9 @@ def keep_best(store: Store, study: Study, digest: str) -> None:
     try:
         experiment = store.experiment(study.name)
         best = experiment and best_run(store, experiment.experiment_id, study, digest)
-        if best:
+        if best and is_changed(best):
+            logger.warning("no model is registered: %s was changed by hand", best.info.run_name)
+        elif best:
             _register(store, study, best)
     except (Unreachable, UserError, MlflowException, PackageNotFoundError) as error:
         logger.warning("the best run's model is not registered; the next session tries: %s", error)
@@ -74,7 +77,7 @@ def best_run(store: Store, experiment_id: str, study: Study, digest: str) -> Run
     by = criterion(study)
     query = (
         f"{CHILDREN} AND tags.data_digest = '{digest}' AND tags.version = '{study.model.version}' "
-        "AND tags.outcome = 'finished' AND attributes.status = 'FINISHED'"
+        "AND params.steps != '' AND tags.outcome = 'finished' AND attributes.status = 'FINISHED'"
     )
     higher = by.direction == "higher"
     order = [f"metrics.`{by.name}` {'DESC' if higher else 'ASC'}", "tags.run_key ASC"]
@@ -128,7 +131,7 @@ def _register(store: Store, study: Study, best: Run) -> None:
                 model.name,
                 logged.artifact_location,
                 run_id,
-                {tag: best.data.tags[tag] for tag in ("run_key", "variant", "data_digest")}
+                {tag: best.data.tags.get(tag, "") for tag in ("run_key", "variant", "data_digest")}
                 | {"best_by": by},
                 description=f"{best.info.run_name}: {by} {best.data.metrics[by]:.4f}",
                 model_id=logged.model_id,
@@ -149,7 +152,7 @@ def log_model(store: Store, study: Study, run: Run) -> LoggedModel:
                 info.experiment_id,
                 model_name(info.run_name),
                 info.run_id,
-                tags={IS_SCHEMA: SCHEMA, "variant": run.data.tags["variant"]},
+                tags={IS_SCHEMA: SCHEMA, "variant": run.data.tags.get("variant", "")},
                 params=run.data.params,
                 model_type=study.subject,
             )

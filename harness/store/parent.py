@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.store import presentation
+from harness.store.identity import key_of_parent
 from harness.store.runs import OpenRun, StudyRuns
 from harness.store.schema import (
     DEFINITION,
@@ -65,11 +66,7 @@ class ParentRun:
             {
                 IS_SCHEMA: SCHEMA,
                 IS_KIND: "study",
-                "study": study.name,
-                "subject": study.subject,
-                "steps": presentation.steps_text(study),
-                "data": data,
-                "data_digest": str(facts["digest"]),
+                **parent_tags(study, facts),
                 # As they were at first, so that later changes of them show.
                 "claims_digest": study.claims_digest(),
                 "first_seeds": seeds_text(study.seeds)[:LONGEST_TAG],
@@ -115,9 +112,20 @@ class ParentRun:
             self._store.client.log_batch(self.run_id, tags=run_tags(tags))
 
 
+def parent_tags(study: Study, facts: Facts) -> dict[str, str]:
+    """What a parent run is of."""
+    return {
+        "study": study.name,
+        "subject": study.subject,
+        "steps": presentation.steps_text(study),
+        "data": str(facts["name"]),
+        "data_digest": str(facts["digest"]),
+    }
+
+
 def parent_key(study: Study, digest: str) -> str:
     """The identity of a parent run: a study with so many steps on these data."""
-    return f"{study.name[:80]}/{presentation.steps_text(study)}/{digest[:16]}"
+    return key_of_parent(study.name, presentation.steps_text(study), digest)
 
 
 def close_orphans(runs: StudyRuns) -> None:
@@ -140,7 +148,11 @@ def read_definition(store: Store, run_id: str) -> tuple[Study, Facts] | None:
         text = path.read_text(encoding="utf-8")
     try:
         whole = json.loads(text)
+        facts = {str(name): value for name, value in whole["facts"].items()}
+        if not {"name", "digest"} <= facts.keys():
+            return None
         whole["study"]["subject"] = store.placed(whole["study"]["subject"])
-        return Study.model_validate(whole["study"]), whole["facts"]
-    except (ValueError, KeyError):  # pydantic's ValidationError is a ValueError
+        return Study.model_validate(whole["study"]), facts
+    # pydantic's ValidationError is a ValueError
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None

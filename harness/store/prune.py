@@ -10,10 +10,11 @@ import mlflow
 from mlflow.entities import Experiment, LoggedModel, Run, ViewType
 
 from harness.errors import UserError
+from harness.store.identity import kind_of
 from harness.store.location import folder_of
 from harness.store.models import registered
 from harness.store.reading import is_ours
-from harness.store.schema import IS_KIND, IS_SCHEMA
+from harness.store.schema import IS_SCHEMA, SCHEMA
 from harness.store.session import require_no_writer
 from harness.store.store import DELETED, Store, require_schema
 from harness.store.uri import for_mlflow, is_server, redacted
@@ -30,8 +31,9 @@ class Prunable:
         store: where it is.
         name: the study's.
         experiment: its experiment; None where only the workspace is left of it.
-        runs: all its runs, parents, deleted ones, and those that others logged among them.
+        runs: all its runs, parents and deleted ones among them.
         models: its logged models.
+        others: how many runs and models others logged to the experiment: they stay, and so does it.
         registered: name of its registered model, if there is one.
         workspace: what waits on disk.
     """
@@ -41,17 +43,17 @@ class Prunable:
     experiment: Experiment | None
     runs: list[Run]
     models: list[LoggedModel]
+    others: int
     registered: str | None
     workspace: Workspace
 
     def __str__(self) -> str:
         """In words."""
-        foreign = sum(not is_ours(run) for run in self.runs)
-        others = f" ({foreign} of them not logged by the harness)" if foreign else ""
         model = f", the registered model '{self.registered}'" if self.registered else ""
+        stay = f"; {self.others} runs or models that others logged there stay"
         return (
-            f"study '{self.name}' in {redacted(self.store.uri)}: {len(self.runs)} runs{others} "
-            f"with their artifacts, {len(self.models)} models{model}"
+            f"study '{self.name}' in {redacted(self.store.uri)}: {len(self.runs)} runs "
+            f"with their artifacts, {len(self.models)} models{model}{stay * bool(self.others)}"
         )
 
 
@@ -71,7 +73,9 @@ def plan_prune(store: Store, name: str, workspace: Workspace) -> Prunable:
             f"no experiment '{name}' in {redacted(store.uri)}",
             f"Check the name '{name}', or name its store with --tracking-uri.",
         )
-    runs, models = [], []
+    runs: list[Run] = []
+    models: list[LoggedModel] = []
+    others = 0
     if experiment is not None:
         if IS_SCHEMA not in experiment.tags:
             raise UserError(
@@ -80,13 +84,25 @@ def plan_prune(store: Store, name: str, workspace: Workspace) -> Prunable:
                 "Remove it with MLflow itself (mlflow experiments delete).",
             )
         require_schema(experiment, store.uri)
-        runs = store.runs(experiment.experiment_id, "", ViewType.ALL)
-        models = store.models(experiment.experiment_id)
+        found = store.runs(experiment.experiment_id, "", ViewType.ALL)
+        logged = store.models(experiment.experiment_id)
+        runs = [run for run in found if is_ours(run)]
+        models = [model for model in logged if IS_SCHEMA in model.tags]
+        others = len(found) - len(runs) + len(logged) - len(models)
+        if others and experiment.lifecycle_stage == DELETED:
+            identity = experiment.experiment_id
+            raise UserError(
+                "nothing that others logged is removed, nor restored",
+                f"'{name}', deleted in MLflow, with {others} of their runs or models in it",
+                f"Restore it (mlflow experiments restore -x {identity}); then the same command "
+                "removes what is the study's.",
+            )
         for run in runs:
-            if is_ours(run) and run.data.tags[IS_KIND] == "study":
+            if kind_of(run) == "study":
                 require_no_writer(run, name)
     model = registered(store, name)
-    return Prunable(store, name, experiment, runs, models, model.name if model else None, workspace)
+    title = model.name if model else None
+    return Prunable(store, name, experiment, runs, models, others, title, workspace)
 
 
 def prune(what: Prunable) -> list[str]:
@@ -108,6 +124,8 @@ def prune(what: Prunable) -> list[str]:
 def _remove(what: Prunable, experiment: Experiment) -> list[str]:
     """Artifacts before rows, so that a kill leaves none that no row names.
 
+    The experiment goes as well, unless others have logged to it.
+
     `mlflow gc` would remove artifacts wherever a row says that they lie. So it is called only
     where all were in the store's own folder; otherwise rows stay deleted but restorable, as they
     do on a server, to whose database and artifacts only its administrator has access.
@@ -118,20 +136,32 @@ def _remove(what: Prunable, experiment: Experiment) -> list[str]:
     with what.store.reach():
         if experiment.lifecycle_stage == DELETED:
             client.restore_experiment(identity)
-        for logged in what.models:
-            client.delete_logged_model(logged.model_id)
+        models = [logged.model_id for logged in what.models]
+        for model in models:
+            client.delete_logged_model(model)
+        for run in what.runs if what.others else ():  # else they go with the experiment
+            if run.info.lifecycle_stage != DELETED:
+                client.delete_run(run.info.run_id)
+        runs = [run.info.run_id for run in what.runs] if what.others else []
         if not server and not outside:
             # `mlflow gc` takes an empty list for all that is deleted, in other studies too. So it
-            # gets a run and a model in any case; the other rows go with the experiment's.
-            run = client.create_run(identity).info.run_id
-            model = client.create_logged_model(identity).model_id
-            client.delete_logged_model(model)
-            client.delete_experiment(identity)
-            _collect_garbage(for_mlflow(what.store.uri), run, model, identity)
+            # gets some of each in any case; the other rows go with the experiment's.
+            mark, gone = {IS_SCHEMA: SCHEMA}, identity
+            runs.append(client.create_run(identity, tags=mark).info.run_id)
+            models.append(client.create_logged_model(identity, tags=mark).model_id)
+            client.delete_logged_model(models[-1])
+            if what.others:
+                client.delete_run(runs[-1])
+                gone = client.create_experiment(f"{what.name} (pruned, {runs[-1]})", tags=mark)
+            client.delete_experiment(gone)
+            _collect_garbage(for_mlflow(what.store.uri), runs, models, gone)
             return []
-        client.rename_experiment(identity, f"{what.name} (pruned, {identity})")  # frees the name
-        client.delete_experiment(identity)
-    command = f"mlflow gc --backend-store-uri … --experiment-ids {identity}"
+        if not what.others:
+            # under another name, so that this one is free
+            client.rename_experiment(identity, f"{what.name} (pruned, {identity})")
+            client.delete_experiment(identity)
+    which = f"--run-ids {','.join(runs)}" if what.others else f"--experiment-ids {identity}"
+    command = f"mlflow gc --backend-store-uri … {which}"
     if server:
         return [
             "the runs are deleted but not gone; whoever runs the server removes them for good "
@@ -165,13 +195,14 @@ def _remove_artifacts(what: Prunable) -> list[str]:
     return outside
 
 
-def _collect_garbage(uri: str, run: str, model: str, experiment: str) -> None:
-    """Remove an experiment's deleted rows for good, with MLflow's own command."""
+def _collect_garbage(uri: str, runs: list[str], models: list[str], experiment: str) -> None:
+    """Remove deleted runs, models and an experiment with all in it, with MLflow's own command."""
     from mlflow.cli import gc  # takes a second or two to load
 
     before = os.environ.get(TRACKING_URI)
-    arguments = ["--backend-store-uri", uri, "--tracking-uri", uri, "--run-ids", run,
-                 "--logged-model-ids", model, "--experiment-ids", experiment]  # fmt: skip
+    arguments = ["--backend-store-uri", uri, "--tracking-uri", uri, "--run-ids", ",".join(runs),
+                 "--logged-model-ids", ",".join(models),
+                 "--experiment-ids", experiment]  # fmt: skip
     try:
         with redirect_stdout(StringIO()):
             gc.main(arguments, standalone_mode=False)

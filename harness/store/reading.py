@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
 import pandas as pd
 from mlflow.entities import Run
 
-from harness.errors import UserError
-from harness.store.artifacts import TRACE, read_artifacts, read_trace
+from harness.errors import UserError, few
+from harness.store.artifacts import TRACE, NotWhole, read_artifacts, read_trace, require_unchanged
+from harness.store.digest import is_changed, kept_files
+from harness.store.fetch import files_of, local_folder
+from harness.store.identity import describe, lacked
 from harness.store.parent import read_definition
 from harness.store.runs import INTERRUPTED, StudyRuns, outcome_of
 from harness.store.schema import IS_SCHEMA, SCHEMA, VERIFICATION, text
@@ -27,9 +30,11 @@ from harness.subjects.subject import Facts, Trained
 from harness.subjects.trace import COLUMNS
 
 TAGS = ("variant", "minibatches", "data_digest", "device", "versions", "subject", "version",
-        "seconds", "diverged_step", "diverged_cause", "claims_digest", "session")  # fmt: skip
+        "diverged_cause", "claims_digest", "session")  # fmt: skip
+NUMBERS = ("seconds", "diverged_step")  # tags that hold numbers
 SESSIONS_OWN = (SESSION, "progress")  # tags of a parent run that every session renews
 KEPT = ("study", "claims_digest", "first_seeds", "progress", VERIFICATION)  # of a parent run
+CHANGED = {True: "yes", False: "", None: "unknown"}  # since the run ended
 TYPES = {"step": "int64", "layer": "int64", "bin": "int64", "value": "float64"}  # of a trace
 
 
@@ -42,6 +47,7 @@ class StoredStudy:
         facts: about the study as a whole, and about its data.
         runs: one row a run: its labels as logged, and its responses (NaN where it has none).
         changed: keys of the study file that say something else than when the study was last run.
+        unread: why the files of some runs cannot be read, by key; known after `traces`.
     """
 
     study: Study
@@ -50,19 +56,19 @@ class StoredStudy:
     _store: Store
     _found: list[Run]
     changed: Sequence[str] = ()
+    unread: dict[str, str] = field(default_factory=dict)
 
     def traces(self, batch: int = 100) -> Iterator[pd.DataFrame]:
         """Everything measured, so many runs at a time: run_key and the columns of a trace.
 
         That of a complete run is its trace: one small file instead of a request a curve. Of other
-        runs, the curves that were logged live.
+        runs, and where the file is gone or damaged, the curves that were logged.
         """
         for start in range(0, len(self._found), batch):
-            tables = []
-            for run in self._found[start : start + batch]:
-                complete = is_ours(run) and outcome_of(run)
-                table = self._trace(run) if complete else self._live_curves(run)
-                tables.append(table.assign(run_key=key_of(run)))
+            tables = [
+                self._measured(run).assign(run_key=key_of(run))
+                for run in self._found[start : start + batch]
+            ]
             yield pd.concat(tables, ignore_index=True)[["run_key", *COLUMNS]]
 
     def items(self) -> Iterator[tuple[str, dict[str, Items]]]:
@@ -70,22 +76,49 @@ class StoredStudy:
         for run in self._found:
             if not (is_ours(run) and outcome_of(run) == "finished"):
                 continue
-            if self._store.holds(run, ITEMS):
-                with self._store.files_of(run, ITEMS) as path:
-                    yield key_of(run), unpack_items(path.read_bytes())
+            if ITEMS not in kept_files(run):
+                continue
+            try:
+                with files_of(self._store, run, ITEMS) as folder:
+                    require_unchanged(folder, kept_files(run), ITEMS)
+                    found = unpack_items((folder / ITEMS).read_bytes())
+            except NotWhole as error:
+                self.unread[key_of(run)] = str(error.received)
+            else:
+                yield key_of(run), found
 
     def trained(self) -> Iterator[tuple[str, Trained]]:
-        """Every complete run by its key, with all that was kept of it."""
+        """Every complete run by its key, with all that was kept of it.
+
+        Raises:
+            NotWhole: the files of one are gone or damaged.
+        """
         for run in self._found:
             if not (is_ours(run) and outcome_of(run)):
                 continue
-            with self._store.reach(), self._store.files_of(run) as folder:
+            with files_of(self._store, run) as folder:
+                require_unchanged(folder, kept_files(run))
                 _, kept = read_artifacts(folder, self._store.placed)
             yield key_of(run), kept
 
-    def _trace(self, run: Run) -> pd.DataFrame:
-        with self._store.reach(), self._store.files_of(run, TRACE) as path:
-            return read_trace(path)
+    def about_unread(self) -> str:
+        """What to say of the runs whose files cannot be read, after `traces`; "" if all can."""
+        if not self.unread:
+            return ""
+        return (
+            f"the files of {len(self.unread)} runs are gone or damaged, so that only their numbers "
+            f"and curves are used: {few(self.unread.values())}"
+        )
+
+    def _measured(self, run: Run) -> pd.DataFrame:
+        if is_ours(run) and outcome_of(run):
+            try:
+                with files_of(self._store, run, TRACE) as folder:
+                    require_unchanged(folder, kept_files(run), TRACE)
+                    return read_trace(folder)
+            except NotWhole as error:
+                self.unread[key_of(run)] = str(error.received)
+        return self._live_curves(run)
 
     def _live_curves(self, run: Run) -> pd.DataFrame:
         points: list[tuple[str, int, int, str, int, float]] = []
@@ -119,7 +152,7 @@ def read_study(
     """
     runs, parent, held, facts = locate(store, name, steps, data_digest)
     study = as_asked(held, study, seeds)
-    found, rows = _planned_rows(runs, study, expand(study, str(facts["digest"])))
+    found, rows = _planned_rows(runs, study, expand(study, str(facts["digest"])), facts)
     about = _facts(runs, parent, facts, len(found))
     return StoredStudy(study, about, rows, store, found, changed(held, study))
 
@@ -136,23 +169,25 @@ def read_planned(
         facts: about its data.
     """
     runs = StudyRuns.find(store, study.name)
-    _, rows = _planned_rows(runs, study, planned) if runs else ([], pd.DataFrame())
+    _, rows = _planned_rows(runs, study, planned, facts) if runs else ([], pd.DataFrame())
     return StoredStudy(study, {name: str(value) for name, value in facts.items()}, rows, store, [])
 
 
 def read_all(store: Store, name: str) -> StoredStudy:
     """A study with all runs of its experiment, of whatever steps and data.
 
-    Runs that others logged there are among them, marked by `ours` = "false", with MLflow's id for
-    their key. The params of every run are columns, as they were logged.
+    Runs that others logged there are among them, marked by `ours` = "false". They have MLflow's id
+    for their key, and so have ours that lost theirs. The params of every run are columns, as
+    logged.
     """
     runs, parent, study, facts = locate(store, name)
     others = [run for run in store.runs(runs.experiment_id, "") if not is_ours(run)]
+    others += runs.unidentified
     found, rows = one_a_key(runs) + others, []
     for run in found:
-        labels = {"ours": "true"}
+        labels = {"ours": "true", "run_key": key_of(run)}
         if not is_ours(run):
-            labels = {"ours": "false", "run_key": key_of(run), "outcome": run.info.status.lower()}
+            labels |= {"ours": "false", "outcome": run.info.status.lower()}
         rows.append(row(run, study) | run.data.params | labels)
     table = pd.DataFrame(rows)
     return StoredStudy(study, _facts(runs, parent, facts, len(found)), table, store, found)
@@ -171,8 +206,8 @@ def fingerprint(
     runs, parent, held, facts = locate(store, name, steps, data_digest)
     study = as_asked(held, study, seeds)
     infos = [
-        (info.run_id, info.status, info.end_time, data.params, data.metrics, data.tags)
-        for info, data in ((run.info, run.data) for run in runs.children)
+        (info.run_id, info.status, info.end_time, data.params, data.metrics, data.tags, size)
+        for info, data, size in ((run.info, run.data, trace_size(run)) for run in runs.children)
     ]
     tags = {tag: value for tag, value in parent.data.tags.items() if tag not in SESSIONS_OWN}
     whole = [infos, parent.info.run_id, tags, study, facts]
@@ -212,14 +247,14 @@ def one_a_key(runs: StudyRuns) -> list[Run]:
     """One child a key: the oldest complete one, else the youngest."""
     by_key: dict[str, Run] = {}
     for run in runs.children:
-        key = run.data.tags["run_key"]
+        key = key_of(run)
         if key not in by_key or not outcome_of(by_key[key]):
             by_key[key] = run
     return list(by_key.values())
 
 
 def _planned_rows(
-    runs: StudyRuns, study: Study, planned: Sequence[Planned]
+    runs: StudyRuns, study: Study, planned: Sequence[Planned], facts: Facts
 ) -> tuple[list[Run], pd.DataFrame]:
     """Those of the planned runs that the store holds, and the rows of their table.
 
@@ -227,10 +262,12 @@ def _planned_rows(
     in another order, when it was logged.
     """
     by_key = {run.key: run for run in planned}
-    found = [run for run in one_a_key(runs) if run.data.tags["run_key"] in by_key]
+    found = [run for run in one_a_key(runs) if key_of(run) in by_key]
     rows = []
     for run in found:
-        known, params = by_key[run.data.tags["run_key"]], run.data.params
+        known, params = by_key[key_of(run)], run.data.params
+        if outcome_of(run):
+            describe(run, known, study, str(facts["digest"]))
         levels = {
             name: level_text(params.get(name), level, getattr(known.fields, name))
             for name, level in known.cell.items()
@@ -240,7 +277,10 @@ def _planned_rows(
 
 
 def row(run: Run, study: Study) -> dict[str, Any]:
-    """A run's labels as they were logged, never as they ought to be: the audit compares the two."""
+    """A run's labels as they were logged, never as they ought to be: the audit compares the two.
+
+    Only what was deleted is filled in, and named under `lacking`.
+    """
     tags, params, metrics = run.data.tags, run.data.params, run.data.metrics
     left = tags.get("outcome")
     return {
@@ -249,7 +289,10 @@ def row(run: Run, study: Study) -> dict[str, Any]:
         "run_name": run.info.run_name,
         "outcome": outcome_of(run) or (left if left in ("failed", INTERRUPTED) else "running"),
         "commit": tags.get("mlflow.source.git.commit", ""),
+        "lacking": ", ".join(lacked(run)),
+        "changed": CHANGED[is_changed(run)] if is_ours(run) and outcome_of(run) else "",
         **{tag: tags.get(tag) for tag in TAGS},
+        **{tag: number(tags.get(tag, "")) for tag in NUMBERS},
         **{name: params.get(name) for name in ("seed", *study.model.budget)},
         **{name: metrics.get(name, float("nan")) for name in study.model.responses},
     }
@@ -264,15 +307,32 @@ def level_text(logged: str | None, level: Level, value: object) -> str | None:
     return format_level(level) if logged == text(value) else logged
 
 
+def number(logged: str) -> float:
+    """A tag as the number that it stands for; NaN where it was edited into none."""
+    try:
+        return float(logged)
+    except ValueError:
+        return float("nan")
+
+
 def is_ours(run: Run) -> bool:
     """Whether the harness logged the run."""
     return bool(run.data.tags.get(IS_SCHEMA) == SCHEMA)
 
 
 def key_of(run: Run) -> str:
-    """The run's key; MLflow's id of a run that the harness did not log."""
-    key: str = run.data.tags["run_key"] if is_ours(run) else run.info.run_id
-    return key
+    """The run's key; MLflow's id of a run that the harness did not log, or that lost its key."""
+    ours = run.data.tags.get("run_key") if is_ours(run) else None
+    return str(ours or run.info.run_id)
+
+
+def trace_size(run: Run) -> int | None:
+    """The size of a run's trace in bytes, if it lies on this machine and can be read."""
+    folder = local_folder(run)
+    try:
+        return None if folder is None else (folder / TRACE).stat().st_size
+    except OSError:
+        return None
 
 
 def _facts(runs: StudyRuns, parent: Run, facts: Facts, count: int) -> dict[str, str]:
@@ -285,6 +345,7 @@ def _facts(runs: StudyRuns, parent: Run, facts: Facts, count: int) -> dict[str, 
         "tracking_uri": redacted(runs.store.uri),
         "commit": tags.get("mlflow.source.git.commit", ""),
         "duplicates": str(len(runs.children) - len(one_a_key(runs))),
+        "unidentified": str(len(runs.unidentified)),
         "runs": str(count),
     }
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from mlflow.entities import Run
 
-from harness.store.schema import IS_KIND, OURS, Points
+from harness.store.identity import identify, kind_of
+from harness.store.schema import OURS, Points
 from harness.store.store import Store
 from harness.store.uri import is_server
 from harness.subjects.subject import Outcome
@@ -38,6 +39,7 @@ class StudyRuns:
 
     Attributes:
         parents, children: the runs, the oldest first.
+        unidentified: children of which nothing tells which they are: tags were deleted by hand.
     """
 
     def __init__(self, store: Store, experiment_id: str) -> None:
@@ -46,10 +48,13 @@ class StudyRuns:
         self._unsure: set[str] = set()
         self._runs: dict[str, list[Run]] = {}
         found = store.runs(experiment_id, OURS)
+        known = {run.info.run_id for run in found if identify(store, run)}
         for run in found:
             self._runs.setdefault(run.data.tags.get("run_key", ""), []).append(run)
-        self.parents = [run for run in found if run.data.tags[IS_KIND] == "study"]
-        self.children = [run for run in found if run.data.tags[IS_KIND] == "run"]
+        self.parents = [run for run in found if kind_of(run) == "study"]
+        children = [run for run in found if kind_of(run) == "run"]
+        self.children = [run for run in children if run.info.run_id in known]
+        self.unidentified = [run for run in children if run.info.run_id not in known]
 
     @classmethod
     def find(cls, store: Store, study: str) -> "StudyRuns | None":

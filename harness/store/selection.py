@@ -2,10 +2,12 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypedDict
 
 from harness.errors import UserError
+from harness.store.presentation import steps_text
 from harness.store.reading import stored_runs
 from harness.store.runs import StudyRuns
 from harness.store.store import Store
@@ -73,6 +75,24 @@ def other_data(study: str, data: str, count: int) -> str:
         f"the store holds {count} runs of {study} on {data}; they are other runs, and reports keep "
         f"them apart. To continue with those: --data {shlex.quote(data)}"
     )
+
+
+def run_command(spelled: str, study: Study, data: str) -> str:
+    """The command that runs a stored study again, with what its file does not say.
+
+    Args:
+        spelled: the study as commands take it.
+        study: as stored.
+        data: name of its data.
+    """
+    command = f"ablate run {shlex.quote(spelled)}"
+    if study.data is None and not study.model.has_data:
+        command += f" --data {shlex.quote(data)}"
+    steps = steps_text(study)
+    with suppress(UserError):  # its file is not here
+        if steps_text(load_study(spelled)) != steps:
+            command += f" --steps {steps}"
+    return command
 
 
 def ended_runs(store: Store, study: str) -> Mapping[str, Outcome]:

@@ -5,8 +5,10 @@ import os
 import socket
 import time
 from dataclasses import asdict, dataclass
+from typing import Annotated
 
 from mlflow.entities import Run
+from pydantic import Field, TypeAdapter
 
 from harness.errors import UserError
 
@@ -27,9 +29,9 @@ class Session:
 
     id: str
     host: str
-    pid: int
+    pid: Annotated[int, Field(gt=0, lt=2**31)]
     since: str
-    renewed: float
+    renewed: Annotated[float, Field(allow_inf_nan=False)]
 
     @classmethod
     def here(cls, name: str, since: str = "") -> "Session":
@@ -42,8 +44,12 @@ class Session:
         return json.dumps(asdict(self))
 
     def is_alive(self) -> bool:
-        """Whether another process seems to be writing still."""
-        if time.time() - self.renewed > STALE:
+        """Whether another process seems to be writing still.
+
+        A tag from the future counts as one from the past: the clock of its machine is off, and
+        nobody can be kept out until that time has come.
+        """
+        if abs(time.time() - self.renewed) > STALE:
             return False  # a later process may have got its number
         if self.host != socket.gethostname():
             return True
@@ -56,11 +62,17 @@ class Session:
         return self.pid != os.getpid()
 
 
+_tags = TypeAdapter(Session)
+
+
 def session_of(parent: Run) -> Session | None:
-    """The process that last wrote under a parent run, as far as its tag can be read."""
+    """The process that last wrote under a parent run, as far as its tag can be read.
+
+    A process that lives writes the tag again within seconds, so one that was edited means nothing.
+    """
     try:
-        return Session(**json.loads(parent.data.tags.get(SESSION, "")))
-    except (ValueError, TypeError):
+        return _tags.validate_json(parent.data.tags.get(SESSION, ""))
+    except ValueError:  # pydantic's ValidationError is one
         return None
 
 

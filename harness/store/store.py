@@ -10,7 +10,6 @@ import errno
 import os
 import shlex
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -147,31 +146,6 @@ class Store:
         files = get_artifact_repository(address, tracking_uri=for_mlflow(self.uri))
         files.log_artifact(str(path))  # type: ignore[no-untyped-call]  # MLflow leaves it untyped
 
-    @contextmanager
-    def files_of(self, run: Run, path: str = "") -> Iterator[Path]:
-        """A run's files, or some of them: where they lie, or a copy for the time of the block.
-
-        Args:
-            run: whose files.
-            path: of a file or folder among them, relative; all where none is given.
-        """
-        place = location.folder_of(run.info.artifact_uri) / path
-        if place.exists():  # on this machine, reading it there takes a tenth of the time
-            yield place
-            return
-        with tempfile.TemporaryDirectory(prefix="ablate-") as folder:
-            with self.reach():
-                copy = self.client.download_artifacts(run.info.run_id, path, folder)
-            yield Path(copy)
-
-    def holds(self, run: Run, path: str) -> bool:
-        """Whether a run has such a file."""
-        folder = location.folder_of(run.info.artifact_uri)
-        if folder.is_dir():
-            return (folder / path).is_file()
-        with self.reach():
-            return path in {file.path for file in self.client.list_artifacts(run.info.run_id)}
-
     def points(self, run: Run) -> Points:
         """Every metric point of a run."""
         with self.reach():
@@ -203,8 +177,14 @@ class Store:
         return found
 
     def open_experiment(self, study: str, tags: dict[str, str]) -> str:
-        """The id of a study's experiment, which has these tags then; a missing one is created."""
+        """The id of a study's experiment, which has these tags then; a missing one is created.
+
+        Raises:
+            UserError: there is one that others made, with runs in it.
+        """
         found = self.experiment(study)
+        if found is not None and IS_SCHEMA not in found.tags:
+            self._require_unused(found)
         with self.reach():
             if found is None:
                 address = self._artifact_address()
@@ -214,6 +194,19 @@ class Store:
                 if found.tags.get(name) != value:
                     self.client.set_experiment_tag(found.experiment_id, name, value)
         return found.experiment_id
+
+    def _require_unused(self, experiment: Experiment) -> None:
+        """Check that others do not use an experiment without our mark, so that it may be ours."""
+        identity = experiment.experiment_id
+        found = self.runs(identity, "", ViewType.ALL)
+        if found and not any(IS_SCHEMA in run.data.tags for run in found):
+            raise UserError(
+                "the experiment of a study must be one that `ablate run` created, or empty",
+                f"'{experiment.name}' in {redacted(self.uri)}, "
+                f"with {len(found)} runs that others logged",
+                "Rename the study's file, or that experiment (mlflow experiments rename "
+                f"-x {identity} --new-name NAME), or name another store with --tracking-uri.",
+            )
 
     def runs(self, experiment_id: str, query: str, view: int = ViewType.ACTIVE_ONLY) -> list[Run]:
         """All runs of an experiment that a search expression matches, the oldest first."""

@@ -1,16 +1,17 @@
 """Single runs read back from the store, with everything that was kept of them."""
 
 import re
-import tempfile
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 from mlflow.entities import Run
 
 from harness.errors import UserError
-from harness.store.artifacts import read_artifacts
-from harness.store.runs import outcome_of
-from harness.store.schema import CHILDREN, text
+from harness.store.artifacts import NotWhole, read_artifacts, require_unchanged
+from harness.store.digest import kept_files
+from harness.store.fetch import files_of
+from harness.store.reading import key_of
+from harness.store.runs import StudyRuns, outcome_of
+from harness.store.schema import text
 from harness.store.store import Store, require_schema
 from harness.store.uri import redacted
 from harness.study.levels import Levels, format_level
@@ -25,16 +26,21 @@ class StoredRun:
     """An ended run as the store holds it.
 
     Attributes:
-        run_id, name, tags: MLflow's.
+        run_id, name, tags, metrics: MLflow's.
+        key: the run's.
         subject: what was trained.
         trained: what was kept of it.
+        passed_over: what is wrong with others that were to be taken before it.
     """
 
     run_id: str
     name: str
     tags: dict[str, str]
+    metrics: dict[str, float]
+    key: str
     subject: Subject
     trained: Trained
+    passed_over: tuple[str, ...] = ()
 
 
 def find_run(store: Store, name: str) -> StoredRun:
@@ -46,6 +52,7 @@ def find_run(store: Store, name: str) -> StoredRun:
 
     Raises:
         UserError: no run, or several, go by that name, or the run has not ended.
+        NotWhole: its files are gone or damaged.
     """
     with store.reach():
         experiments = list(store.client.search_experiments())
@@ -53,13 +60,13 @@ def find_run(store: Store, name: str) -> StoredRun:
     matching = [
         run
         for experiment in experiments
-        for run in store.runs(experiment.experiment_id, CHILDREN)
+        for run in StudyRuns(store, experiment.experiment_id).children
         if name == run.info.run_name
         or (start and run.info.run_id.startswith(start))
-        or (start and run.data.tags["run_key"].startswith(start))
+        or (start and key_of(run).startswith(start))
     ]
     ended = [run for run in matching if outcome_of(run)]
-    if len({run.data.tags["run_key"] for run in ended}) != 1:
+    if len({key_of(run) for run in ended}) != 1:
         for experiment in experiments if not matching else ():
             require_schema(experiment, store.uri)  # it may be a run of version 1.0
         found = ", ".join(f"{run.info.run_name} ({run.info.run_id[:8]})" for run in matching[:4])
@@ -72,18 +79,21 @@ def find_run(store: Store, name: str) -> StoredRun:
 
 
 def find_variant(store: Store, study: Study, levels: Levels, seed: int | None) -> StoredRun:
-    """The finished run of a study with these levels: of the seed, or of the lowest one.
+    """The finished run of a study with these levels: of the seed, or of the lowest that is whole.
 
     Raises:
         UserError: there is none.
+        NotWhole: the files of all that there are are gone or damaged.
     """
     fields = study.fields(levels)
     asked = {**levels, **({} if seed is None else {"seed": seed})}
     wanted = {name: text(getattr(fields, name, value)) for name, value in asked.items()}
     fitting = [
         run
-        for run in _children(store, study, "")
-        if outcome_of(run) == "finished" and wanted.items() <= run.data.params.items()
+        for run in _children(store, study)
+        if outcome_of(run) == "finished"
+        and wanted.items() <= run.data.params.items()
+        and "seed" in run.data.params
     ]
     if not fitting:
         raise UserError(
@@ -91,24 +101,38 @@ def find_variant(store: Store, study: Study, levels: Levels, seed: int | None) -
             ", ".join(f"{name}={format_level(value)}" for name, value in asked.items()),
             "Run it first (ablate run STUDY), or name another with --variant.",
         )
-    return _load(store, min(fitting, key=lambda run: int(run.data.params["seed"])))
+    damaged: list[NotWhole] = []
+    for run in sorted(fitting, key=lambda run: int(run.data.params["seed"])):
+        try:
+            found = _load(store, run)
+        except NotWhole as error:
+            damaged.append(error)
+        else:
+            return replace(found, passed_over=tuple(str(error.received) for error in damaged))
+    raise damaged[0]
 
 
 def find_key(store: Store, study: Study, key: str) -> StoredRun | None:
-    """The ended run of a study with this key; None where the store has none."""
-    ended = filter(outcome_of, _children(store, study, f" AND tags.run_key = '{key}'"))
-    run = next(ended, None)
+    """The ended run of a study with this key; None where the store has none.
+
+    Raises:
+        NotWhole: its files are gone or damaged.
+    """
+    fitting = (run for run in _children(store, study) if key_of(run) == key)
+    run = next(filter(outcome_of, fitting), None)
     return _load(store, run) if run else None
 
 
-def _children(store: Store, study: Study, condition: str) -> list[Run]:
-    experiment = store.experiment(study.name)
-    return store.runs(experiment.experiment_id, CHILDREN + condition) if experiment else []
+def _children(store: Store, study: Study) -> list[Run]:
+    runs = StudyRuns.find(store, study.name)
+    return runs.children if runs else []
 
 
 def _load(store: Store, run: Run) -> StoredRun:
-    with tempfile.TemporaryDirectory(prefix="ablate-") as folder:
-        with store.reach():
-            store.client.download_artifacts(run.info.run_id, "", folder)
-        subject, trained = read_artifacts(Path(folder), store.placed)
-    return StoredRun(run.info.run_id, run.info.run_name, run.data.tags, subject, trained)
+    with files_of(store, run) as folder:
+        require_unchanged(folder, kept_files(run))
+        subject, trained = read_artifacts(folder, store.placed)
+    data = run.data
+    return StoredRun(
+        run.info.run_id, run.info.run_name, data.tags, data.metrics, key_of(run), subject, trained
+    )

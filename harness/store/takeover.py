@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 
 from mlflow.entities import Run
 
-from harness.store.artifacts import TRACE
+from harness.store.digest import is_changed
 from harness.store.runs import outcome_of
 from harness.store.schema import CHILDREN, OURS
 from harness.store.store import Store
@@ -23,7 +23,7 @@ TAKEN_FROM = "taken_from"  # tag: the id of the run that another study had train
 def finished_elsewhere(
     store: Store, study: str, digest: str, keys: Collection[str]
 ) -> dict[str, Run]:
-    """Complete runs of other studies by key, the oldest of each; those without files do not count.
+    """Complete runs of other studies by key, the oldest of each that is as it ended.
 
     Args:
         store: the store.
@@ -41,7 +41,7 @@ def finished_elsewhere(
         if experiment.name != study:
             for run in store.runs(experiment.experiment_id, query):
                 key = run.data.tags.get("run_key", "")
-                if key in keys and outcome_of(run) and store.holds(run, TRACE):
+                if key in keys and outcome_of(run) and is_changed(run) is False:
                     found.setdefault(key, run)
     return found
 

@@ -12,7 +12,9 @@ from mlflow.entities import Run as MLflowRun
 
 from harness.errors import Unreachable, UserError
 from harness.store import presentation, schema
-from harness.store.artifacts import write_artifacts
+from harness.store.artifacts import require_unchanged, write_artifacts
+from harness.store.digest import DIGEST, FILES, digest_of, file_digests, kept_files
+from harness.store.fetch import files_of
 from harness.store.parent import ParentRun, Status
 from harness.store.runs import OpenRun, StudyRuns, outcome_of
 from harness.store.session import Session
@@ -171,16 +173,21 @@ class Tracker:
             subject = self._store.recorded(self._study.subject)
             write_artifacts(Path(folder), self._study, subject, planned, result, self._facts)
             points = schema.points(result, self._study.model)
-            self._complete(result.key, points, tags, ending, folder, result.ended)
+            self._complete(result.key, points, tags, ending, Path(folder), result.ended)
 
     def take_over(self, key: str, other: MLflowRun) -> None:
-        """Store a run that another study has finished as this study's own, with all its files."""
+        """Store a run that another study has finished as this study's own, with all its files.
+
+        Raises:
+            NotWhole: some of them are gone or damaged.
+        """
         tags = {tag: other.data.tags[tag] for tag in COPIED if tag in other.data.tags}
         tags |= {TAKEN_FROM: other.info.run_id}
         ending = f"{tags['outcome']} in study {other.data.tags.get('study', 'unknown')}, taken over"
         self._began[key], ended = other.info.start_time, other.info.end_time or 0
-        with self._store.files_of(other) as folder:
-            self._complete(key, self._store.points(other), tags, ending, str(folder), ended)
+        with files_of(self._store, other) as folder:
+            require_unchanged(folder, kept_files(other))
+            self._complete(key, self._store.points(other), tags, ending, folder, ended)
         self._open.pop(key, None)
         self.ended[key] = outcome_of(other) or "finished"
 
@@ -190,7 +197,7 @@ class Tracker:
         wanted: schema.Points,
         tags: dict[str, str],
         ending: str,
-        folder: str,
+        folder: Path,
         ended: int,
     ) -> None:
         """Log all that is not logged yet of a run that has ended, and end it as of then."""
@@ -203,8 +210,9 @@ class Tracker:
         missing = {point: wanted[point] for point in wanted.keys() - opened.logged.keys()}
         note = presentation.run_note(self._study, self._planned[key], ending)
         tags |= {"session": self._parent.session.id, "mlflow.note.content": note}
+        tags |= self._digests(self._planned[key], folder, tags, wanted)
         with self._store.reach():
-            self._store.log_files(folder, opened.location)
+            self._store.log_files(str(folder), opened.location)
             client = self._store.client
             client.log_batch(
                 opened.run_id,
@@ -214,6 +222,16 @@ class Tracker:
             )
             client.log_inputs(opened.run_id, [self._data()])
             client.set_terminated(opened.run_id, "FINISHED", end)
+
+    def _digests(
+        self, planned: Run, folder: Path, tags: dict[str, str], wanted: schema.Points
+    ) -> dict[str, str]:
+        """Tags by which later changes of an ended run show."""
+        files = file_digests(folder)[: schema.LONGEST_TAG]
+        identity = schema.identity_tags(planned, self._study, str(self._facts["digest"]))
+        params = {param.key: param.value for param in schema.params(planned)}
+        numbers = {name: value for (name, _), value in wanted.items()}
+        return {FILES: files, DIGEST: digest_of(params, identity | tags | {FILES: files}, numbers)}
 
     def _opened(self, key: str) -> OpenRun:
         """The MLflow run of that key, open for writing."""

@@ -81,3 +81,14 @@ def file_deviation(one: bytes, other: bytes) -> float:
     if ours.keys() != theirs.keys():
         return float("inf")
     return max((deviation(ours[name], theirs[name]) for name in ours), default=0.0)
+
+
+def number_differences(
+    compared: str, alone: Result, subject: Subject, numbers: Mapping[str, float]
+) -> Iterator[Comparison]:
+    """The largest difference between the responses of a run and those kept; none is allowed."""
+    found = {name: response.of(alone.trace) for name, response in subject.responses.items()}
+    ours = np.array(list(found.values()), np.float64)
+    kept = np.array([numbers.get(name, np.nan) for name in found], np.float64)
+    apart = deviation(np.where(np.isfinite(ours), ours, np.nan), kept)
+    yield Comparison(compared, f"{len(found)} responses", apart, 0.0)

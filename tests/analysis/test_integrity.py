@@ -119,3 +119,31 @@ def test_what_is_refused_comes_first_and_silences_the_bottom_line(runs: pd.DataF
         "These runs do not allow a conclusion.",
         "Runs of one seed saw different minibatches: seed 5.",
     ]
+
+
+def test_runs_that_were_changed_are_refused(runs: pd.DataFrame) -> None:
+    runs["changed"] = ""
+    runs.loc[3, "changed"] = "yes"
+    assert found(runs) == {"changed": "refuse"}
+    data = simulated.data(ASKED, simulated.noise(), runs=runs)
+    (finding,) = audit(data)
+    variant, seed = runs["variant"][3], runs["seed"][3]
+    assert finding.runs == (f"{variant}, seed {seed}",)
+
+
+def test_what_was_lost_and_what_cannot_be_checked_is_bannered(runs: pd.DataFrame) -> None:
+    runs["changed"], runs["lacking"] = "unknown", ""
+    runs.loc[[1, 2], "lacking"] = ["variant, seed", "variant"]
+    facts = simulated.FACTS | {"unidentified": "2"}
+    unread = {runs.loc[4, "run_key"]: "batch · seed 5: trace.parquet is gone"}
+    data = simulated.data(ASKED, simulated.noise(), runs=runs, facts=facts, unread=unread)
+    assert [(one.check, one.severity, one.message) for one in audit(data)] == [
+        ("unchecked", "banner",
+         "Whether 120 runs were changed since they ended cannot be checked."),
+        ("files", "banner",
+         "The files of 1 runs are gone or damaged: their numbers and curves are those in the "
+         "database; layers, weights and histograms lack them."),
+        ("lacking", "banner", "2 runs lack variant, seed, which follow from what they have."),
+        ("unidentified", "banner",
+         "2 runs were left out: nothing tells which they are since they lack tags."),
+    ]  # fmt: skip

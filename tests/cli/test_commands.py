@@ -143,5 +143,5 @@ def test_verify_finds_no_deviation_and_says_so() -> None:
     done = run("verify", "small.toml")
     assert done.exit_code == 0
     assert "OFF" not in done.output
-    assert done.output.count("in the store") == 2 * 4 + 1
+    assert done.output.count("in the store") == 2 * 5 + 1
     assert "verified on 2 runs: bit-equal alone, restacked and in the store" in done.output

@@ -15,6 +15,7 @@ import harness.cli.session
 from harness.cli import ablate
 from harness.cli.signals import CONTINUE
 from harness.engines import Task, TaskDone, TaskEvent
+from harness.errors import UserError
 from harness.store.uri import sqlite_uri
 from harness.subjects.subject import Data, Subject
 from tests.store.conftest import template
@@ -344,3 +345,24 @@ def test_a_ray_cluster_trains_one_look_after_the_other(
     write(place, undecided)
     output = commands.ablate(place, "run", "lines.toml", "--engine", "ray", "--workers", "2")
     assert lines(output)[-1] == "all 11 runs have ended, 11 of them now."
+
+
+def test_no_look_decides_by_a_number_that_was_changed(
+    place: Path, trained: list[tuple[str, int]]
+) -> None:
+    write(place)
+    call("run", "lines.toml")
+    uri, before = sqlite_uri(place / "mlflow.db"), len(trained)
+    run = children(uri, "lines")[0]
+    MlflowClient(uri).log_metric(run.info.run_id, "final/error", 9.0, step=1)
+    for command in ("plan", "run"):
+        with pytest.raises(UserError) as refused:
+            call(command, "lines.toml")
+        assert str(refused.value) == (
+            "claims are judged by runs as they ended; received 1 runs that were changed since: "
+            f"{run.info.run_name}. Train exactly those again: ablate run lines.toml --repair."
+        )
+    assert len(trained) == before
+    call("run", "lines.toml", "--repair")
+    assert len(trained) == before + 1
+    call("plan", "lines.toml")

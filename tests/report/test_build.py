@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -258,3 +259,15 @@ def test_figures_have_names_of_their_own_and_words(small: StudyData) -> None:
 def test_the_stamp_names_every_file_but_itself(core_report: Path) -> None:
     stamp = json.loads((core_report / STAMP).read_text())
     assert set(stamp["files"]) == set(contents(core_report)) - {STAMP}
+
+
+def test_files_and_folders_of_a_report_honour_the_umask(small: StudyData, tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        build(small, tmp_path / "report")
+        build(small, tmp_path / "report")
+    finally:
+        os.umask(before)
+    modes = {path: path.stat().st_mode & 0o777 for path in (tmp_path / "report").rglob("*")}
+    assert {mode for path, mode in modes.items() if path.is_dir()} == {0o750}
+    assert {mode for path, mode in modes.items() if path.is_file()} == {0o640}

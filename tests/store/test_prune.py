@@ -22,7 +22,14 @@ from harness.store.workspace import Workspace
 from tests.store.killed import Fragile, Killed
 from tests.store.registered import fill, keep_best
 from tests.store.test_server import free_port
-from tests.support.stores import experiment_id, picture, study, tracker
+from tests.support.stores import (
+    children,
+    experiment_id,
+    mlflow_experiments,
+    picture,
+    study,
+    tracker,
+)
 
 LEFT_BY_MLFLOW = {"inputs", "input_tags"}  # `mlflow gc` leaves these rows behind as well
 
@@ -176,6 +183,65 @@ def assert_gone(uri: str, place: Path) -> None:
     assert {left[name] for name in ("runs", "logged_models", "registered_models")} == {0}
 
 
+@pytest.mark.parametrize("outside", [False, True])
+def test_what_others_logged_to_the_experiment_stays_and_so_does_it(
+    uri: str, place: Path, outside: bool
+) -> None:
+    client, experiment = MlflowClient(uri), experiment_id(uri)
+    theirs = client.create_run(experiment, tags={"run_key": "theirs"})
+    client.log_metric(theirs.info.run_id, "final/dev_loss", 1.0)
+    client.log_text(theirs.info.run_id, "mine", "notes.txt")
+    gone = client.create_run(experiment)
+    client.delete_run(gone.info.run_id)
+    model = client.create_logged_model(experiment, "theirs")
+    trash = client.create_experiment("trash")
+    client.delete_experiment(trash)
+    if outside:
+        run = place / "mlartifacts" / children(uri)[0].info.run_id
+        run.rename(place / "outside")
+        run.symlink_to(place / "outside")
+    what = planned(uri)
+    assert str(what).endswith("; 3 runs or models that others logged there stay")
+    left = module.prune(what)
+    assert [run.info.run_id for run in client.search_runs([experiment])] == [theirs.info.run_id]
+    assert client.get_run(theirs.info.run_id).data.metrics == {"final/dev_loss": 1.0}
+    files = {p.name for p in (place / "mlartifacts").rglob("*") if p.is_file()}
+    assert files == {"notes.txt"}
+    assert client.get_run(gone.info.run_id).info.lifecycle_stage == "deleted"
+    assert client.get_logged_model(model.model_id)
+    assert client.get_experiment(trash).lifecycle_stage == "deleted"
+    assert MlflowClient(uri).search_registered_models() == []
+    if outside:
+        assert len(left) == 2
+        assert " --run-ids " in left[1]
+    else:
+        assert left == []
+        assert rows(uri)["runs"] == 2
+    fill(uri)  # it is a study's experiment still
+    assert len(children(uri)) == 8
+
+
+def test_an_experiment_with_runs_of_others_is_not_restored_to_be_pruned(
+    uri: str, place: Path
+) -> None:
+    client, experiment = MlflowClient(uri), experiment_id(uri)
+    client.create_run(experiment)
+    client.delete_experiment(experiment)
+    before = rows(uri)
+    with pytest.raises(UserError) as refused:
+        planned(uri)
+    assert str(refused.value) == (
+        "nothing that others logged is removed, nor restored; received 'small', deleted in "
+        "MLflow, with 1 of their runs or models in it. Restore it (mlflow experiments restore "
+        f"-x {experiment}); then the same command removes what is the study's."
+    )
+    assert rows(uri) == before
+    mlflow_experiments(uri, "restore", "-x", experiment)
+    assert prune(uri) == []
+    assert len(client.search_runs([experiment])) == 1
+    assert place.joinpath("mlartifacts").is_dir()
+
+
 @pytest.mark.usefixtures("place")
 def test_what_is_not_there_or_not_ours_or_in_use_is_refused(uri: str) -> None:
     with pytest.raises(UserError, match="no experiment 'none'"):
@@ -193,17 +259,16 @@ def test_what_is_not_there_or_not_ours_or_in_use_is_refused(uri: str) -> None:
 @pytest.mark.usefixtures("place")
 def test_the_command_asks_first(uri: str) -> None:
     client = MlflowClient(uri)
-    run = client.create_run(experiment_id(uri))
     command = [sys.executable, "-c", "from harness.cli import main; main()",
                "--tracking-uri", uri, "prune", "small"]  # fmt: skip
     done = subprocess.run(command, input="y\n", capture_output=True, text=True, timeout=100)
     assert (done.returncode, "--yes" in done.stderr) == (2, True)
-    assert client.get_run(run.info.run_id)
+    assert client.get_experiment_by_name("small")
     answer = CliRunner().invoke(
         ablate, ["--tracking-uri", uri, "prune", "small.toml", "--yes"], catch_exceptions=False
     )
     assert answer.exit_code == 0
-    assert "10 runs (1 of them not logged by the harness)" in answer.output
+    assert "9 runs with their artifacts, 1 models" in answer.output
     assert "the registered model 'small'" in answer.output
     assert client.get_experiment_by_name("small") is None
 

@@ -1,7 +1,11 @@
 """A study comes back from the store as it was logged."""
 
+import errno
 import math
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -10,12 +14,14 @@ from mlflow import MlflowClient
 from harness.analysis.gather import gather
 from harness.analysis.integrity import audit
 from harness.errors import UserError
-from harness.store.artifacts import read_trace
+from harness.store.artifacts import NotWhole, read_trace
+from harness.store.identity import IDENTITY
+from harness.store.location import folder_of
 from harness.store.peek import surely_new
 from harness.store.reading import StoredStudy, fingerprint, read_all, read_study
 from harness.store.selection import ended_runs
 from harness.store.store import Store
-from harness.store.stored import find_variant
+from harness.store.stored import find_run, find_variant
 from harness.study.plan import Run
 from harness.subjects.trace import COLUMNS
 from tests.support.stores import (
@@ -82,7 +88,7 @@ def test_traces_come_back_to_the_last_bit(filled: str, batch: int) -> None:
 def test_a_trace_that_was_stored_without_names_is_read(tmp_path: Path) -> None:
     columns = pd.DataFrame(result(grid(study())[0]).trace.columns())
     columns.drop(columns="name").to_parquet(tmp_path / "trace.parquet")
-    found = read_trace(tmp_path / "trace.parquet")
+    found = read_trace(tmp_path)
     pd.testing.assert_frame_equal(found[list(COLUMNS)], columns, check_exact=True)
 
 
@@ -123,9 +129,8 @@ def test_keys_changed_in_the_store_do_not(filled: str) -> None:
     for run, other in ((first, second), (second, first)):
         key = other.data.tags["run_key"]
         MlflowClient(filled).set_tag(run.info.run_id, "run_key", key)
-    assert [one.check for one in audit(gather(read(filled))) if one.severity == "refuse"] == [
-        "labels"
-    ]
+    refused = [one.check for one in audit(gather(read(filled))) if one.severity == "refuse"]
+    assert refused == ["changed", "labels"]
 
 
 def test_a_level_that_is_blank_is_read_as_it_was_written(uri: str) -> None:
@@ -211,12 +216,167 @@ def test_a_fingerprint_changes_with_what_is_stored(filled: str) -> None:
     assert fingerprint(store, "small") != before
 
 
-@pytest.mark.parametrize("harm", ["missing", "cut"])
-def test_a_trace_that_is_not_whole_is_refused(filled: str, tmp_path: Path, harm: str) -> None:
-    path = next((tmp_path / "mlartifacts").rglob("trace.parquet"))
+@pytest.mark.parametrize(("harm", "what"), [("missing", "gone"), ("cut", "damaged")])
+def test_of_a_trace_that_is_not_whole_the_curves_come_from_the_database(
+    filled: str, harm: str, what: str
+) -> None:
+    whole, run = gather(read(filled)), children(filled)[0]
+    path = folder_of(run.info.artifact_uri) / "trace.parquet"
     path.unlink() if harm == "missing" else path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(UserError, match="artifacts"):
-        traces(read(filled))
+    stored = read(filled)
+    mine = traces(stored).set_index("run_key").loc[run.data.tags["run_key"]]
+    said = f"{run.info.run_name}: trace.parquet is {what}"
+    assert stored.unread == {run.data.tags["run_key"]: said}
+    wanted = pd.DataFrame(result(planned(run.data.tags["run_key"])).trace.columns())
+    curves = wanted[wanted["series"].str.contains("/")]
+    key = ["series", "step"]
+    pd.testing.assert_series_equal(
+        mine.set_index(key)["value"].sort_index(), curves.set_index(key)["value"].sort_index()
+    )
+    without = gather(read(filled))
+    (finding,) = audit(without)
+    assert (finding.check, finding.severity, finding.runs) == ("files", "banner", (said,))
+    numbers = [*study().model.responses]
+    pd.testing.assert_frame_equal(without.runs[numbers], whole.runs[numbers])
+    pd.testing.assert_frame_equal(without.curves, whole.curves)
+    variant = run.data.tags["variant"]
+    layers = without.layers[without.layers["variant"] == variant]
+    assert set(layers["n"]) == {1}
+
+
+def test_files_that_may_not_be_read_are_named(filled: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = children(filled)[0]
+
+    def denying(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(path: Path, **options: Any) -> Any:
+            if run.info.run_id in str(path):
+                raise PermissionError(errno.EACCES, "Permission denied", path)
+            return real(path, **options)
+
+        return call
+
+    for name in ("stat", "read_bytes"):
+        monkeypatch.setattr(Path, name, denying(getattr(Path, name)))
+    stored = read(filled)
+    traces(stored)
+    said = f"{run.info.run_name}: trace.parquet cannot be read (Permission denied)"
+    assert list(stored.unread.values()) == [said]
+    assert fingerprint(Store.existing(filled), "small")
+
+
+def planned(key: str) -> Run:
+    return next(run for run in grid(study()) if run.key == key)
+
+
+@pytest.mark.parametrize("harm", ["{}", "[]", "null", "{", b"\xff\xfe", '{"seed": "x"}'])
+def test_a_damaged_config_is_named(filled: str, harm: str | bytes) -> None:
+    run = children(filled)[0]
+    path = folder_of(run.info.artifact_uri) / "model" / "config.json"
+    path.write_bytes(harm if isinstance(harm, bytes) else harm.encode())
+    with pytest.raises(NotWhole) as refused:
+        find_run(Store.existing(filled), run.info.run_id)
+    assert str(refused.value) == (
+        "the files of a run must be where they were logged, and whole; received "
+        f"{run.info.run_name}: model/config.json is damaged. Put them back (mlartifacts/ belongs "
+        "beside mlflow.db), or train exactly such runs again: ablate run STUDY --repair."
+    )
+    MlflowClient(filled).delete_tag(run.info.run_id, "files")  # as runs without digests
+    with pytest.raises(NotWhole, match=r"model/config.json is damaged"):
+        find_run(Store.existing(filled), run.info.run_id)
+
+
+def test_another_seed_samples_where_files_of_the_first_are_damaged(filled: str) -> None:
+    levels = study().baseline
+    store = Store.existing(filled)
+    first = find_variant(store, study(), levels, None)
+    shutil.rmtree(folder_of(store.client.get_run(first.run_id).info.artifact_uri))
+    second = find_variant(store, study(), levels, None)
+    assert (first.trained.seed, second.trained.seed) == (1, 2)
+    assert second.passed_over == (f"{first.name}: its files are gone",)
+    with pytest.raises(NotWhole, match="its files are gone"):
+        find_variant(store, study(), levels, 1)
+
+
+@pytest.mark.parametrize("tag", sorted(IDENTITY))
+def test_a_tag_that_was_deleted_is_derived_and_named(filled: str, tag: str) -> None:
+    before, run = read(filled), children(filled)[0]
+    MlflowClient(filled).delete_tag(run.info.run_id, tag)
+    stored = read(filled)
+    lacking = stored.runs.pop("lacking")
+    assert list(lacking[lacking != ""]) == [tag]
+    pd.testing.assert_frame_equal(stored.runs, before.runs.drop(columns="lacking"))
+    (finding,) = audit(gather(read(filled)))
+    assert (finding.check, finding.severity) == ("lacking", "banner")
+    assert finding.message == f"1 runs lack {tag}, which follow from what they have."
+    assert ended_runs(Store.existing(filled), "small").keys() == {r.key for r in grid(study())}
+    assert find_run(Store.existing(filled), run.info.run_id).key == run.data.tags["run_key"]
+    assert len(read_all(Store.existing(filled), "small").runs) == 8
+
+
+def test_all_tags_that_were_deleted_are_derived(filled: str) -> None:
+    before = read(filled)
+    for run in children(filled):
+        for tag in IDENTITY:
+            MlflowClient(filled).delete_tag(run.info.run_id, tag)
+    stored = read(filled)
+    assert set(stored.runs.pop("lacking")) == {
+        "ablate.kind, run_key, data_digest, study, subject, variant, version"
+    }
+    pd.testing.assert_frame_equal(stored.runs, before.runs.drop(columns="lacking"))
+    with tracker(filled, session="two") as tracked:
+        assert len(tracked.ended) == 8
+
+
+def test_a_run_of_which_nothing_tells_which_it_is_is_left_out_and_counted(filled: str) -> None:
+    run = children(filled)[0]
+    MlflowClient(filled).delete_tag(run.info.run_id, "run_key")
+    shutil.rmtree(folder_of(run.info.artifact_uri))
+    findings = {finding.check: finding.message for finding in audit(gather(read(filled)))}
+    assert findings.keys() == {"missing", "unidentified"}
+    assert findings["unidentified"] == (
+        "1 runs were left out: nothing tells which they are since they lack tags."
+    )
+    exported = read_all(Store.existing(filled), "small").runs
+    assert run.info.run_id in set(exported["run_key"])
+
+
+def test_a_number_that_was_changed_is_named_and_refused(filled: str) -> None:
+    run = children(filled)[0]
+    MlflowClient(filled).log_metric(run.info.run_id, "final/dev_loss", 0.5, step=1)
+    (finding,) = audit(gather(read(filled)))
+    assert (finding.check, finding.severity) == ("changed", "refuse")
+    assert finding.message == (
+        "1 runs have other params, tags or numbers than when they ended. "
+        "`ablate run STUDY --repair` trains exactly those again."
+    )
+    assert finding.runs == (f"{run.data.tags['variant']}, seed {run.data.params['seed']}",)
+
+
+def test_a_number_edited_into_none_is_missing(filled: str) -> None:
+    run = children(filled)[0]
+    MlflowClient(filled).set_tag(run.info.run_id, "seconds", "many")
+    data = gather(read(filled))
+    seconds = data.runs.set_index("run_key")["seconds"]
+    assert pd.isna(seconds[run.data.tags["run_key"]])
+    assert seconds.notna().sum() == 7
+    assert audit(data) == []
+
+
+def test_that_runs_have_no_digest_is_said_once(filled: str) -> None:
+    for run in children(filled):
+        MlflowClient(filled).delete_tag(run.info.run_id, "digest")
+    (finding,) = audit(gather(read(filled)))
+    assert (finding.check, finding.severity) == ("unchecked", "banner")
+    assert finding.message == "Whether 8 runs were changed since they ended cannot be checked."
+
+
+def test_the_fingerprint_knows_whether_files_are_there(filled: str) -> None:
+    store = Store.existing(filled)
+    before, path = fingerprint(store, "small"), folder_of(children(filled)[0].info.artifact_uri)
+    path.rename(path.with_name("away"))
+    assert fingerprint(store, "small") != before
+    path.with_name("away").rename(path)
+    assert fingerprint(store, "small") == before
 
 
 def test_where_there_is_no_study_reading_says_so_and_creates_nothing(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from harness.errors import Unreachable
+from harness.errors import Unreachable, UserError
 from harness.store.uri import sqlite_path
 from harness.subjects.char_mlp.responses import CURVES, RESPONSES
 from harness.training.records import Record
@@ -16,6 +16,7 @@ from tests.store.conftest import Stored
 from tests.support.stores import (
     children,
     grid,
+    mlflow_experiments,
     picture,
     records,
     result,
@@ -191,3 +192,37 @@ def test_a_run_starts_and_ends_in_mlflow_when_its_training_did(uri: str) -> None
         points = MlflowClient(uri).get_metric_history(run.info.run_id, "train/loss")
         assert [point.timestamp - began for point in points] == [point.step for point in points]
         assert len({point.step for point in points}) == len(points)
+
+
+def test_an_experiment_that_others_use_is_refused_and_left_as_it_is(uri: str) -> None:
+    client = MlflowClient(uri)
+    experiment = client.create_experiment("small")
+    client.create_run(experiment)
+    before = client.get_experiment(experiment).tags
+    with pytest.raises(UserError) as refused:
+        tracker(uri)
+    assert str(refused.value) == (
+        "the experiment of a study must be one that `ablate run` created, or empty; received "
+        f"'small' in {uri}, with 1 runs that others logged. Rename the study's file, or that "
+        f"experiment (mlflow experiments rename -x {experiment} --new-name NAME), or name another "
+        "store with --tracking-uri."
+    )
+    assert client.get_experiment(experiment).tags == before
+    mlflow_experiments(uri, "rename", "-x", experiment, "--new-name", "theirs")
+    tracker(uri).close("finished")
+
+
+def test_an_empty_experiment_is_used(uri: str) -> None:
+    experiment = MlflowClient(uri).create_experiment("small")
+    with tracker(uri) as tracked:
+        assert tracked.experiment_id == experiment
+
+
+def test_an_experiment_of_ours_that_lost_its_mark_gets_it_back(uri: str) -> None:
+    with tracker(uri) as tracked:
+        tracked.deliver(result(grid(study())[0]))
+    client = MlflowClient(uri)
+    client.delete_experiment_tag(tracked.experiment_id, "ablate.schema")
+    with tracker(uri, session="two") as again:
+        assert (again.experiment_id, len(again.ended)) == (tracked.experiment_id, 1)
+    assert client.get_experiment(tracked.experiment_id).tags["ablate.schema"] == "2"

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -284,6 +284,7 @@ class InMemory:
     facts: dict[str, str]
     runs: pd.DataFrame
     made: dict[str, Trace]
+    unread: dict[str, str] = field(default_factory=dict)
 
     def items(self) -> Iterator[tuple[str, dict[str, Items]]]:
         """Losses of 300 made-up words, whose mean is the run's dev loss."""

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -81,6 +81,7 @@ class InMemory:
     runs: pd.DataFrame
     trace: pd.DataFrame
     kept: Mapping[str, Mapping[str, Items]]
+    unread: dict[str, str] = field(default_factory=dict)
 
     def items(self) -> Iterator[tuple[str, Mapping[str, Items]]]:
         """What is kept of the items, by run."""
@@ -94,13 +95,14 @@ class InMemory:
 
 
 def stored(asked: Study, truth: Truth, response: str = "final/dev_loss", **frames: Any) -> InMemory:
-    """A whole study: `runs`, `trace`, `facts`, `items` may be given, else the truth gives them."""
+    """A whole study: `runs`, `trace`, `facts`, `items` and `unread` may be given."""
     return InMemory(
         study=asked,
         facts=frames.get("facts", FACTS | {"claims_digest": asked.claims_digest()}),
         runs=frames["runs"] if "runs" in frames else runs_of(asked, truth, response),
         trace=frames.get("trace", pd.DataFrame(columns=list(TRACE))),
         kept=frames.get("items", {}),
+        unread=frames.get("unread", {}),
     )
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from click.testing import CliRunner
 from mlflow import MlflowClient
+from mlflow.experiments import commands
 from safetensors.numpy import save
 
 from harness.store.store import Store
@@ -106,6 +108,12 @@ def experiment_id(uri: str, name: str = "small") -> str:
     experiment = MlflowClient(uri).get_experiment_by_name(name)
     assert experiment is not None
     return str(experiment.experiment_id)
+
+
+def mlflow_experiments(uri: str, *arguments: str) -> None:
+    """Run a command that a remedy names: `mlflow experiments …`."""
+    done = CliRunner().invoke(commands, arguments, env={"MLFLOW_TRACKING_URI": uri})
+    assert done.exit_code == 0, done.output
 
 
 def picture(uri: str, name: str = "small") -> dict[str, Any]:

@@ -30,5 +30,8 @@ def command(uri: str | None, study: str, folder: Path | None) -> None:
 
     name = study_name(study)
     folder = folder or Path("exports") / name
-    for table, count in export(read_all(Store.existing(uri), name), folder).items():
+    stored = read_all(Store.existing(uri), name)
+    for table, count in export(stored, folder).items():
         click.echo(f"{folder / table}.csv, .parquet: {count:,} rows")
+    if lost := stored.about_unread():
+        click.echo(lost, err=True)

@@ -1,5 +1,6 @@
 """`ablate report`: what follows from a study's runs, as tables, figures and text."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,14 +44,14 @@ def command(
 ) -> None:
     """Write the report of STUDY from what the store holds; train nothing.
 
-    A report is remade only when something has changed.
+    A report is remade only when something has changed. Exits with 1 if its runs cannot be compared.
     """
     from harness.analysis.gather import gather
     from harness.report import build, is_current, written
     from harness.store.afterwards import keep_report
     from harness.store.publishing import run_digests
     from harness.store.reading import fingerprint, read_study
-    from harness.store.selection import on_changes, select
+    from harness.store.selection import on_changes, run_command, select
     from harness.store.store import Store
     from harness.training.digests import DIGESTS, digests_csv
     from harness.training.published import PUBLISHED, per_machine
@@ -65,12 +66,16 @@ def command(
     publish = publish or DIGESTS in written(folder)  # a published report stays one
     if figure is None and not publish and is_current(folder, forms, state):
         click.echo(f"{folder / 'index.html'} (nothing has changed)")
+        _say_refusals(folder)
         return
     stored = read_study(store, **selected)
     if stored.changed:
         click.echo(on_changes(selected["name"], stored.changed))
     tables = gather(stored)
     click.echo(f"{selected['name']}: {len(tables.runs):,} runs read")
+    if lost := stored.about_unread():
+        again = run_command(request.study, stored.study, stored.facts["name"])
+        click.echo(f"{lost}. This trains exactly those again: {again} --repair")
     shared = publish and stored.study.model.same_bits
     digests = run_digests(stored) if shared else []
     also = {DIGESTS: digests_csv(digests)} if shared else {}
@@ -84,3 +89,15 @@ def command(
         keep_report(store, tables.facts["parent_run_id"], folder, written(folder))
     else:
         click.echo("the store cannot be written, so it does not keep the report")
+    if figure is None:
+        _say_refusals(folder)
+
+
+def _say_refusals(folder: Path) -> None:
+    """Say why no contrast was made of the runs, and exit with 1, if none was."""
+    from harness.report import refusals
+
+    if found := refusals(folder):
+        for message in found:
+            click.echo(f"refused: {message}", err=True)
+        sys.exit(1)

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     "--device", default="cpu", expose_value=False, callback=cpu_only, help="Only cpu, so far."
 )
 @click.option("--yes", is_flag=True, help="Train a very large grid without asking.")
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Also train again the runs that lost files, or that were changed by hand.",
+)
 @click.option("--report", is_flag=True, help="Then write the report, as `ablate report` does.")
 @click.pass_context
 def command(
@@ -39,16 +44,18 @@ def command(
     engine: str,
     address: str | None,
     yes: bool,
+    repair: bool,
     report: bool,
 ) -> None:
     """Train what is missing of STUDY, and log every run to MLflow.
 
-    A finished run is never trained again; an interrupted command continues where it stopped.
+    A finished run is never trained again, unless --repair finds that it lost files or was changed.
+    An interrupted command continues where it stopped.
     """
     from harness.cli.session import DONE, EngineOptions, run_session
 
     options = EngineOptions(engine, address, workers)
-    code = run_session(context.obj, request, options, any_size=yes)
+    code = run_session(context.obj, request, options, any_size=yes, repair=repair)
     if report and code == DONE:
         context.invoke(reporting, **vars(request))
     sys.exit(code)

@@ -34,6 +34,8 @@ def command(
     resolved = load_study(study)
     levels = resolved.baseline | parse_levels(variant, resolved.varied)
     found = find_variant(Store.existing(uri), resolved, levels, seed)
+    for why in found.passed_over:
+        click.echo(f"passed over: {why}", err=True)
     samples = resolved.model.sample(found.trained, SampleRequest(seed=draw, **request))
     if samples is None:
         raise UserError(

@@ -18,8 +18,7 @@ def command(uri: str | None, run: str) -> None:
 
     found = find_run(Store.existing(uri), run)
     click.echo(
-        f"{found.name}  run {found.run_id}  key {found.tags['run_key']}  "
-        f"data {found.trained.facts['name']}"
+        f"{found.name}  run {found.run_id}  key {found.key}  data {found.trained.facts['name']}"
     )
     for line in found.subject.inspect(found.trained):
         click.echo(line)

@@ -1,7 +1,9 @@
 """`ablate verify`: show that stacking changes nothing, and that published runs can be had again."""
 
 import sys
+from collections.abc import Iterator
 from itertools import chain
+from math import inf
 from typing import TYPE_CHECKING
 
 import click
@@ -15,8 +17,11 @@ from harness.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from harness.study.request import Request
+    from harness.store.store import Store
+    from harness.study.plan import Run
+    from harness.study.request import Plan, Request
     from harness.subjects.subject import Comparison
+    from harness.training.records import Result
 
 
 @click.command()
@@ -113,8 +118,9 @@ def _verify_published(
 def _verify_study(uri: str | None, request: "Request") -> int:
     """Train sampled runs of a study again in several ways, and print what differs."""
     from harness.store.afterwards import keep_verification
+    from harness.store.doctor import changed_runs
     from harness.store.peek import surely_new
-    from harness.store.stored import find_key
+    from harness.subjects.subject import Comparison
     from harness.training import verify
 
     plan = request.resolve()
@@ -132,21 +138,44 @@ def _verify_study(uri: str | None, request: "Request") -> int:
             verify.restacked(run, alone, plan.runs, plan.subject, plan.data),
             verify.against_reference(run, plan.runs, plan.subject, plan.data),
         ]
-        if store and (stored := find_key(store, plan.study, run.key)):
-            kept = stored.trained
-            trace = {name: kept.trace[name].to_numpy() for name in kept.trace.columns}
-            comparisons.append(verify.bit_differences("in the store", alone, kept.files, trace))
+        if store:
+            comparisons.append(_against_store(store, plan, run, alone))
         for comparison in chain.from_iterable(comparisons):
             click.echo(
                 f"  {'ok ' if comparison.passed else 'OFF'} {comparison.compared}, "
                 f"{comparison.quantity}: deviation {comparison.deviation:.1e}"
             )
             found.append(comparison)
+    keys = {run.key for run in plan.runs}
+    for name in changed_runs(store, plan.study.name, keys) if store else ():
+        click.echo(f"OFF digest: {name} was changed since it ended")
+        found.append(Comparison("digest", name, inf, 0.0))
     conclusion = _conclusion(found, len(runs))
     click.echo(f"\n{conclusion}")
     if store and store.writable:
         keep_verification(store, plan.study, plan.data.digest, conclusion)
     return 0 if all(comparison.passed for comparison in found) else 1
+
+
+def _against_store(
+    store: "Store", plan: "Plan", run: "Run", alone: "Result"
+) -> "Iterator[Comparison]":
+    """The run as trained alone against what the store has of it, if it has something."""
+    from harness.store.artifacts import NotWhole
+    from harness.store.stored import find_key
+    from harness.subjects.subject import Comparison
+    from harness.training import verify
+
+    try:
+        stored = find_key(store, plan.study, run.key)
+    except NotWhole as error:
+        yield Comparison("in the store", str(error.received), inf, 0.0)
+        return
+    if stored:
+        kept = stored.trained
+        trace = {name: kept.trace[name].to_numpy() for name in kept.trace.columns}
+        yield from verify.bit_differences("in the store", alone, kept.files, trace)
+        yield from verify.number_differences("in the store", alone, plan.subject, stored.metrics)
 
 
 def _conclusion(found: "list[Comparison]", runs: int) -> str:

@@ -14,14 +14,14 @@ def saved_network(run: Trained) -> MLP:
     """The textbook network of a run that has ended, in training mode.
 
     Raises:
-        UserError: the weights' file is damaged.
+        UserError: the weights' file is gone or damaged.
     """
     try:
         state = load(run.files[WEIGHTS])
-    except SafetensorError as error:
+        return MLP.restored(run.fields, int(run.facts["vocabulary"]), state)
+    except (SafetensorError, KeyError, RuntimeError) as error:  # torch's of shapes is the last
         raise UserError(
             "a run's weights must be a whole safetensors file",
             error,
             "The artifact is damaged; train the run again in a new store.",
         ) from None
-    return MLP.restored(run.fields, int(run.facts["vocabulary"]), state)

@@ -1,0 +1,236 @@
+"""A store that lost files, or was changed by hand: what each command says, and how it is mended."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+import harness.cli.session
+from harness.store.location import folder_of
+from tests.support.inprocess import InlineEngine, ablate
+from tests.support.kills import store
+from tests.support.small_study import NAME, STUDY, write_study
+from tests.support.stores import children, picture
+
+FILE = f"{NAME}.toml"
+RUN = ("run", FILE, "--data", "words.txt")
+CLAIM = (
+    '[[claims]]\nid = "c"\nsays = "norm lowers the loss"\nkind = "difference"\n'
+    'factor = "norm"\nlevel = "batch"\nversus = "none"\nwhere = { lr = 0.1 }\n'
+)
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path,
+    template: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Path:
+    """The working directory, with a study that was run in this process."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("ABLATE_DATA", raising=False)
+    monkeypatch.setattr(harness.cli.session, "LocalEngine", lambda _: InlineEngine())
+    write_study(tmp_path, 60)
+    (tmp_path / FILE).write_text(STUDY.format(steps=60) + CLAIM)
+    shutil.copy(template, tmp_path / "mlflow.db")
+    monkeypatch.chdir(tmp_path)
+    assert ablate(capsys, *RUN)[0] == 0
+    return tmp_path
+
+
+def of(place: Path, name: str) -> Any:
+    (run,) = [run for run in children(store(place), NAME) if run.info.run_name == name]
+    return run
+
+
+def test_lost_files_are_named_by_every_command_and_trained_again_on_request(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = picture(store(place), NAME)
+    gone, cut = (of(place, f"batch, lr 0.1 · seed {seed}") for seed in (1, 2))
+    shutil.rmtree(folder_of(gone.info.artifact_uri))
+    trace = folder_of(cut.info.artifact_uri) / "trace.parquet"
+    trace.write_bytes(trace.read_bytes()[:-1])
+    (folder_of(of(place, "none, lr 0.1 · seed 1").info.artifact_uri) / "samples.txt").unlink()
+    said = [
+        "batch, lr 0.1 · seed 1: its files are gone",
+        "batch, lr 0.1 · seed 2: trace.parquet is damaged",
+        "none, lr 0.1 · seed 1: samples.txt is gone",
+    ]
+    lost = ["batch, lr 0.1 · seed 1: trace.parquet is gone", said[1]]
+
+    code, output, _ = ablate(capsys, "report", FILE)
+    assert code == 0
+    about = (
+        "the files of 2 runs are gone or damaged, so that only their numbers and curves are used: "
+    )
+    assert about in output
+    assert all(why in output for why in lost)
+    assert (
+        f". This trains exactly those again: ablate run {FILE} --data words.txt --repair\n"
+        in output
+    )
+    page = (place / "reports" / NAME / "report.md").read_text()
+    assert all(why in page for why in lost)
+    assert "The files of 2 runs are gone or damaged" in page
+    code, _, errors = ablate(capsys, "export", NAME)
+    assert code == 0
+    assert errors.startswith(about)
+    assert all(why in errors for why in lost)
+    assert ablate(capsys, "compare", FILE, "norm=none", "norm=batch")[0] == 0
+    for command in (("show", gone.info.run_id), ("sample", FILE)):
+        code, _, errors = ablate(capsys, *command)
+        assert code == 2
+        assert "the files of a run must be where they were logged, and whole" in errors
+    code, output, _ = ablate(capsys, "verify", FILE, "--data", "words.txt")
+    assert code == 1
+    assert f"OFF in the store, {said[2]}" in output
+    code, output, _ = ablate(capsys, "doctor")
+    assert code == 1
+    assert f"files of runs that are gone or damaged:\n  {NAME}, " in output
+    assert all(f"  {NAME}, {why}\n" in output for why in said)
+    assert (
+        f"This trains exactly those again: ablate run {FILE} --data words.txt --repair\n" in output
+    )
+    assert output.endswith("1 studies, 8 runs, 3 inconsistencies\n")
+
+    code, output, _ = ablate(capsys, *RUN)
+    assert code == 0
+    again = " ".join(["ablate", *RUN, "--repair"])
+    assert (
+        "1 runs have ended, but their files are gone, or their values were changed since: "
+        f"batch, lr 0.1 · seed 1. This trains exactly those again: {again}\n"
+    ) in output
+    assert output.endswith("all 8 runs have ended already; nothing to train.\n")
+    code, output, _ = ablate(capsys, *RUN, "--repair")
+    assert code == 0
+    assert all(f"to be trained again: {why}\n" in output for why in said)
+    assert output.endswith("all 8 runs have ended, 3 of them now.\n")
+    after = picture(store(place), NAME)
+    assert {key: run for key, run in after.items() if "/" not in key} == {
+        key: run for key, run in before.items() if "/" not in key
+    }
+    code, output, _ = ablate(capsys, "doctor", FILE)
+    assert (code, output.rpartition(": ")[2]) == (0, "1 studies, 8 runs, no inconsistencies\n")
+    assert ablate(capsys, "report", FILE)[0] == 0
+    assert "gone or damaged" not in (place / "reports" / NAME / "report.md").read_text()
+
+
+def test_a_forged_number_decides_nothing(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ablate(capsys, "report", FILE)[0] == 0
+    run = of(place, "batch, lr 0.1 · seed 1")
+    MlflowClient(store(place)).log_metric(run.info.run_id, "final/dev_loss", 0.5, step=1)
+    for _ in range(2):  # written, and then current
+        code, output, errors = ablate(capsys, "report", FILE)
+        assert code == 1
+        assert errors == (
+            "refused: 1 runs have other params, tags or numbers than when they ended. "
+            "`ablate run STUDY --repair` trains exactly those again.\n"
+        )
+    assert output.endswith("(nothing has changed)\n")
+    page = (place / "reports" / NAME / "report.md").read_text()
+    assert "batch, lr 0.1, seed 1" in page
+    assert "SUPPORTED" not in page.partition("## How to read")[0]
+    code, _, errors = ablate(capsys, "compare", FILE, "norm=none", "norm=batch")
+    assert code == 2
+    assert "runs that are compared must be comparable; received 1 runs have other params" in errors
+    code, output, _ = ablate(capsys, "verify", FILE, "--data", "words.txt")
+    assert code == 1
+    assert "OFF digest: batch, lr 0.1 · seed 1 was changed since it ended\n" in output
+    assert "NOT verified" in output
+    code, output, _ = ablate(capsys, "doctor", FILE, "--repair")
+    assert code == 1
+    assert "batch, lr 0.1 · seed 1: other params, tags or numbers than when it ended" in output
+    code, output, _ = ablate(capsys, *RUN, "--repair")
+    assert output.endswith("all 8 runs have ended, 1 of them now.\n")
+    assert ablate(capsys, "report", FILE)[0] == 0
+    assert ablate(capsys, "doctor", FILE)[0] == 0
+
+
+def test_verify_finds_a_forged_number_by_training_again(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = MlflowClient(store(place))
+    for run in children(store(place), NAME):
+        client.delete_tag(run.info.run_id, "digest")  # as runs that were stored without one
+        client.log_metric(run.info.run_id, "init/loss", 0.5, step=1)
+    code, output, _ = ablate(capsys, "verify", FILE, "--data", "words.txt")
+    assert code == 1
+    assert "OFF in the store, " in output
+
+
+def test_deleted_tags_stop_no_command_and_doctor_writes_them_back(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = picture(store(place), NAME)
+    lost = {
+        "variant": of(place, "batch, lr 0.1 · seed 1"),
+        "run_key": of(place, "batch, lr 0.1 · seed 2"),
+        "ablate.kind": of(place, "none, lr 0.1 · seed 1"),
+    }
+    for tag, run in lost.items():
+        MlflowClient(store(place)).delete_tag(run.info.run_id, tag)
+    for command in (
+        ("report", FILE), ("compare", FILE, "norm=none", "norm=batch"), ("sample", FILE),
+        ("export", NAME), ("show", lost["run_key"].info.run_id), ("plan", *RUN[1:]), RUN,
+    ):  # fmt: skip
+        code, output, errors = ablate(capsys, *command)
+        assert (code, errors) == (0, ""), command
+    assert output.endswith("nothing to train.\n")
+    page = (place / "reports" / NAME / "report.md").read_text().replace("\\", "")
+    assert "3 runs lack ablate.kind, variant, run_key, which follow from what they have." in page
+    code, output, _ = ablate(capsys, "doctor")
+    assert code == 1
+    lacking = [
+        f"  {NAME}, {run.info.run_name}: lacks {tag}" for tag, run in lost.items()
+        if tag != "variant"  # `run` has labelled it again
+    ]  # fmt: skip
+    assert all(f"{line}\n" in output for line in lacking)
+    assert output.endswith("2 inconsistencies, 2 of which --repair mends\n")
+    code, output, _ = ablate(capsys, "doctor", "--repair")
+    assert code == 0
+    assert all(f"{line}, mended\n" in output for line in lacking)
+    after = picture(store(place), NAME)
+    keys = [run.data.tags["run_key"] for run in lost.values()]
+    assert [after[key] for key in keys] == [before[key] for key in keys]
+
+
+def test_an_edited_session_tag_or_one_from_the_future_stops_nothing(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = MlflowClient(store(place))
+    (parent,) = client.search_runs(
+        [children(store(place), NAME)[0].info.experiment_id], "tags.`ablate.kind` = 'study'"
+    )
+    client.update_run(parent.info.run_id, "RUNNING")
+    for tag in (
+        '{"id": "x", "host": "elsewhere", "pid": 1, "since": "", "renewed": "soon"}',
+        '{"id": "x", "host": "elsewhere", "pid": 1, "since": "", "renewed": 9e9}',
+    ):
+        client.set_tag(parent.info.run_id, "session", tag)
+        code, output, errors = ablate(capsys, *RUN)
+        assert (code, errors) == (0, "")
+        assert output.endswith("nothing to train.\n")
+
+
+def test_the_command_that_trains_again_names_what_the_file_does_not_say(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ablate(capsys, *RUN, "--steps", "20")[0] == 0
+    for run in children(store(place), NAME):
+        if run.info.run_name == "batch, lr 0.1 · seed 1":
+            shutil.rmtree(folder_of(run.info.artifact_uri))
+    code, output, _ = ablate(capsys, "doctor", FILE)
+    again = f"  This trains exactly those again: ablate run {FILE} --data words.txt{{}} --repair\n"
+    assert code == 1
+    assert again.format("") in output
+    assert again.format(" --steps 20") in output
+    code, output, _ = ablate(capsys, "report", FILE)
+    assert f"again: ablate run {FILE} --data words.txt --steps 20 --repair\n" in output
+    for steps in ((), ("--steps", "20")):
+        code, output, _ = ablate(capsys, *RUN, *steps, "--repair")
+        assert output.endswith("all 8 runs have ended, 1 of them now.\n")
+    assert ablate(capsys, "doctor", FILE)[0] == 0
