@@ -83,7 +83,7 @@ class StoredStudy:
                     require_unchanged(folder, kept_files(run), ITEMS)
                     found = unpack_items((folder / ITEMS).read_bytes())
             except NotWhole as error:
-                self.unread[key_of(run)] = str(error.received)
+                self.unread.setdefault(key_of(run), str(error.received))
             else:
                 yield key_of(run), found
 
