@@ -10,7 +10,7 @@ import pandas as pd
 from harness.analysis.claims_table import IF_NO_RUN_FAILS, claims_table, stamps
 from harness.analysis.effects import attribution_table, change, effects_table, ranks_disagree
 from harness.analysis.frames import StudyData
-from harness.analysis.grid import grid
+from harness.analysis.grid import AT_BASELINE, grid
 from harness.analysis.integrity import audit
 from harness.analysis.intervals import mean
 from harness.analysis.stages import about_stages, count_seeds, expected_runs, stages
@@ -136,7 +136,7 @@ def _effects(data: StudyData) -> Iterator[str]:
         f"The largest change on average (exploratory): {row['factor']} {row['level']} instead of"
         f" {row['versus']} changes {primary.label} by {change(primary, row['estimate'])}"
         f" ({interval if pd.notna(row['low']) else 'one seed, no interval'}),"
-        f" averaged over {row['over'] + ' of the rest' if row['over'] else 'the rest'}"
+        f" {_averaged(row['over'])}"
         f"{_chance(row)}."
         f"{' Ranks, which no outlier moves, point the other way.' * ranks_disagree(row)}"
     )
@@ -145,6 +145,13 @@ def _effects(data: StudyData) -> Iterator[str]:
             f"CONDITIONAL: {primary.label} with {other['factor']} {other['level']} instead of"
             f" {other['versus']} is {other['conditional']}; the average speaks for neither."
         )
+
+
+def _averaged(over: str) -> str:
+    """Over what an effect is averaged, in words."""
+    if over == AT_BASELINE:
+        return "all else at the baseline"
+    return f"averaged over {over} of the rest" if over else "averaged over the rest"
 
 
 def _attribution(data: StudyData) -> Iterator[str]:

@@ -9,7 +9,7 @@ import pandas as pd
 from harness.analysis.clustered import covariances, item_error
 from harness.analysis.effects import RANKS, ranks
 from harness.analysis.frames import StudyData
-from harness.analysis.grid import Grid, cap, grid
+from harness.analysis.grid import AT_BASELINE, Grid, cap, grid
 from harness.analysis.intervals import NAN, mean, spread
 from harness.analysis.tuning import untuned
 from harness.analysis.verdicts import (
@@ -89,7 +89,8 @@ def why(v: Verdict) -> str:
             said.append(f"shown to hold in {len(v.holding)} of {k} cells")
         else:
             said.append(f"in each of {k} cells")
-    if over := found.cells[0].over:
+    over = found.cells[0].over
+    if over not in ("", AT_BASELINE):
         said.append(f"{'averaged over' if v.claim.over == 'mean' else 'the grid has'} {over}")
     if found.twins:
         alike = sum(map(len, found.twins.values()))

@@ -20,6 +20,7 @@ from harness.study.levels import Levels, Where, levels_in
 from harness.study.plan import variant_label
 from harness.study.study import Study
 
+AT_BASELINE = "the baseline only"  # the places that a comparison is averaged over
 Weights: TypeAlias = dict[str, float]  # of variants, by name
 Terms: TypeAlias = Sequence[tuple[float, Levels]]  # levels that are compared, with their weights
 
@@ -149,7 +150,8 @@ class Averaged:
 
     Attributes:
         weights: of the variants; none if there is no such place: it cannot be estimated.
-        over: how many places these are, if not all: "6 of 12 combinations".
+        over: how many places these are, if not all: "6 of 12 combinations"; `AT_BASELINE` where a
+            design has no other place.
         places: their number.
     """
 
@@ -172,6 +174,8 @@ def averaged(study: Study, terms: Terms, where: Where) -> Averaged:
     }
     whole = prod(map(len, (meant | levels_in(where)).values()))
     over = "" if len(places) == whole else f"{len(places)} of {whole} combinations"
+    if over and len(places) == 1 and study.design == "one_at_a_time":
+        over = AT_BASELINE
     return Averaged(mean_of(study, terms, places), over, len(places))
 
 

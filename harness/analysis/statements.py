@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import assert_never
 
-from harness.analysis.grid import Weights, averaged, mean_of
+from harness.analysis.grid import AT_BASELINE, Weights, averaged, mean_of
 from harness.study.claims import Claim, Difference, Equivalence, Interaction, Threshold, terms
 from harness.study.levels import place_label
 from harness.study.study import Study
@@ -120,6 +120,8 @@ def cells_of(study: Study, claim: Claim) -> Iterator[Cell]:
             yield Cell(place_label(place), mean_of(study, compared, [place]), mean.over)
     else:
         name = place_label(claim.where) or f"mean of {'some' if mean.over else 'all'} cells"
+        if mean.over == AT_BASELINE and not claim.where:
+            name = "at the baseline"
         yield Cell(name, mean.weights, mean.over)
 
 

@@ -317,11 +317,13 @@ def test_means_by_level_are_of_the_combinations_that_every_level_has(
     shape: str, reports: Callable[[str], Path]
 ) -> None:
     folder = reports(shape)
-    runs = pd.read_csv(folder / "data" / "runs.csv", keep_default_na=False, dtype={"lr": "str"})
+    runs = pd.read_csv(
+        folder / "data" / "runs.csv", keep_default_na=False, dtype={"lr": "str", "residual": "str"}
+    )
     made = drawn(sources(folder), "final_loss")
     means, *_ = made.axes[0].containers[-1]
-    same = runs["batch"].eq(8) & runs["residual"].eq("no")
-    same |= runs["batch"].eq(32) & runs["residual"].eq("no") & runs["lr"].eq("0.1")
+    same = runs["batch"].eq(8) & runs["residual"].eq("false")
+    same |= runs["batch"].eq(32) & runs["residual"].eq("false") & runs["lr"].eq("0.1")
     wanted = runs[same].groupby("norm")["final/dev_loss"].mean()
     assert list(means.get_ydata()) == pytest.approx([wanted[n] for n in ("none", "batch", "layer")])
 

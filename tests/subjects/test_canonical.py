@@ -69,6 +69,7 @@ APART: list[tuple[str, Values, Values]] = [
     ("mlp", {}, {"lr_drop": 0.5}),
     ("mlp", {}, {"lr_drop": 1.0}),
     ("mlp", {}, {"lr_drop_at": 0.5}),
+    ("mlp", {}, {"split": "by_seed"}),
     ("mlp", {"lr_drop_at": 0.9}, {"lr_drop": 0.5}),
     ("mlp", {}, {"momentum": 0.5}),
     ("mlp", {}, {"weight_decay": 0.1}),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from harness.analysis.effects import NOT_ESTIMABLE
+from harness.analysis.grid import AT_BASELINE
 from harness.report.canvas import Layout, scale_as
 from harness.report.drawing import Drawing
 from harness.report.facets import ordered_factor, varying
@@ -29,12 +30,16 @@ def _caption(source: Source) -> str:
     )  # fmt: skip
     drawn = source.effects["kind"].isin(source.kinds_drawn).sum()
     left_out = int(drawn) - len(_rows_drawn(source))
+    single = source.study.design == "one_at_a_time"
+    where = (
+        "all other factors at the baseline's levels (diamonds)" if single else
+        "averaged over all other factors (diamonds), and within one level of another factor (discs)"
+    )  # fmt: skip
     parts = (
-        f"Difference in {primary.axis}: the level named first minus the baseline's, averaged over "
-        "all other factors (diamonds), and within one level of another factor (discs). Small dots "
-        "are the seeds, bars the intervals; left of zero means lower.",
+        f"Difference in {primary.axis}: the level named first minus the baseline's, {where}. Small "
+        "dots are the seeds, bars the intervals; left of zero means lower.",
         "In brackets: over how many combinations of the other factors, where not over all."
-        if source.study.partial else "",
+        if source.study.partial and not single else "",
         source.about_seeds(),
         f"The grey band is ± {margin}, below which a difference is of no practical interest."
         if primary.margin else "",
@@ -110,7 +115,9 @@ def _draw(source: Source) -> Figure | None:
 
 def _name(row: pd.Series) -> str:
     """Main effects in full, the others by where they are."""
-    over = f" ({row['over'].removesuffix(' combinations')})" if row["over"] else ""
+    over = f" ({row['over'].removesuffix(' combinations')})"
+    if row["over"] in ("", AT_BASELINE):  # what the figure's caption says of all
+        over = ""
     if row["kind"] == "main":
         return f"{row['factor']}: {row['level']} − {row['versus']}{over}"
     return f"with {row['where']}{over}"

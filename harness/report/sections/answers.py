@@ -172,8 +172,8 @@ def _about_items(source: Source) -> str:
     ratio = (known["se_items"] / known["se"]).median()
     return (
         "With other items, each verdict is asked with standard errors that take in, beside the "
-        "seeds, that the items of the split are a sample too (clustered by item: a word with all "
-        "its characters is one observation). At the median of the claims' cells, the standard "
+        "seeds, that the items of the split are a sample too (clustered: whatever belongs to an "
+        "item is one observation). At the median of the claims' cells, the standard "
         f"error over items is {ratio:.2g} times that over seeds; claim_cells.csv has both."
     )
 
