@@ -12,6 +12,7 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import Page, expect
 
+from harness.store.links import together
 from harness.store.reading import read_study
 from harness.store.store import Store
 from harness.store.views import NAMES
@@ -20,6 +21,7 @@ from tests.store.test_server import listens
 from tests.support import browser
 from tests.support.commands import ROOT
 from tests.support.installed import ABLATE
+from tests.support.stores import undisturbed
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
 
@@ -185,3 +187,13 @@ def test_a_study_of_ones_own_model_is_shown_like_any_other(page: Page, tmp_path:
             card = page.locator(CARD).filter(has_text=curve)
             card.scroll_into_view_if_needed()
             expect(card.locator(".scatterlayer .trace")).to_have_count(3 * 6)
+
+
+def test_the_runs_of_several_studies_are_listed_together(
+    page: Page, addresses: dict[str, str], core: str
+) -> None:
+    undisturbed(core)
+    server = addresses["all runs:"].partition("/#/")[0]
+    visit(page, together(Store.existing(core), server, ["core", "small"]))
+    expect(page.get_by_text("Displaying Runs from 2 Experiments")).to_be_visible()
+    expect(page.get_by_text("130 matching runs")).to_be_visible()  # with the parent runs
