@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 
 import harness.cli.session
 from harness.store.location import folder_of
-from tests.support.inprocess import InlineEngine, ablate
+from tests.support.inprocess import InlineEngine, ablate, run_undisturbed
 from tests.support.kills import store
 from tests.support.small_study import NAME, STUDY, write_study
 from tests.support.stores import children, picture
@@ -22,23 +22,27 @@ CLAIM = (
 )
 
 
+@pytest.fixture(scope="module")
+def ran(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a study that was run; to be copied."""
+    folder = tmp_path_factory.mktemp("ran")
+    write_study(folder, 60)
+    (folder / FILE).write_text(STUDY.format(steps=60) + CLAIM)
+    shutil.copy(template, folder / "mlflow.db")
+    run_undisturbed(folder, *RUN)
+    return folder
+
+
 @pytest.fixture
-def place(
-    tmp_path: Path,
-    template: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Path:
-    """The working directory, with a study that was run in this process."""
+def place(ran: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, a copy of that folder; studies are run in this process."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("ABLATE_DATA", raising=False)
     monkeypatch.setattr(harness.cli.session, "LocalEngine", lambda _: InlineEngine())
-    write_study(tmp_path, 60)
-    (tmp_path / FILE).write_text(STUDY.format(steps=60) + CLAIM)
-    shutil.copy(template, tmp_path / "mlflow.db")
-    monkeypatch.chdir(tmp_path)
-    assert ablate(capsys, *RUN)[0] == 0
-    return tmp_path
+    folder = tmp_path / "ran"
+    shutil.copytree(ran, folder)
+    monkeypatch.chdir(folder)
+    return folder
 
 
 def of(place: Path, name: str) -> Any:
