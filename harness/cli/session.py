@@ -30,6 +30,7 @@ from harness.subjects.subject import Subject
 
 if TYPE_CHECKING:
     from harness.store.store import Store
+    from harness.store.tracker import Tracker
 
 DONE, FAILED = 0, 1  # exit codes; `signals` has another
 CREDENTIALS = r"(?<=://)[^/]*@|(?<=password=)[^&]*"  # in a URI
@@ -144,7 +145,6 @@ def train_missing(
     from harness.store.models import keep_best  # loads MLflow, in the time that workers start
     from harness.store.selection import ended_runs, on_changes, other_data
     from harness.store.store import Store
-    from harness.store.takeover import about_taken, finished_elsewhere
     from harness.store.tracker import Tracker
 
     study = plan.study
@@ -181,15 +181,7 @@ def train_missing(
             say(console, introduction)
         show, tally = Bars if console.is_terminal else Lines, NOTHING_DONE
         for part in look_by_look(plan, store, tracker, partial(say, console)):
-            missing = {run.key for run in part.runs} - tracker.ended.keys()
-            found = finished_elsewhere(store, study.name, plan.data.digest, missing)
-            for key, other in found.items():
-                if stopping():
-                    break
-                with suppress(Unreachable, UserError):  # it is trained then
-                    tracker.take_over(key, other)
-            if taken := {key: run for key, run in found.items() if key in tracker.ended}:
-                say(console, about_taken(taken))
+            take_over(store, part, tracker, console, stopping)
             before = plan.subject.preparation()
             with show(console, plan.costs, engine.workers, before) as watch:
                 tally += run_study(part, tracker, workspace, engine, watch, stopping)
@@ -202,6 +194,23 @@ def train_missing(
         else:
             tracker.close("failed" if tally.failed else "finished")
     return tally, len(tracker.expected)
+
+
+def take_over(
+    store: "Store", part: Plan, tracker: "Tracker", console: Console, stopping: Callable[[], bool]
+) -> None:
+    """Take over the missing runs that other studies of the store have finished, and say so."""
+    from harness.store.takeover import about_taken, finished_elsewhere
+
+    missing = {run.key for run in part.runs} - tracker.ended.keys()
+    found = finished_elsewhere(store, part.study.name, part.data.digest, missing)
+    for key, other in found.items():
+        if stopping():
+            break
+        with suppress(Unreachable, UserError):  # it is trained then
+            tracker.take_over(key, other)
+    if taken := {key: run for key, run in found.items() if key in tracker.ended}:
+        say(console, about_taken(taken))
 
 
 def look_after(store: "Store", plan: Plan, console: Console, *, repair: bool) -> None:

@@ -61,7 +61,7 @@ class Inconsistency:
         study: whose; "" for files that no run names.
         what: the run or the files, and what is wrong, in words.
         run_id, key: of the run; "" where there is none.
-        repair: mends it without a guess; None where that cannot be done.
+        repair: does so without a guess; None where that cannot be done.
         defined: the study as stored, and its data's name, of a run that it plans.
     """
 
@@ -131,7 +131,7 @@ def reopen(store: Store, study: str, keys: Collection[str]) -> list[str]:
     runs = StudyRuns.find(store, study)
     for parent in runs.parents if runs else ():
         require_no_writer(parent, study)
-    mended = []
+    repaired = []
     for one in examine(store, study).found if runs else ():
         if runs and one.kind in TRAINED_AGAIN and one.key in keys:
             if one.repair:
@@ -140,8 +140,8 @@ def reopen(store: Store, study: str, keys: Collection[str]) -> list[str]:
                 runs.interrupt(one.run_id)
             else:
                 _delete(store, one.run_id)
-            mended.append(one.what)
-    return mended
+            repaired.append(one.what)
+    return repaired
 
 
 def changed_runs(store: Store, study: str, keys: Collection[str]) -> list[str]:

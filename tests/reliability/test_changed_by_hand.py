@@ -193,10 +193,10 @@ def test_deleted_tags_stop_no_command_and_doctor_writes_them_back(
         if tag != "variant"  # `run` has labelled it again
     ]  # fmt: skip
     assert all(f"{line}\n" in output for line in lacking)
-    assert output.endswith("2 inconsistencies, 2 of which --repair mends\n")
+    assert output.endswith("2 inconsistencies, 2 of which --repair repairs\n")
     code, output, _ = ablate(capsys, "doctor", "--repair")
     assert code == 0
-    assert all(f"{line}, mended\n" in output for line in lacking)
+    assert all(f"{line}, repaired\n" in output for line in lacking)
     after = picture(store(place), NAME)
     keys = [run.data.tags["run_key"] for run in lost.values()]
     assert [after[key] for key in keys] == [before[key] for key in keys]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import study_name
+from harness.cli.options import pass_store, study_name
 
 if TYPE_CHECKING:
     from harness.store.doctor import Inconsistency
@@ -33,8 +33,8 @@ ADVICE = {
 
 @click.command()
 @click.argument("study", required=False)
-@click.option("--repair", is_flag=True, help="Mend what can be mended without a guess.")
-@click.pass_obj
+@click.option("--repair", is_flag=True, help="Repair what needs no guess.")
+@pass_store
 def command(uri: str | None, study: str | None, repair: bool) -> None:
     """List what does not fit together in the store, or in what it holds of STUDY.
 
@@ -58,18 +58,18 @@ def command(uri: str | None, study: str | None, repair: bool) -> None:
         if alike:
             click.echo(f"{title}:")
         for one in alike:
-            mended = repair and one.repair is not None
+            repaired = repair and one.repair is not None
             if repair and one.repair:
                 one.repair()
             else:
                 left.append(one)
-            click.echo(f"  {one.study and f'{one.study}, '}{one.what}{', mended' * mended}")
+            click.echo(f"  {one.study and f'{one.study}, '}{one.what}{', repaired' * repaired}")
         for advice in _advice(kind, [one for one in alike if one in left], study):
             click.echo(f"  {advice}")
     if seen.unchecked:
         click.echo(f"{seen.unchecked:,} runs have no digest: changes of them cannot be seen")
-    mendable = sum(one.repair is not None for one in left)
-    how = f", {mendable} of which --repair mends" if mendable else ""
+    repairable = sum(one.repair is not None for one in left)
+    how = f", {repairable} of which --repair repairs" if repairable else ""
     click.echo(
         f"{redacted(store.uri)}: {seen.studies} studies, {seen.runs:,} runs, "
         f"{len(left) or 'no'} inconsistencies{' left' * repair}{how}"
@@ -78,7 +78,7 @@ def command(uri: str | None, study: str | None, repair: bool) -> None:
 
 
 def _advice(kind: str, left: "list[Inconsistency]", study: str | None) -> list[str]:
-    """What to do about those that no repair mends, once for each study."""
+    """What to do about those that --repair leaves, once for each study."""
     one_each = {(one.study, one.defined and id(one.defined[0])): one
                 for one in left if one.repair is None}  # fmt: skip
     runs = [_run_command(one, study) for one in one_each.values()]
