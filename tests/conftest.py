@@ -1,11 +1,15 @@
 """Corpora that tests share. Tests run in parallel, so torch uses one thread."""
 
 import os
+from importlib import import_module
 from importlib.util import find_spec
 
 import pytest
 import torch
 
+from harness.report.drawing import Drawing
+from harness.report.figures import drawings
+from harness.study.study import Study
 from harness.subjects.corpus import NAMES_DIGEST, Corpus, load_corpus
 from harness.subjects.corpus.given_names import embedded_corpus
 
@@ -28,6 +32,17 @@ def pytest_report_header() -> list[str]:
     """What is left out, so that nobody takes it for tested."""
     where = f"no {' and no '.join(MISSING)} here; make test-services installs them"
     return [f"tests/services is left out: {where}"] if MISSING else []
+
+
+@pytest.fixture
+def few_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports made in this process have two figures: enough where nobody looks at them."""
+
+    def two(study: Study) -> list[Drawing]:
+        return [*drawings(study)[:1], *drawings(study)[-1:]]  # of all studies, of the subject
+
+    # the package's function `build` hides the module of that name
+    monkeypatch.setattr(import_module("harness.report.build"), "drawings", two)
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,8 @@ from tests.support import inprocess
 from tests.support.commands import HURRIED, ROOT, ablate, exported, start
 from tests.support.inprocess import InlineEngine
 
+pytestmark = pytest.mark.usefixtures("few_figures")
+
 EXAMPLES = ROOT / "examples"
 SHORT = {"digits_cnn": "20", "lecture_mlp": "20", "numpy_loop": "60", "regression": "20"}  # steps
 STOPS = {  # signals that interrupt an example; both for one of each kind of subject

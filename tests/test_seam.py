@@ -17,6 +17,8 @@ from tests.support.clusters import measured, wait_until
 from tests.support.commands import ablate, exported, start
 from tests.support.inprocess import InlineEngine
 
+pytestmark = pytest.mark.usefixtures("few_figures")
+
 LONG = 20_000  # steps of a study that can be stopped while it trains
 STUDY = """
 question = "Does a line need an intercept?"

@@ -14,6 +14,8 @@ from tests.support import inprocess
 from tests.support.inprocess import InlineEngine
 from tests.support.stores import children
 
+pytestmark = pytest.mark.usefixtures("few_figures")
+
 __all__ = ["template"]
 
 STUDY = """

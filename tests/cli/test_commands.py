@@ -14,6 +14,8 @@ from harness.notebook import tidy
 from harness.subjects.char_mlp import SUBJECT
 from tests.conftest import TINY
 
+pytestmark = pytest.mark.usefixtures("few_figures")
+
 STUDY = """
 question = "Small enough for tests?"
 seeds = 2

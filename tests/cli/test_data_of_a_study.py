@@ -8,6 +8,8 @@ import harness.cli.session
 from tests.support import inprocess
 from tests.support.inprocess import InlineEngine
 
+pytestmark = pytest.mark.usefixtures("few_figures")
+
 STUDY = """
 question = "On which data?"
 {data}seeds = 2

@@ -23,6 +23,8 @@ from tests.support import commands
 from tests.support.inprocess import InlineEngine
 from tests.support.stores import children
 
+pytestmark = pytest.mark.usefixtures("few_figures")
+
 __all__ = ["template"]
 
 STUDY = """

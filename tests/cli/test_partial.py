@@ -9,6 +9,8 @@ import harness.cli.session
 from tests.store.conftest import template
 from tests.support.inprocess import InlineEngine, ablate
 
+pytestmark = pytest.mark.usefixtures("few_figures")
+
 __all__ = ["template"]
 
 STUDY = """

@@ -14,6 +14,8 @@ from tests.store.conftest import template
 from tests.support import inprocess
 from tests.support.inprocess import InlineEngine
 
+pytestmark = pytest.mark.usefixtures("few_figures")
+
 __all__ = ["template"]
 
 FILE = "my studies/s.toml"

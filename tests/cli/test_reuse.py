@@ -16,6 +16,8 @@ from tests.cli.test_looks import call, template, trained
 from tests.support.inprocess import run_undisturbed
 from tests.support.stores import children, picture
 
+pytestmark = pytest.mark.usefixtures("few_figures")
+
 __all__ = ["template", "trained"]
 
 FIRST = """

@@ -7,6 +7,8 @@ import pytest
 
 from tests.cli.test_looks import call, place, template, trained
 
+pytestmark = pytest.mark.usefixtures("few_figures")
+
 __all__ = ["place", "template", "trained"]
 
 STUDY = """

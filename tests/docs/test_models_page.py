@@ -12,6 +12,8 @@ from harness.subjects.user_file import LOOP, MODEL
 from tests.support import inprocess
 from tests.support.inprocess import InlineEngine
 
+pytestmark = pytest.mark.usefixtures("few_figures")
+
 PAGE = Path(__file__).parents[2] / "docs" / "models.md"
 README = Path(__file__).parents[2] / "README.md"
 

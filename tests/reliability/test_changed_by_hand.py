@@ -14,6 +14,8 @@ from tests.support.kills import store
 from tests.support.small_study import NAME, STUDY, write_study
 from tests.support.stores import children, picture
 
+pytestmark = pytest.mark.usefixtures("few_figures")
+
 FILE = f"{NAME}.toml"
 RUN = ("run", FILE, "--data", "words.txt")
 CLAIM = (

@@ -29,6 +29,8 @@ from tests.store.test_uri import ANY_NAME
 from tests.support.inprocess import contents
 from tests.support.stores import children, experiment_id, grid, result, study, tracker
 
+pytestmark = pytest.mark.usefixtures("few_figures")
+
 HERE = Path("/here/mlflow.db")
 RUN, MODEL = "0a1b" * 8, "models/m-0a1b"
 ODD = "x%20y?z=1#f 'q' \"d\" ü;[é]\\"
