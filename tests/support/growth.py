@@ -27,7 +27,8 @@ class Sample:
 
 def sample_memory(folder: Path, every: float = 0.3) -> list[Sample]:
     """Run the study in a folder, and sample its memory while its workers train."""
-    samples, process = [], start(folder, checkpoint_seconds=1.0)
+    samples: list[Sample] = []
+    process = start(folder, checkpoint_seconds=1.0)
     while process.poll() is None:
         alive = [megabytes(worker) for worker in workers(process.pid)]
         if alive:
