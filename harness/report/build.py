@@ -119,5 +119,6 @@ def _draw(source: Source, drawing: Drawing, folder: Path, formats: Sequence[str]
     for form in formats:
         (folder / "figures" / f"{drawing.name}.{form}").write_bytes(files[form])
     alt = drawing.alt(source)
-    return Picture(drawing.name, drawing.title, drawing.caption(source), alt, tuple(formats),
+    written = tuple(f"{drawing.name}.{form}" for form in formats)
+    return Picture(drawing.name, drawing.title, drawing.caption(source), alt, written,
                    inline(files["svg"], alt))  # fmt: skip
