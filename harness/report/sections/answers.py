@@ -7,16 +7,7 @@ import pandas as pd
 
 from harness.analysis.effects import NOT_ESTIMABLE, ranks_disagree
 from harness.analysis.tuning import about_tuning
-from harness.analysis.verdicts import (
-    FAILS,
-    INCONCLUSIVE,
-    NEGLIGIBLE,
-    NOT_EVERYWHERE,
-    NOT_TESTABLE,
-    OPPOSITE,
-    PROMISE,
-    SUPPORTED,
-)
+from harness.analysis.verdicts import NOT_TESTABLE, PROMISE
 from harness.report.document import (
     Block,
     Callout,
@@ -28,6 +19,7 @@ from harness.report.document import (
     compact,
 )
 from harness.report.source import Source
+from harness.report.verdict_signs import TONES
 from harness.report.words import (
     capital,
     counted,
@@ -40,10 +32,6 @@ from harness.report.words import (
     unbroken,
 )
 
-TONES = {  # colours of the verdicts' words
-    SUPPORTED: "good", OPPOSITE: "stop", NEGLIGIBLE: "blue", FAILS: "stop",
-    NOT_EVERYWHERE: "warning", INCONCLUSIVE: "soft", NOT_TESTABLE: "soft",
-}  # fmt: skip
 OTHER_WAYS = {  # of asking, which not every study has, with the titles of their columns
     "other_split": "other split",
     "other_items": "with other items",
