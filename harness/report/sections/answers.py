@@ -18,8 +18,9 @@ from harness.report.document import (
     Words,
     compact,
 )
-from harness.report.sections.cards import TONES, bound
+from harness.report.sections.cards import bound
 from harness.report.source import Source
+from harness.report.verdict_signs import TONES
 from harness.report.words import (
     capital,
     counted,

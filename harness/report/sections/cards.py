@@ -5,17 +5,10 @@ from collections.abc import Iterator
 import pandas as pd
 
 from harness.analysis.bottom_line import largest
-from harness.analysis.verdicts import (
-    FAILS,
-    INCONCLUSIVE,
-    NEGLIGIBLE,
-    NOT_EVERYWHERE,
-    NOT_TESTABLE,
-    OPPOSITE,
-    SUPPORTED,
-)
+from harness.analysis.verdicts import NOT_EVERYWHERE, SUPPORTED
 from harness.report.document import Card
 from harness.report.source import Source
+from harness.report.verdict_signs import MARKS, TONES
 from harness.report.words import (
     capital,
     difference,
@@ -26,14 +19,6 @@ from harness.report.words import (
 )
 from harness.subjects.subject import Response
 
-TONES = {  # colours of the verdicts' words
-    SUPPORTED: "good", OPPOSITE: "stop", NEGLIGIBLE: "blue", FAILS: "stop",
-    NOT_EVERYWHERE: "warning", INCONCLUSIVE: "soft", NOT_TESTABLE: "soft",
-}  # fmt: skip
-MARKS = {
-    SUPPORTED: "✓", OPPOSITE: "⇄", NEGLIGIBLE: "≈", FAILS: "✗", NOT_EVERYWHERE: "◐",
-    INCONCLUSIVE: "?", NOT_TESTABLE: "–",
-}  # fmt: skip
 MOST_EFFECTS = 6  # on cards of a study without claims
 
 
@@ -73,7 +58,8 @@ def _of_claim(source: Source, row: pd.Series) -> Card:
     response = source.study.response(row["response"])
     worst = f"worst of {row['distinct']} cells: " if row["distinct"] > 1 else ""
     numbers = "" if pd.isna(row["low"]) else (
-        f"{capital(response.label)}: {worst}{estimate_words(response, row)}; claimed {bound(response, row)}"
+        f"{capital(response.label)}: {worst}{estimate_words(response, row)}; "
+        f"claimed {bound(response, row)}"
     )
     least = f"; least favourable: {row['cell']}" if row["verdict"] == NOT_EVERYWHERE else ""
     return Card(
