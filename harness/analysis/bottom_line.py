@@ -147,7 +147,7 @@ def _effects(data: StudyData, listed: bool) -> Iterator[str]:
         f"The largest change on average (exploratory): {row['factor']} {row['level']} instead of"
         f" {row['versus']} changes {primary.label} by {change(primary, row['estimate'])}"
         f" ({interval if pd.notna(row['low']) else 'one seed, no interval'}),"
-        f" {_averaged(row['over'])}"
+        f" {averaged(row['over'])}"
         f"{_chance(row)}."
         f"{' Ranks, which no outlier moves, point the other way.' * ranks_disagree(row)}"
     )
@@ -158,7 +158,7 @@ def _effects(data: StudyData, listed: bool) -> Iterator[str]:
         )
 
 
-def _averaged(over: str) -> str:
+def averaged(over: str) -> str:
     """Over what an effect is averaged, in words."""
     if over == AT_BASELINE:
         return "all else at the baseline"

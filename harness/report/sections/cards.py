@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from harness.analysis.bottom_line import largest
+from harness.analysis.bottom_line import averaged, largest
 from harness.analysis.verdicts import NOT_EVERYWHERE, SUPPORTED
 from harness.report.document import Card
 from harness.report.source import Source
@@ -55,24 +55,22 @@ def cards(source: Source) -> Iterator[Card]:
 
 
 def _of_claim(source: Source, row: pd.Series) -> Card:
-    response = source.study.response(row["response"])
-    worst = f"worst of {row['distinct']} cells: " if row["distinct"] > 1 else ""
-    numbers = "" if pd.isna(row["low"]) else (
-        f"{capital(response.label)}: {worst}{estimate_words(response, row)}; "
-        f"claimed {bound(response, row)}"
-    )
+    response, numbers, about = source.study.response(row["response"]), "", ""
+    if pd.notna(row["low"]):
+        worst = ", the worst cell" if row["distinct"] > 1 else ""
+        numbers = estimate_words(response, row)
+        about = f"{capital(response.label)}{worst}; claimed {bound(response, row)}. "
     least = f"; least favourable: {row['cell']}" if row["verdict"] == NOT_EVERYWHERE else ""
     return Card(
         TONES[row["verdict"]], MARKS[row["verdict"]], verdict_text(row), row["says"], numbers,
-        capital(f"{row['why']}{least}"),
-    )  # fmt: skip
+        f"{about}{capital(row['why'])}{least}.",
+    )
 
 
 def _of_effect(source: Source, row: pd.Series, tone: str, mark: str, word: str) -> Card:
-    return Card(
-        tone, mark, word, _compared(row),
-        f"{capital(source.primary.label)}: {_of(source.primary, row)}", capital(row["conditional"]),
-    )  # fmt: skip
+    where = f" {capital(row['conditional'])}." if row["conditional"] else ""
+    about = f"{capital(source.primary.label)}, {averaged(row['over'])}.{where}"
+    return Card(tone, mark, word, _compared(row), _of(source.primary, row), about)
 
 
 def _compared(row: pd.Series) -> str:
