@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Literal
 
+from harness.report.marks import key_names, mark
 from harness.report.style import FAINT, INK, WIDTH, LineStyle
 
 if TYPE_CHECKING:
@@ -85,12 +86,17 @@ class Layout:
             if axes and self.share_y:
                 shared["sharey"] = axes[0]
             axes.append(figure.add_axes(box, **shared))
+        names = iter(key_names(self.key))
         for number, line in enumerate(lines):
-            figure.legend(
+            legend = figure.legend(
                 handles=[_handle(text, style) for text, style in line], loc="upper left",
                 bbox_to_anchor=(0.0, 1 - number * KEY_LINE / total), ncols=len(line),
                 borderaxespad=0.2, handlelength=2.4, columnspacing=1.1, handletextpad=0.5,
             )  # fmt: skip
+            for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True):
+                if name := next(names):
+                    mark(handle, level=name)
+                    mark(text, level=name)
         return Sheet(figure, tuple(axes), per_row, self.share_y)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from harness.analysis.grid import cell_label
 from harness.report.canvas import Layout, Sheet
 from harness.report.facets import Facets, facets
+from harness.report.marks import level_names, mark_rest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +45,7 @@ def multiples(
             )  # fmt: skip
             if rows["low"].notna().any():
                 ax.fill_between(places, low, high, color=style.colour, alpha=0.15, linewidth=0)
+            mark_rest(ax, level_names(source.study, cell))
     return shape, sheet
 
 

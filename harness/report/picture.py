@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from harness.report.marks import write_marks
 from harness.report.style import BLUE, DPI, INK, PAPER
 
 if TYPE_CHECKING:
@@ -62,8 +63,8 @@ def compact_svg(svg: bytes, name: str) -> bytes:
     """The SVG in half the bytes, so that a report of a dozen figures stays small.
 
     Coordinates are rounded to a tenth of a point, and each style is written once. Groups lose their
-    identifiers, which nothing refers to and all of matplotlib's figures have in common; styles
-    apply within this figure alone.
+    identifiers, which nothing refers to and all of matplotlib's figures have in common, but for the
+    marks in them; styles apply within this figure alone.
     """
     root = ElementTree.fromstring(svg)  # noqa: S314 - written by matplotlib
     root.set("id", f"svg-{name}")
@@ -72,7 +73,7 @@ def compact_svg(svg: bytes, name: str) -> bytes:
         element.tail = None
         element.text = element.text if element.text and element.text.strip() else None
         if element.tag == f"{{{SVG}}}g":
-            element.attrib.pop("id", None)
+            write_marks(element)
         for attribute in element.attrib.keys() & {"d", "x", "y", "transform"}:
             text = " ".join(element.attrib[attribute].split())
             element.set(attribute, re.sub(r"-?\d+\.\d+", lambda match: _short(match[0]), text))

@@ -10,6 +10,7 @@ from harness.analysis.grid import cell_label
 from harness.report.canvas import NAMES, RIGHT, Layout, scale_as
 from harness.report.drawing import Drawing
 from harness.report.facets import facets, ordered_factor, varying
+from harness.report.marks import level_names, mark, mark_rest, run_numbers
 from harness.report.source import Source
 from harness.report.words import capital, number
 from harness.study.levels import format_level
@@ -59,7 +60,7 @@ def _draw(source: Source) -> Figure | None:
     if over is None or source.values.empty:
         return None
     shape, levels = facets(source.study, over), source.study.factors[over]
-    references = source.references(source.primary)
+    references, numbers = source.references(source.primary), run_numbers(source)
     sheet = Layout(len(shape.panels), min(2, shape.per_row), height=2.3, key=shape.key,
                    titled=shape.titled, right=NAMES if references else RIGHT).sheet()  # fmt: skip
     for ax, panel in zip(sheet.axes, shape.panels, strict=True):
@@ -76,8 +77,11 @@ def _draw(source: Source) -> Figure | None:
                 markerfacecolor=style.fill,
             )  # fmt: skip
             for place, name in zip(x, names, strict=True):
-                runs = source.values.loc[source.values["variant"] == name, "value"]
-                ax.plot([place] * len(runs), runs, ".", color=style.colour, alpha=0.4, markersize=3)
+                runs = source.values[source.values["variant"] == name]
+                (dots,) = ax.plot([place] * len(runs), runs["value"], ".", color=style.colour,
+                                  alpha=0.4, markersize=3)  # fmt: skip
+                mark(dots, run=[numbers[name, seed] for seed in runs["seed"]])
+            mark_rest(ax, level_names(source.study, cell))
     first = sheet.axes[0]
     first.set_xticks(range(len(levels)), [format_level(level) for level in levels])
     first.set_xlim(-0.4, len(levels) - 0.6)
