@@ -6,6 +6,7 @@ from pathlib import Path
 
 from harness.analysis.frames import StudyData, read_csv, write_csv
 from harness.errors import UserError, suggest
+from harness.report.bibtex import bibtex
 from harness.report.document import Picture
 from harness.report.drawing import Drawing
 from harness.report.figures import drawings
@@ -70,6 +71,7 @@ def _build_whole(data: StudyData, folder: Path, formats: Sequence[str]) -> str:
     """Make the whole report in an empty folder; returns the file to open."""
     from harness.report.markup import to_html, to_markdown
     from harness.report.sections import document
+    from harness.report.sections.methods import works
 
     shareable(data).write(folder / "data")
     source = Source.load(folder / "data")
@@ -83,6 +85,7 @@ def _build_whole(data: StudyData, folder: Path, formats: Sequence[str]) -> str:
     whole = document(source, pictures)
     (folder / "index.html").write_text(to_html(whole), encoding="utf-8")
     (folder / "report.md").write_text(to_markdown(whole), encoding="utf-8")
+    (folder / "references.bib").write_text(bibtex(works(source)), encoding="utf-8")
     return "index.html"
 
 

@@ -57,7 +57,7 @@ def test_words_and_units_come_from_the_subject(text: str) -> None:
         "Values above 0.500 count as that, and so do diverged runs.",
         "| score \\[points\\] (final/score) | misses (final/misses) |",
         "Dotted line: boiling, at which water boils.",
-        "[A. Legendre 1805](https://example.org/least-squares)",
+        "[Legendre 1805, The comets](https://example.org/least-squares)",
         "--data line",
     ):
         assert words in text, words
