@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from harness.analysis.verdicts import NOT_TESTABLE
-from harness.report.canvas import Layout, scale_as
+from harness.report.canvas import RIGHT, Layout, scale_as
 from harness.report.drawing import Drawing
 from harness.report.source import Source
 from harness.report.style import FAINT, INK
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 8  # more do not fit into a first screen
 ROW = 0.3  # inches
-LEFT, RIGHT = 3.1, 1.3  # inches, for what is claimed and for the verdicts
+LEFT, VERDICTS = 3.1, 1.3  # inches, for what is claimed and for the verdicts
 LETTERS = 50  # of a line of what is claimed; it has two
 
 
@@ -148,8 +148,8 @@ def _draw(source: Source) -> Figure | None:
     if not rows:
         return None
     tested = any(row.verdict for row in rows)
-    sheet = Layout(1, 1, height=ROW * len(rows) + 0.1, left=LEFT, right=RIGHT if tested else 0.15,
-                   titled=False).sheet()  # fmt: skip
+    right = VERDICTS if tested else RIGHT
+    sheet = Layout(1, 1, height=ROW * len(rows) + 0.1, left=LEFT, right=right).sheet()
     ax = sheet.axes[0]
     if not _absolute(source):
         ax.axvspan(-response.margin, response.margin, color=FAINT, alpha=0.25, linewidth=0)
@@ -158,7 +158,8 @@ def _draw(source: Source) -> Figure | None:
         colour = colour_of(row.verdict) if row.verdict else INK
         several = len(row.cells) > 1
         ax.plot(row.cells, [y] * len(row.cells), "o" if several else "D", color=colour,
-                markersize=4 if several else 7, alpha=0.4 if several else 1, markeredgewidth=0)  # fmt: skip
+                markersize=4 if several else 7, alpha=0.4 if several else 1,
+                markeredgewidth=0)  # fmt: skip
         ax.plot([row.low, row.high], [y, y], "|-", color=colour, markersize=9, linewidth=2)
     ax.margins(x=0.08)
     low, high = ax.get_xlim()
@@ -180,7 +181,7 @@ def _draw(source: Source) -> Figure | None:
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="y", visible=False)
     ax.spines["left"].set_visible(False)
-    scale_as(ax.xaxis, response)
+    scale_as(ax.xaxis, response, change=not _absolute(source))
     ax.set_xlabel(response.axis if _absolute(source) else f"difference in {response.axis}")
     return sheet.figure
 

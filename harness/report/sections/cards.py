@@ -62,7 +62,11 @@ def _of_claim(source: Source, row: pd.Series) -> Card:
         about = f"{capital(response.label)}{worst}; claimed {bound(response, row)}. "
     least = f"; least favourable: {row['cell']}" if row["verdict"] == NOT_EVERYWHERE else ""
     return Card(
-        TONES[row["verdict"]], MARKS[row["verdict"]], verdict_text(row), row["says"], numbers,
+        TONES[row["verdict"]],
+        MARKS[row["verdict"]],
+        verdict_text(row),
+        row["says"],
+        numbers,
         f"{about}{capital(row['why'])}{least}.",
     )
 

@@ -85,7 +85,9 @@ def _sentences(source: Source) -> Iterator[str]:
         levels = "; ".join(f"{field} of {_levels(found)}" for field, found in study.tuned.items())
         yield (
             f"Each variant was judged at its best {levels}, chosen for every seed by "
-            f"{study.response(study.selected_by).label} over the other seeds;{cite('intervals account for the choice by the jackknife', TUKEY)}."
+            f"{study.response(study.selected_by).label} over the other seeds;"
+            + cite("intervals account for the choice by the jackknife", TUKEY)
+            + "."
         )
     if study.claims:
         yield from _claims(study, cite("by intersection–union tests", BERGER),
