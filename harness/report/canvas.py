@@ -7,6 +7,7 @@ from itertools import takewhile
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal
 
+from harness.report.marks import key_names, mark
 from harness.report.style import FAINT, INK, WIDTH, LineStyle
 from harness.report.words import is_share
 

@@ -44,6 +44,7 @@ def multiples(
             )  # fmt: skip
             if rows["low"].notna().any():
                 ax.fill_between(places, low, high, color=style.colour, alpha=0.15, linewidth=0)
+            mark_rest(ax, level_names(source.study, cell))
     return sheet
 
 
