@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from harness.analysis.grid import cell_label
 from harness.report.canvas import Layout, Sheet
 from harness.report.facets import Facets
+from harness.report.marks import level_names, mark_rest
 
 if TYPE_CHECKING:
     import pandas as pd

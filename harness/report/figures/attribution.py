@@ -8,6 +8,7 @@ from harness.analysis.effects import NOT_ESTIMABLE
 from harness.report.canvas import Layout, scale_as
 from harness.report.drawing import Drawing
 from harness.report.facets import left_out
+from harness.report.marks import mark
 from harness.report.source import Source
 from harness.report.style import COLOURS, INK, MARKERS, LineStyle
 from harness.report.words import difference
@@ -72,8 +73,12 @@ def _draw(source: Source) -> Figure | None:
             y = [factors.index(name) + 0.22 * (i - 1) for name in rows["factor"]]
             estimate = rows["estimate"].to_numpy()
             ends = [estimate - rows["low"].to_numpy(), rows["high"].to_numpy() - estimate]
-            ax.errorbar(estimate, y, xerr=None if rows["low"].isna().any() else ends, linewidth=1,
-                        linestyle="none", color=style.colour, marker=style.marker)  # fmt: skip
+            bars = ax.errorbar(
+                estimate, y, xerr=None if rows["low"].isna().any() else ends, linewidth=1,
+                linestyle="none", color=style.colour, marker=style.marker,
+            )  # fmt: skip
+            for part in bars.get_children():
+                mark(part, of=[method])
     first, unit = sheet.axes[0], source.primary.unit
     first.set_yticks(range(len(factors)), factors)
     first.set_ylim(len(factors) - 0.45, -0.55)

@@ -14,6 +14,7 @@ from harness.report.canvas import NAMES, RIGHT, Layout, scale_as
 from harness.report.drawing import Drawing
 from harness.report.facets import ordered_factor, varying
 from harness.report.focus import Focus, about_focus, focus
+from harness.report.marks import mark, run_numbers
 from harness.report.names import NameTicks
 from harness.report.source import Source
 from harness.report.style import FAINT, INK, LineStyle, ramp
@@ -109,7 +110,7 @@ def _draw(source: Source) -> Figure | None:
     columns = dict(zip(hues, np.linspace(-0.32, 0.08, len(hues)), strict=True))
     key: list[tuple[str, LineStyle | None]] = [(hue, None)] if hue else []
     key += [(name, LineStyle(colour, "o", "none")) for name, colour in colours.items()]
-    references = source.references(source.primary)
+    references, numbers = source.references(source.primary), run_numbers(source)
     per_row = min(MOST_PER_ROW, len(factors))
     counts = [max(FEWEST, len(levels[factor])) for factor in factors]
     layout = Layout(
@@ -131,6 +132,8 @@ def _draw(source: Source) -> Figure | None:
             hue_order=hues or None, palette=colours or None, color=None if hue else FAINT, s=9,
             alpha=0.6, linewidth=0, ax=ax, legend=False,
         )  # fmt: skip
+        runs = source.values.loc[at.index, ["variant", "seed"]].itertuples(index=False, name=None)
+        mark(ax.collections[-1], run=[numbers[run] for run in runs])
         means = _by_level(source, factor)
         mean = means["mean"].to_numpy()
         ends = [mean - means["low"].to_numpy(), means["high"].to_numpy() - mean]

@@ -12,6 +12,7 @@ from harness.report.canvas import NAMES, RIGHT, Layout, scale_as
 from harness.report.drawing import Drawing
 from harness.report.facets import facets, ordered_factor, varying
 from harness.report.focus import Focus, about_focus, focus
+from harness.report.marks import level_names, mark, mark_rest, run_numbers
 from harness.report.names import NameTicks
 from harness.report.source import Source
 from harness.report.words import capital, number
@@ -68,7 +69,7 @@ def _draw(source: Source) -> Figure | None:
     if over is None or source.values.empty:
         return None
     shape, levels = facets(source.study, over), source.study.factors[over]
-    references = source.references(source.primary)
+    references, numbers = source.references(source.primary), run_numbers(source)
     few = len(shape.panels) <= FEW
     layout = Layout(len(shape.panels), 2 if few else 3, height=2.3 if few else 1.7, key=shape.key,
                     titles=shape.titles, right=NAMES if references else RIGHT)  # fmt: skip
@@ -87,8 +88,11 @@ def _draw(source: Source) -> Figure | None:
                 markerfacecolor=style.fill,
             )  # fmt: skip
             for place, name in zip(x, names, strict=True):
-                runs = source.values.loc[source.values["variant"] == name, "value"]
-                ax.plot([place] * len(runs), runs, ".", color=style.colour, alpha=0.4, markersize=3)
+                runs = source.values[source.values["variant"] == name]
+                (dots,) = ax.plot([place] * len(runs), runs["value"], ".", color=style.colour,
+                                  alpha=0.4, markersize=3)  # fmt: skip
+                mark(dots, run=[numbers[name, seed] for seed in runs["seed"]])
+            mark_rest(ax, level_names(source.study, cell))
         ticks.put_under(ax)
     sheet.put_focus(_focus(source))
     scale_as(sheet.axes[0].yaxis, source.primary)
