@@ -160,7 +160,7 @@ class Sheet:
         self.axes[0].set(yscale=focused(axis, focus))
         axis.set_major_locator(FocusTicks(axis, focus))
         for ax in self.axes:
-            ax.axhspan(focus.low, focus.high, color=FAINT, alpha=0.1, linewidth=0, zorder=0)
+            ax.axhspan(focus.low, focus.high, color=FAINT, alpha=0.15, linewidth=0, zorder=0)
 
     def draw_references(self, references: Sequence[Reference], *, extend: bool = False) -> None:
         """Draw dotted lines at those values that the plots reach, and their names beside each row.

@@ -6,7 +6,7 @@ from math import isfinite
 
 FEWEST = 6  # values
 CROWDED = 0.2  # of the whole range; half of the values in less than that get room
-NARROWEST = 0.025  # the same, of what is enlarged
+NARROWEST = 0.08  # the same, of what is enlarged
 ROOM = 0.55  # of the axis, for what is enlarged
 PAD = 0.15  # of the width of half of the values, beyond them
 

@@ -16,6 +16,8 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHED = (0, (4, 1.6))
 LINES: tuple[Any, ...] = ("-", DASHED, (0, (1, 1.3)), (0, (6, 1.3, 1, 1.3)))
 
+HEAT = ("#f6ecd2", "#e69f00", "#d55e00", "#4a1500")  # from little to much
+
 WIDTH = 7.6  # inches, of every figure
 DPI = 130  # of the PNG files
 

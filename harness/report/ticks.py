@@ -12,6 +12,7 @@ from harness.report.focus import Focus
 
 SMALL, LARGE = 1e-3, 1e7  # numbers beyond are written with a power of ten
 MOST_DECIMALS = 6
+STEPS = (1, 2, 5, 10)
 APART = 0.09  # of the axis, between two ticks
 
 
@@ -86,8 +87,12 @@ class FocusTicks(Locator):
         place = self.of.get_transform().transform
         apart = APART * float(np.ptp(place(np.array([vmin, vmax]))))
         low, high = max(vmin, self.focus.low), min(vmax, self.focus.high)
-        found = [tick for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
-        for tick in MaxNLocator(8).tick_values(vmin, vmax):
+        found = [
+            tick
+            for tick in MaxNLocator(5, steps=STEPS).tick_values(low, high)
+            if low <= tick <= high
+        ]
+        for tick in MaxNLocator(8, steps=STEPS).tick_values(vmin, vmax):
             near = any(abs(place(tick) - place(other)) < apart for other in found)
             if vmin <= tick <= vmax and not near:
                 found.append(tick)

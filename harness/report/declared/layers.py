@@ -78,13 +78,14 @@ def layer_drawing(declared: LayerFigure) -> Drawing:
         else:
             sheet = _numbered(source, shape, table, right)
         first = sheet.axes[0]
-        first.yaxis.set_major_formatter(PlainTicks("%" if declared.share else ""))
-        if declared.log:
-            scale_log(first, "y")
         if declared.share:
             top = max(ax.dataLim.ymax for ax in sheet.axes)
             first.set_ylim(-0.03 * max(top, 0.1), max(1.08 * top, 0.1))
-        sheet.put_focus(enlarged(source))
+        if declared.log:
+            scale_log(first, "y")
+        else:
+            sheet.put_focus(enlarged(source))
+            first.yaxis.set_major_formatter(PlainTicks("%" if declared.share else ""))
         sheet.draw_references([reference] if reference else [], extend=True)
         sheet.label_outer("layer", declared.axis)
         return sheet.figure

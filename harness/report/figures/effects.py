@@ -11,6 +11,7 @@ from harness.analysis.grid import AT_BASELINE
 from harness.report.canvas import Layout, scale_as
 from harness.report.drawing import Drawing
 from harness.report.facets import left_out, ordered_factor, varying
+from harness.report.names import fitting
 from harness.report.source import Source
 from harness.report.style import COLOURS, FAINT, INK
 from harness.report.words import difference, difference_interval, is_share
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ROW = 0.185  # inches
-LETTER = 0.073  # inches that a letter of a label takes, roughly
-LONGEST = 44  # letters of a label
 MOST_ROWS = 48
 
 
@@ -77,8 +76,7 @@ def _draw(source: Source) -> Figure | None:
     table, primary = _rows_drawn(source), source.primary
     if table.empty:
         return None
-    names = [_name(row) for _, row in table.iterrows()]
-    left = 0.25 + LETTER * max(map(len, names))
+    names, left = fitting(_name(row) for _, row in table.iterrows())
     sheet = Layout(1, 1, height=ROW * (len(table) + 1), left=left).sheet()
     ax = sheet.axes[0]
     ax.axvspan(-primary.margin, primary.margin, color=FAINT, alpha=0.25, linewidth=0)
@@ -120,10 +118,9 @@ def _name(row: pd.Series) -> str:
     over = f" ({row['over'].removesuffix(' combinations')})"
     if row["over"] in ("", AT_BASELINE):  # what the figure's caption says of all
         over = ""
-    name = f"with {row['where']}{over}"
     if row["kind"] == "main":
-        name = f"{row['factor']}: {row['level']} − {row['versus']}{over}"
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+        return f"{row['factor']}: {row['level']} − {row['versus']}{over}"
+    return f"with {row['where']}{over}"
 
 
 FIGURE = Drawing("effects", "Effects", "Effects on the primary response", _caption, _alt, _draw)
