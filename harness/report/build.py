@@ -10,7 +10,7 @@ from harness.report.bibtex import bibtex
 from harness.report.document import Picture
 from harness.report.drawing import Drawing
 from harness.report.figures import drawings
-from harness.report.picture import FORMATS, inline, render
+from harness.report.picture import FORMATS, LAID_OUT, ONE_COLUMN, inline, pdf, render
 from harness.report.share import shareable
 from harness.report.source import Source
 from harness.report.stamp import hash_inputs, put_files
@@ -32,7 +32,7 @@ def build(
     Args:
         data: the study's tables.
         folder: of the report; index.html, report.md, figures/ and data/ are put there.
-        formats: of the figures' files.
+        formats: of the figures' files; "pdf" gives one for two columns of a paper and one for one.
         only_figure: draw this figure only.
         fingerprint: hash of what the store holds of the study, for `is_current` to compare.
         also: texts of further files, by name.
@@ -118,10 +118,14 @@ def _draw(source: Source, drawing: Drawing, folder: Path, formats: Sequence[str]
             return None
         files = {form: render(figure, drawing.name, form)
                  for form in dict.fromkeys(("svg", *formats))}  # fmt: skip
+    written = {f"{drawing.name}.{form}": files[form] for form in formats}
+    if "pdf" in formats:
+        with settings(LAID_OUT):
+            if narrow := drawing.draw(source):
+                written[f"{drawing.name}-single.pdf"] = pdf(narrow, ONE_COLUMN)
     (folder / "figures").mkdir(parents=True, exist_ok=True)
-    for form in formats:
-        (folder / "figures" / f"{drawing.name}.{form}").write_bytes(files[form])
+    for name, content in written.items():
+        (folder / "figures" / name).write_bytes(content)
     alt = drawing.alt(source)
-    written = tuple(f"{drawing.name}.{form}" for form in formats)
-    return Picture(drawing.name, drawing.title, drawing.caption(source), alt, written,
+    return Picture(drawing.name, drawing.title, drawing.caption(source), alt, tuple(written),
                    inline(files["svg"], alt))  # fmt: skip

@@ -8,7 +8,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.report.marks import key_names, mark
-from harness.report.style import FAINT, INK, WIDTH, LineStyle
+from harness.report.style import FAINT, INK, LineStyle
 from harness.report.words import is_share
 
 if TYPE_CHECKING:
@@ -32,7 +32,15 @@ RIGHT = 0.15  # inches right of the plots
 NAMES = 0.62  # the same where reference lines are named there
 KEY_LINE = 0.24  # inches that one line of the legend takes
 LETTER = 0.075  # inches that a letter of a title takes, roughly
+NARROWEST = 1.1  # inches of a plot beside others of the same width
 SHORT = 50  # a logarithmic axis whose ends have a smaller ratio
+
+
+def page_width() -> float:
+    """Inches that a figure is wide, by `harness.report.style.settings`."""
+    import matplotlib as mpl
+
+    return float(mpl.rcParams["figure.figsize"][0])
 
 
 @dataclass(frozen=True)
@@ -70,8 +78,11 @@ class Layout:
     @property
     def columns(self) -> list[float]:
         """The columns' widths, in inches."""
+        room = page_width() - self.left - self.right
         per_row = min(self.per_row, self.count)
-        whole = WIDTH - self.left - self.right - (per_row - 1) * self.gap
+        if not self.widths:
+            per_row = max(1, min(per_row, int((room + self.gap) / (NARROWEST + self.gap))))
+        whole = room - (per_row - 1) * self.gap
         widths = self.widths or (1.0,) * per_row
         return [whole * width / sum(widths) for width in widths]
 
@@ -79,7 +90,7 @@ class Layout:
         """The figure with its plots and their titles, else empty, and its legend."""
         from matplotlib.figure import Figure
 
-        columns = self.columns
+        columns, wide = self.columns, page_width()
         per_row, rows = len(columns), -(-self.count // len(columns))
         titles = [
             wrapped(title, columns[i % per_row] + self.gap) for i, title in enumerate(self.titles)
@@ -93,12 +104,12 @@ class Layout:
             ends.append(down)
             lowest = self.share_x == "none" or (row + 2) * per_row > self.count
             down += self.bottom if lowest else BETWEEN
-        figure = Figure(figsize=(WIDTH, down))
+        figure = Figure(figsize=(wide, down))
         axes: list[Axes] = []
         for i in range(self.count):
             row, column = divmod(i, per_row)
             left = self.left + sum(columns[:column]) + column * self.gap
-            box = (left / WIDTH, 1 - ends[row] / down, columns[column] / WIDTH, self.height / down)
+            box = (left / wide, 1 - ends[row] / down, columns[column] / wide, self.height / down)
             shared: dict[str, Any] = {}
             if axes and self.share_x == "all":
                 shared["sharex"] = axes[0]
@@ -205,7 +216,7 @@ def key_lines(key: Key) -> list[Key]:
         levels = takewhile(lambda other: other[1], key[i + 1 :]) if entry[1] is None else ()
         texts = (text for text, _ in (*lines[-1], entry, *levels))
         width = sum(0.62 + 0.078 * len(text) for text in texts)  # inches, roughly
-        if lines[-1] and width > WIDTH:
+        if lines[-1] and width > page_width():
             lines.append(())
         lines[-1] += (entry,)
     return lines if key else []

@@ -21,6 +21,9 @@ NO_METADATA: dict[str, dict[str, None]] = {
     "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
 }
 FORMATS = tuple(NO_METADATA)
+POINTS = 72  # to an inch
+ONE_COLUMN, TWO_COLUMNS = 3.5, 7.0  # inches that figures in a paper are wide
+LAID_OUT = 5.0  # inches at which a figure for one column is drawn before it is made smaller
 PNG_COLOURS = 128
 SVG = "http://www.w3.org/2000/svg"
 ON_THE_PAGE = {INK: "var(--ink)", BLUE: "var(--blue)", PAPER: "var(--paper)"}  # light and dark
@@ -38,10 +41,33 @@ def render(figure: Figure, name: str, form: str) -> bytes:
 
     if form == "png":
         return png(figure)
+    if form == "pdf":
+        return pdf(figure, TWO_COLUMNS)
     stream = BytesIO()
     with mpl.rc_context({"svg.hashsalt": name}):
         figure.savefig(stream, format=form, dpi=DPI, metadata=NO_METADATA[form])
-    return compact_svg(stream.getvalue(), name) if form == "svg" else stream.getvalue()
+    return compact_svg(stream.getvalue(), name)
+
+
+def pdf(figure: Figure, width: float) -> bytes:
+    """The figure as a PDF that is so many inches wide, text and all else in proportion."""
+    from matplotlib.backends.backend_mixed import MixedModeRenderer
+    from matplotlib.backends.backend_pdf import Op, PdfFile, RendererPdf
+
+    wide, high = figure.get_size_inches()
+    scale, stream = width / wide, BytesIO()
+    figure.set_dpi(POINTS)
+    file: Any = PdfFile(stream, metadata=NO_METADATA["pdf"])  # matplotlib's backend is untyped
+    file.newPage(wide * scale, high * scale)
+    file.output(scale, 0, 0, scale, 0, 0, Op.concat_matrix)
+    renderer: Any = MixedModeRenderer(
+        figure, wide, high, POINTS, RendererPdf(file, POINTS, high, wide)
+    )
+    figure.draw(renderer)
+    renderer.finalize()
+    file.finalize()
+    file.close()
+    return stream.getvalue()
 
 
 def png(figure: Figure) -> bytes:
