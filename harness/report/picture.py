@@ -59,6 +59,7 @@ def pdf(figure: Figure, width: float) -> bytes:
     figure.set_dpi(POINTS)
     file: Any = PdfFile(stream, metadata=NO_METADATA["pdf"])  # matplotlib's backend is untyped
     file.newPage(wide * scale, high * scale)
+    file.width, file.height = wide, high  # what lies outside is left out, before it is scaled
     file.output(scale, 0, 0, scale, 0, 0, Op.concat_matrix)
     renderer: Any = MixedModeRenderer(
         figure, wide, high, POINTS, RendererPdf(file, POINTS, high, wide)
