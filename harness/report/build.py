@@ -10,6 +10,7 @@ from harness.report.bibtex import bibtex
 from harness.report.document import Picture
 from harness.report.drawing import Drawing
 from harness.report.figures import drawings
+from harness.report.marks import without_marks
 from harness.report.picture import FORMATS, LAID_OUT, ONE_COLUMN, inline, pdf, render
 from harness.report.share import shareable
 from harness.report.source import Source
@@ -118,6 +119,8 @@ def _draw(source: Source, drawing: Drawing, folder: Path, formats: Sequence[str]
             return None
         files = {form: render(figure, drawing.name, form)
                  for form in dict.fromkeys(("svg", *formats))}  # fmt: skip
+    page = inline(files["svg"], drawing.alt(source))
+    files["svg"] = without_marks(files["svg"])
     written = {f"{drawing.name}.{form}": files[form] for form in formats}
     if "pdf" in formats:
         with settings(LAID_OUT):
@@ -126,6 +129,5 @@ def _draw(source: Source, drawing: Drawing, folder: Path, formats: Sequence[str]
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     for name, content in written.items():
         (folder / "figures" / name).write_bytes(content)
-    alt = drawing.alt(source)
-    return Picture(drawing.name, drawing.title, drawing.caption(source), alt, tuple(written),
-                   inline(files["svg"], alt))  # fmt: skip
+    return Picture(drawing.name, drawing.title, drawing.caption(source), drawing.alt(source),
+                   tuple(written), page)  # fmt: skip

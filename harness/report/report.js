@@ -52,7 +52,7 @@ for (const point of document.querySelectorAll("[data-run]")) {
 // A click on an entry of a figure's legend dims all that it does not stand for; another undoes it.
 for (const entry of document.querySelectorAll("[data-level]")) {
   const parts = [...entry.closest("svg").querySelectorAll("[data-of]")];
-  const stands = (part) => JSON.parse(part.dataset.of).includes(entry.dataset.level);
+  const stands = (part) => part.dataset.of.split("|").includes(entry.dataset.level);
   if (!parts.some(stands)) continue;
   entry.classList.add("pick");
   entry.addEventListener("click", () => {

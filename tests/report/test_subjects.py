@@ -100,4 +100,4 @@ def test_a_subject_without_figures_and_words_has_a_report(tmp_path: Path) -> Non
     references = text.partition("## References and credits")[2]
     assert re.findall(r"^- \[(\w+)", references, re.MULTILINE) == ["Shapley", "Clopper"]
     names = {path.stem for path in (tmp_path / "figures").glob("*.png")}
-    assert names == {"attribution", "effects", "final_loss", "interaction"}
+    assert names == {"answer", "attribution", "effects", "final_loss", "interaction"}
