@@ -1,5 +1,6 @@
 import re
 from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
@@ -140,6 +141,11 @@ def test_a_conditional_effect_has_a_card_that_says_where_its_sign_flips() -> Non
     assert card.found.startswith("−0.167\xa0nats")
     assert "Higher at init naive, output_scale 1, depth 1 (+0.1 nats)" in card.why
     assert "depth 10 (−0.3 nats)" in card.why
+
+
+def test_where_nothing_differs_the_answer_says_so(reports: Callable[[str], Path]) -> None:
+    text = (reports("all diverged") / "report.md").read_text(encoding="utf-8")
+    assert "### No main effect on dev loss differs from 0" in text
 
 
 def test_what_every_row_says_is_said_once() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from harness.analysis.bottom_line import averaged, largest
+from harness.analysis.bottom_line import ROUNDING, averaged, largest
 from harness.analysis.verdicts import NOT_EVERYWHERE, SUPPORTED
 from harness.report.document import Card
 from harness.report.source import Source
@@ -29,10 +29,13 @@ def takeaway(source: Source) -> str:
         count = int((source.claims["verdict"] == SUPPORTED).sum())
         found.append(f"{SUPPORTED}: {count} of {len(source.claims)} claims")
     row = largest(source.effects)
-    found.append(
-        f"no effect on {label} can be estimated" if row is None else
-        f"the largest change in {label}: {_compared(row)}, {_of(source.primary, row)}"
-    )  # fmt: skip
+    if row is None:
+        found.append(f"no main effect on {label} can be estimated")
+    elif abs(row["estimate"]) < ROUNDING:
+        found.append(f"no main effect on {label} differs from 0")
+    else:
+        effect = _of(source.primary, row)
+        found.append(f"the largest change in {label}: {_compared(row)}, {effect}")
     return capital("; ".join(found))
 
 
