@@ -122,7 +122,7 @@ class Layout:
             ax.set_title(title, linespacing=1.1)
         names = iter(key_names(self.key))
         for number, line in enumerate(lines):
-            legend = figure.legend(
+            legend: Any = figure.legend(
                 handles=[_handle(text, style) for text, style in line], loc="upper left",
                 bbox_to_anchor=(0.0, 1 - number * KEY_LINE / down), ncols=len(line),
                 borderaxespad=0.2, handlelength=2.4, columnspacing=1.1, handletextpad=0.5,

@@ -51,20 +51,18 @@ def render(figure: Figure, name: str, form: str) -> bytes:
 
 def pdf(figure: Figure, width: float) -> bytes:
     """The figure as a PDF that is so many inches wide, text and all else in proportion."""
-    from matplotlib.backends.backend_mixed import MixedModeRenderer
-    from matplotlib.backends.backend_pdf import Op, PdfFile, RendererPdf
+    import matplotlib.backends.backend_pdf as typed
 
+    backend: Any = typed  # matplotlib's backends are untyped
     wide, high = figure.get_size_inches()
     scale, stream = width / wide, BytesIO()
     figure.set_dpi(POINTS)
-    file: Any = PdfFile(stream, metadata=NO_METADATA["pdf"])  # matplotlib's backend is untyped
+    file = backend.PdfFile(stream, metadata=NO_METADATA["pdf"])
     file.newPage(wide * scale, high * scale)
     file.width, file.height = wide, high  # what lies outside is left out, before it is scaled
-    file.output(scale, 0, 0, scale, 0, 0, Op.concat_matrix)
-    renderer: Any = MixedModeRenderer(
-        figure, wide, high, POINTS, RendererPdf(file, POINTS, high, wide)
-    )
-    figure.draw(renderer)
+    file.output(scale, 0, 0, scale, 0, 0, backend.Op.concat_matrix)
+    renderer = backend.RendererPdf(file, POINTS, high, wide)
+    figure.draw(backend.MixedModeRenderer(figure, wide, high, POINTS, renderer))
     renderer.finalize()
     file.finalize()
     file.close()
