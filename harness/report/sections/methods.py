@@ -6,6 +6,7 @@ from harness.analysis.failures import DISTANCE
 from harness.analysis.stages import count_seeds
 from harness.analysis.verdicts import ALPHA, level
 from harness.report.document import Paragraph, Section
+from harness.report.sections.cards import with_unit
 from harness.report.source import Source
 from harness.report.words import counted, measured
 from harness.study.levels import format_level, place_label
@@ -128,7 +129,8 @@ def _cap(source: Source) -> str:
     cap = source.cap(source.primary)
     if cap is None:
         return ""
-    return f", cut to {measured(source.primary, cap)}, which diverged runs count as"
+    most = with_unit(source.primary, measured(source.primary, cap))
+    return f", cut to {most}, which diverged runs count as"
 
 
 def _claims(study: Study, every: str, within: str, any_time: str) -> Iterator[str]:
