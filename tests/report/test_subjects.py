@@ -75,12 +75,14 @@ def test_references_are_in_view_and_shares_are_in_per_cent(data: StudyData) -> N
         assert figure is not None
         low, high = figure.axes[0].get_ylim()
         assert low < value < high
-    for name, axis in (("effects", "x"), ("interaction", "y"), ("final_loss", "y")):
+    for name, axis, unit in (
+        ("effects", "x", "pp"), ("interaction", "y", "%"), ("final_loss", "y", "%"),
+    ):  # fmt: skip
         figure = figures[name]
         assert figure is not None
         figure.draw_without_rendering()
         shown = getattr(figure.axes[0], f"{axis}axis")
-        assert all(label.get_text().endswith("%") for label in shown.get_ticklabels())
+        assert all(label.get_text().endswith(unit) for label in shown.get_ticklabels())
 
 
 def test_a_subject_without_figures_and_words_has_a_report(tmp_path: Path) -> None:
@@ -97,4 +99,4 @@ def test_a_subject_without_figures_and_words_has_a_report(tmp_path: Path) -> Non
     assert "squared error" in text
     assert "References and credits" not in text
     names = {path.stem for path in (tmp_path / "figures").glob("*.png")}
-    assert names == {"attribution", "effects", "final_loss", "interaction"}
+    assert names == {"answer", "attribution", "effects", "final_loss", "interaction"}
