@@ -247,12 +247,9 @@ def scale_steps(ax: Axes, *, log: bool = False) -> None:
         scale_log(ax, "x")
     else:
         ax.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: short_steps(x)))
-
-
-def short_steps(steps: float) -> str:
-    """A number of steps, thousands as k: "2.5k"."""
-    return f"{steps / 1000:g}k" if steps >= 1000 else f"{steps:g}"
+    ax.xaxis.set_major_formatter(
+        FuncFormatter(lambda x, _: f"{x / 1000:g}k" if abs(x) >= 1000 else f"{x:g}")
+    )
 
 
 def scale_log(ax: Axes, which: Literal["x", "y"]) -> None:

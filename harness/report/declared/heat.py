@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.report.canvas import Layout, short_steps
+from harness.report.canvas import Layout
 from harness.report.drawing import Drawing
 from harness.report.facets import left_out, spread
 from harness.report.names import SIZE, NameTicks, fitting, named, ordered_names
@@ -50,12 +50,12 @@ def heat_drawing(declared: HeatFigure) -> Drawing:
         return " ".join(filter(None, parts))
 
     def alt(source: Source) -> str:
-        means = rows(source).groupby(["step", "variant"])["mean"].mean()
+        means = rows(source).groupby(["step", "variant"], as_index=False)["mean"].mean()
         said = []
-        for step, of in means.groupby(level="step"):
-            best, most = of.idxmin()[1], of.idxmax()[1]
-            said.append(f"step {step:,} from {value(of.min())} ({best}) to {value(of.max())} "
-                        f"({most})")  # fmt: skip
+        for step, of in means.groupby("step"):
+            least, most = of.loc[of["mean"].idxmin()], of.loc[of["mean"].idxmax()]
+            said.append(f"step {step:,} from {value(least['mean'])} ({least['variant']}) to "
+                        f"{value(most['mean'])} ({most['variant']})")  # fmt: skip
         return f"{declared.title}, mean over the layers: {'; '.join(said)}."
 
     def value(mean: float) -> str:
@@ -63,6 +63,8 @@ def heat_drawing(declared: HeatFigure) -> Drawing:
 
     def draw(source: Source) -> Figure | None:
         from matplotlib.colors import FuncNorm, LinearSegmentedColormap, Normalize, to_hex
+
+        from harness.report.ticks import PlainTicks
 
         table, shown = rows(source), variants(source)
         if table.empty:
@@ -74,13 +76,14 @@ def heat_drawing(declared: HeatFigure) -> Drawing:
         colours = LinearSegmentedColormap.from_list("heat", HEAT)
         marks = SHARES if declared.share else np.linspace(low, high, len(SHARES)).tolist()
         key: list[tuple[str, LineStyle | None]] = [(declared.axis, None)]
-        key += [(value(mark), LineStyle(to_hex(colours(norm(mark))), "s", "none"))
-                for mark in marks]  # fmt: skip
+        texts = PlainTicks("%" if declared.share else "").format_ticks(marks)
+        key += [(text, LineStyle(to_hex(colours(norm(mark))), "s", "none"))
+                for text, mark in zip(texts, marks, strict=True)]  # fmt: skip
         steps, places = sorted(table["step"].unique()), _places(table)
         labels, left = fitting(shown)
         layout = Layout(
             len(steps), len(steps), height=ROW * len(shown), left=left, gap=0.08, key=tuple(key),
-            titles=tuple(f"step {short_steps(step)}" for step in steps),
+            titles=tuple(f"step {step:,}" for step in steps),
         )  # fmt: skip
         ticks = NameTicks.of(list(places), layout.columns[0])
         sheet = replace(layout, bottom=ticks.room).sheet()

@@ -65,7 +65,7 @@ def _draw(source: Source) -> Figure | None:
     ax, places = sheet.axes[0], range(len(rows))
     ax.hlines(places, rows["share"], rows["limit"], color=INK, linewidth=1)
     ax.plot(rows["limit"].to_numpy(), places, "|", color=INK)
-    ax.plot(rows["share"].to_numpy(), places, FAR_OFF.marker, color=FAR_OFF.colour)
+    ax.plot(rows["share"].to_numpy(), places, FAR_OFF.marker, color=FAR_OFF.colour, markersize=7)
     diverged = (rows["diverged"] / rows["n"]).where(rows["diverged"] > 0)
     ax.plot(diverged.to_numpy(), places, DIVERGED.marker, color=DIVERGED.colour, markersize=3)
     ax.set_yticks(places, labels)

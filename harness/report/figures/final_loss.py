@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 MOST_PER_ROW = 4  # plots beside each other
-FEWEST = 2  # levels that a plot has room for, at least
+FEWEST = 3  # levels that a plot has room for, at least
 
 
 def _caption(source: Source) -> str:

@@ -21,7 +21,6 @@ from harness.study.levels import format_level
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FEW = 4  # panels that may be large
 DODGE = 0.08  # of the distance between levels, so that intervals do not hide each other
 
 
@@ -70,7 +69,7 @@ def _draw(source: Source) -> Figure | None:
         return None
     shape, levels = facets(source.study, over), source.study.factors[over]
     references, numbers = source.references(source.primary), run_numbers(source)
-    few = len(shape.panels) <= FEW
+    few = len(shape.panels) in (1, 2, 4)
     layout = Layout(len(shape.panels), 2 if few else 3, height=2.3 if few else 1.7, key=shape.key,
                     titles=shape.titles, right=NAMES if references else RIGHT)  # fmt: skip
     ticks = NameTicks.of([format_level(level) for level in levels], min(layout.columns))
