@@ -32,12 +32,18 @@ STRATA_SHOWN = 6  # of the attribution; its table has all
 FEW_SEEDS = 5  # below it, intervals are wide by design
 
 
-def bottom_line(data: StudyData) -> list[str]:
-    """The sentences, the most important first; where the audit refuses the runs, only why."""
+def bottom_line(data: StudyData, *, listed: bool = True) -> list[str]:
+    """The sentences, the most important first; where the audit refuses the runs, only why.
+
+    Args:
+        data: the study's.
+        listed: whether to name each claim with its verdict and each CONDITIONAL effect.
+    """
     refused = [finding.message for finding in audit(data) if finding.severity == "refuse"]
     if refused:
         return ["These runs do not allow a conclusion.", *refused]
-    return [*_accounting(data), *_claims(data), *_effects(data), *_attribution(data), *_best(data)]
+    return [*_accounting(data), *_claims(data, listed), *_effects(data, listed),
+            *_attribution(data), *_best(data)]  # fmt: skip
 
 
 def caveats(data: StudyData) -> list[str]:
@@ -89,7 +95,7 @@ def _accounting(data: StudyData) -> Iterator[str]:
         yield "With one seed, differences are only described: any of them may be chance."
 
 
-def _claims(data: StudyData) -> Iterator[str]:
+def _claims(data: StudyData, listed: bool) -> Iterator[str]:
     claims, stamped = claims_table(data, verdicts(data)), stamps(data)
     if claims.empty:
         yield "The study states no claims: everything here is exploratory."
@@ -100,7 +106,7 @@ def _claims(data: StudyData) -> Iterator[str]:
         yield f"Of {len(claims)} claim{many}: {numbers}."
         if not stamped:
             yield PROMISE
-    for verdict in VERDICTS:
+    for verdict in VERDICTS if listed else ():
         for condition in ("", IF_NO_RUN_FAILS):
             rows = claims[(claims["verdict"] == verdict) & (claims["condition"] == condition)]
             if len(rows):
@@ -119,14 +125,19 @@ def _where(claim: pd.Series) -> str:
     return f" ({about}{worst})" if about else ""
 
 
-def _effects(data: StudyData) -> Iterator[str]:
+def largest(effects: pd.DataFrame) -> pd.Series | None:
+    """The main effect with the largest estimate, whatever its sign; None where there is none."""
+    main = effects[(effects["kind"] == "main") & effects["estimate"].notna()]
+    return None if main.empty else main.iloc[int(main["estimate"].abs().to_numpy().argmax())]
+
+
+def _effects(data: StudyData, listed: bool) -> Iterator[str]:
     primary = data.study.response()
-    effects = effects_table(data, primary.name, ("main",))
-    main = effects[effects["estimate"].notna()]
-    if main.empty:
+    main = effects_table(data, primary.name, ("main",))
+    row = largest(main)
+    if row is None:
         yield f"No main effect on {primary.label} can be estimated from these runs."
         return
-    row = main.iloc[int(main["estimate"].abs().to_numpy().argmax())]
     if abs(row["estimate"]) < ROUNDING:
         yield f"No main effect on {primary.label} differs from 0."
         return
@@ -136,18 +147,18 @@ def _effects(data: StudyData) -> Iterator[str]:
         f"The largest change on average (exploratory): {row['factor']} {row['level']} instead of"
         f" {row['versus']} changes {primary.label} by {change(primary, row['estimate'])}"
         f" ({interval if pd.notna(row['low']) else 'one seed, no interval'}),"
-        f" {_averaged(row['over'])}"
+        f" {averaged(row['over'])}"
         f"{_chance(row)}."
         f"{' Ranks, which no outlier moves, point the other way.' * ranks_disagree(row)}"
     )
-    for _, other in main[main["conditional"] != ""].iterrows():
+    for _, other in main[(main["conditional"] != "") & listed].iterrows():
         yield (
             f"CONDITIONAL: {primary.label} with {other['factor']} {other['level']} instead of"
             f" {other['versus']} is {other['conditional']}; the average speaks for neither."
         )
 
 
-def _averaged(over: str) -> str:
+def averaged(over: str) -> str:
     """Over what an effect is averaged, in words."""
     if over == AT_BASELINE:
         return "all else at the baseline"

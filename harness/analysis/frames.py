@@ -25,13 +25,15 @@ TEXT_OF_A_RUN = (
 KEYS: dict[str, dict[str, str]] = {
     "curves": {"metric": "str", "step": "int64"},
     "layers": {"when": "str", "layer": "int64", "name": "str", "quantity": "str"},
+    "probes": {"quantity": "str", "step": "int64", "layer": "int64", "name": "str"},
     "weights": {"quantity": "str", "step": "int64", "weight": "int64", "name": "str"},
     "histograms": {
         "kind": "str", "when": "str", "layer": "int64", "left": "float64", "right": "float64",
     },
 }  # fmt: skip
 MEAN = {"mean": "float64", "low": "float64", "high": "float64", "n": "int64"}
-VALUES = {"curves": MEAN, "layers": MEAN, "weights": {"mean": "float64", "n": "int64"},
+MEAN_ONLY = {"mean": "float64", "n": "int64"}
+VALUES = {"curves": MEAN, "layers": MEAN, "probes": MEAN_ONLY, "weights": MEAN_ONLY,
           "histograms": {"count": "float64"}}  # fmt: skip
 TABLES = {name: {"variant": "str", **keys, **VALUES[name]} for name, keys in KEYS.items()}
 CLUSTERED = {"response": "str", "variant": "str", "other": "str", "covariance": "float64"}
@@ -66,6 +68,8 @@ class StudyData:
         layers: variant, when ("init": step 0; "last": the last step probed; "final": whole splits
             after it), layer, name, quantity: mean, low, high, n. `name` is the layer's, "" where
             layers are just numbered.
+        probes: variant, quantity, step, layer, name: mean, n; of the quantities that the subject
+            shows over time, at a few steps.
         weights: variant, quantity, step, weight, name: mean, n; of many weights only some.
         histograms: of the lowest seed's run of a variant, kind, when ("init", "last"), layer
             (first, middle, last), left, right edge: count.
@@ -79,6 +83,7 @@ class StudyData:
     trained: pd.DataFrame
     curves: pd.DataFrame
     layers: pd.DataFrame
+    probes: pd.DataFrame
     weights: pd.DataFrame
     histograms: pd.DataFrame
     clustered: pd.DataFrame

@@ -21,12 +21,14 @@ from harness.analysis.intervals import mean_intervals
 from harness.analysis.tuning import judged
 from harness.study.plan import variant_label
 from harness.study.study import Study
+from harness.subjects.figures import HeatFigure
 from harness.subjects.items import Items
 from harness.subjects.subject import Subject
 
 BINS_SHOWN = 40  # of each histogram
 LAYERS_SHOWN = 3  # first, middle, last: of which histograms are kept
 CANCELLING = 12  # significant digits of covariances, whose differences are small
+STEPS_SHOWN = 6  # of quantities by layer over time
 WEIGHTS_SHOWN = 8  # evenly spread, first and last included
 
 # Type of each column of the tables of single runs.
@@ -76,6 +78,7 @@ def gather(stored: Stored) -> StudyData:
     names = runs.drop_duplicates("run_key")[["run_key", "variant"]]
     found = {n: t.merge(names, on="run_key") for n, t in run_tables(stored, drawn).items()}
     found["weights"] = thinned(found["weights"], "weight", ["variant", "quantity"], WEIGHTS_SHOWN)
+    found["probes"] = _few_steps(found["probes"])
     tables = {}
     for name, types in TABLES.items():
         if name == "histograms":
@@ -133,15 +136,24 @@ def _reduce(
         probed[probed["step"] == last].assign(when="last"),
         final.assign(when="final", series=final["series"].str.removeprefix("final_")),
     ]
+    over_time = [figure.quantity for figure in subject.figures if isinstance(figure, HeatFigure)]
     by_weight = {"series": "quantity", "layer": "weight"}
     return {
         "curves": traces[series.isin(list(subject.curves))].rename(columns={"series": "metric"}),
         "layers": pd.concat(layers).rename(columns={"series": "quantity"}),
+        "probes": traces[series.isin(over_time)].rename(columns={"series": "quantity"}),
         "weights": traces[series.isin(list(subject.weights))].rename(columns=by_weight),
         "histograms": _histograms(
             traces if drawn is None else traces[traces["run_key"].isin(list(drawn))]
         ),
     }
+
+
+def _few_steps(probes: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a few of the steps that any run was probed at, evenly spread over them."""
+    steps = sorted(probes["step"].unique())
+    kept = [steps[place - 1] for place in shown(len(steps), STEPS_SHOWN)]
+    return probes[probes["step"].isin(kept)]
 
 
 def _histograms(traces: pd.DataFrame) -> pd.DataFrame:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from harness.analysis.frames import StudyData, read_csv, write_csv
 from harness.errors import UserError, suggest
+from harness.report.bibtex import bibtex
 from harness.report.document import Picture
 from harness.report.drawing import Drawing
 from harness.report.figures import drawings
-from harness.report.picture import FORMATS, inline, render
+from harness.report.marks import without_marks
+from harness.report.picture import FORMATS, LAID_OUT, ONE_COLUMN, inline, pdf, render
 from harness.report.share import shareable
 from harness.report.source import Source
 from harness.report.stamp import hash_inputs, put_files
@@ -31,7 +33,7 @@ def build(
     Args:
         data: the study's tables.
         folder: of the report; index.html, report.md, figures/ and data/ are put there.
-        formats: of the figures' files.
+        formats: of the figures' files; "pdf" gives one for two columns of a paper and one for one.
         only_figure: draw this figure only.
         fingerprint: hash of what the store holds of the study, for `is_current` to compare.
         also: texts of further files, by name.
@@ -70,6 +72,7 @@ def _build_whole(data: StudyData, folder: Path, formats: Sequence[str]) -> str:
     """Make the whole report in an empty folder; returns the file to open."""
     from harness.report.markup import to_html, to_markdown
     from harness.report.sections import document
+    from harness.report.sections.methods import works
 
     shareable(data).write(folder / "data")
     source = Source.load(folder / "data")
@@ -83,6 +86,7 @@ def _build_whole(data: StudyData, folder: Path, formats: Sequence[str]) -> str:
     whole = document(source, pictures)
     (folder / "index.html").write_text(to_html(whole), encoding="utf-8")
     (folder / "report.md").write_text(to_markdown(whole), encoding="utf-8")
+    (folder / "references.bib").write_text(bibtex(works(source)), encoding="utf-8")
     return "index.html"
 
 
@@ -115,9 +119,15 @@ def _draw(source: Source, drawing: Drawing, folder: Path, formats: Sequence[str]
             return None
         files = {form: render(figure, drawing.name, form)
                  for form in dict.fromkeys(("svg", *formats))}  # fmt: skip
+    page = inline(files["svg"], drawing.alt(source))
+    files["svg"] = without_marks(files["svg"])
+    written = {f"{drawing.name}.{form}": files[form] for form in formats}
+    if "pdf" in formats:
+        with settings(LAID_OUT):
+            if narrow := drawing.draw(source):
+                written[f"{drawing.name}-single.pdf"] = pdf(narrow, ONE_COLUMN)
     (folder / "figures").mkdir(parents=True, exist_ok=True)
-    for form in formats:
-        (folder / "figures" / f"{drawing.name}.{form}").write_bytes(files[form])
-    alt = drawing.alt(source)
-    return Picture(drawing.name, drawing.title, drawing.caption(source), alt, tuple(formats),
-                   inline(files["svg"], alt))  # fmt: skip
+    for name, content in written.items():
+        (folder / "figures" / name).write_bytes(content)
+    return Picture(drawing.name, drawing.title, drawing.caption(source), drawing.alt(source),
+                   tuple(written), page)  # fmt: skip

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import takewhile
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness.report.style import FAINT, INK, WIDTH, LineStyle
+from harness.report.marks import key_names, mark
+from harness.report.style import FAINT, INK, LineStyle
+from harness.report.words import is_share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,17 +18,29 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
+    from harness.report.focus import Focus
     from harness.subjects.figures import Reference
     from harness.subjects.subject import Response
 
 Key = tuple[tuple[str, LineStyle | None], ...]  # entries of a legend; factors have no style
 
-TITLE = 0.30  # inches above a plot with a title
+TITLE = 0.14  # inches that a line of a plot's title takes
+ABOVE = 0.16  # inches above a plot, or above its title
 BOTTOM = 0.52  # inches under plots, for ticks of one line and the axis's label
+BETWEEN = 0.1  # inches under plots whose ticks are named by those below
 RIGHT = 0.15  # inches right of the plots
 NAMES = 0.62  # the same where reference lines are named there
 KEY_LINE = 0.24  # inches that one line of the legend takes
+LETTER = 0.075  # inches that a letter of a title takes, roughly
+NARROWEST = 1.1  # inches of a plot beside others of the same width
 SHORT = 50  # a logarithmic axis whose ends have a smaller ratio
+
+
+def page_width() -> float:
+    """Inches that a figure is wide, by `harness.report.style.settings`."""
+    import matplotlib as mpl
+
+    return float(mpl.rcParams["figure.figsize"][0])
 
 
 @dataclass(frozen=True)
@@ -37,11 +52,14 @@ class Layout:
         per_row: plots beside each other.
         height: of one plot.
         left, right: room beside the plots.
-        bottom: room under each row.
+        bottom: room under the plots whose horizontal axis is named.
         gap: room between neighbours.
-        titled: whether the plots carry titles.
+        titles: of the plots; none if there are none.
         key: the legend above them.
-        share_x, share_y: whether all plots have the same scale.
+        share_x: which plots have the same horizontal scale: all, or those above each other, or
+            none. Only the lowest of them name it.
+        share_y: whether all plots have the same vertical scale.
+        widths: of the columns, relative to each other; equal if empty.
     """
 
     count: int
@@ -51,47 +69,69 @@ class Layout:
     right: float = RIGHT
     bottom: float = BOTTOM
     gap: float = 0.22
-    titled: bool = True
+    titles: tuple[str, ...] = ()
     key: Key = ()
-    share_x: bool = True
+    share_x: Literal["all", "column", "none"] = "all"
     share_y: bool = True
+    widths: tuple[float, ...] = ()
 
     @property
-    def width(self) -> float:
-        """Of one plot, in inches."""
+    def columns(self) -> list[float]:
+        """The columns' widths, in inches."""
+        room = page_width() - self.left - self.right
         per_row = min(self.per_row, self.count)
-        return (WIDTH - self.left - self.right - (per_row - 1) * self.gap) / per_row
+        if not self.widths:
+            per_row = max(1, min(per_row, int((room + self.gap) / (NARROWEST + self.gap))))
+        whole = room - (per_row - 1) * self.gap
+        widths = self.widths or (1.0,) * per_row
+        return [whole * width / sum(widths) for width in widths]
 
     def sheet(self) -> Sheet:
-        """The figure with its plots, still empty, and its legend."""
+        """The figure with its plots and their titles, else empty, and its legend."""
         from matplotlib.figure import Figure
 
-        per_row = min(self.per_row, self.count)
-        title = TITLE if self.titled else 0.08
+        columns, wide = self.columns, page_width()
+        per_row, rows = len(columns), -(-self.count // len(columns))
+        titles = [
+            wrapped(title, columns[i % per_row] + self.gap) for i, title in enumerate(self.titles)
+        ]
         lines = key_lines(self.key)
-        top = KEY_LINE * len(lines) + 0.06 if lines else 0.0
-        total = top + -(-self.count // per_row) * (title + self.height + self.bottom)
-        width = self.width
-        figure = Figure(figsize=(WIDTH, total))
+        ends, down = [], KEY_LINE * len(lines)
+        for row in range(rows):
+            in_row = titles[row * per_row : (row + 1) * per_row]
+            down += ABOVE + TITLE * max((title.count("\n") + 1 for title in in_row), default=0)
+            down += self.height
+            ends.append(down)
+            lowest = self.share_x == "none" or (row + 2) * per_row > self.count
+            down += self.bottom if lowest else BETWEEN
+        figure = Figure(figsize=(wide, down))
         axes: list[Axes] = []
         for i in range(self.count):
             row, column = divmod(i, per_row)
-            below = top + (row + 1) * (title + self.height) + row * self.bottom
-            box = ((self.left + column * (width + self.gap)) / WIDTH, 1 - below / total,
-                   width / WIDTH, self.height / total)  # fmt: skip
+            left = self.left + sum(columns[:column]) + column * self.gap
+            box = (left / wide, 1 - ends[row] / down, columns[column] / wide, self.height / down)
             shared: dict[str, Any] = {}
-            if axes and self.share_x:
+            if axes and self.share_x == "all":
                 shared["sharex"] = axes[0]
+            elif row and self.share_x == "column":
+                shared["sharex"] = axes[column]
             if axes and self.share_y:
                 shared["sharey"] = axes[0]
             axes.append(figure.add_axes(box, **shared))
+        for ax, title in zip(axes, titles, strict=False):
+            ax.set_title(title, linespacing=1.1)
+        names = iter(key_names(self.key))
         for number, line in enumerate(lines):
-            figure.legend(
+            legend: Any = figure.legend(
                 handles=[_handle(text, style) for text, style in line], loc="upper left",
-                bbox_to_anchor=(0.0, 1 - number * KEY_LINE / total), ncols=len(line),
+                bbox_to_anchor=(0.0, 1 - number * KEY_LINE / down), ncols=len(line),
                 borderaxespad=0.2, handlelength=2.4, columnspacing=1.1, handletextpad=0.5,
             )  # fmt: skip
-        return Sheet(figure, tuple(axes), per_row, self.share_y)
+            for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True):
+                if name := next(names):
+                    mark(handle, level=name)
+                    mark(text, level=name)
+        return Sheet(figure, tuple(axes), self)
 
 
 @dataclass(frozen=True)
@@ -101,21 +141,37 @@ class Sheet:
     Attributes:
         figure: the whole.
         axes: the plots.
-        per_row: plots beside each other.
-        share_y: whether all plots have the same vertical scale.
+        layout: how they stand.
     """
 
     figure: Figure
     axes: tuple[Axes, ...]
-    per_row: int
-    share_y: bool
+    layout: Layout
+
+    @property
+    def per_row(self) -> int:
+        """Plots beside each other."""
+        return len(self.layout.columns)
 
     def label_outer(self, x: str, y: str) -> None:
         """Name the axes of the outer plots only; the others share them."""
         for i, ax in enumerate(self.axes):
             first, last = i % self.per_row == 0, i + self.per_row >= len(self.axes)
             ax.set(ylabel=y if first else "", xlabel=x if last else "")
-            ax.tick_params(labelleft=first or not self.share_y, labelbottom=True)
+            ax.tick_params(labelleft=first or not self.layout.share_y,
+                           labelbottom=last or self.layout.share_x == "none")  # fmt: skip
+
+    def put_focus(self, focus: Focus | None) -> None:
+        """Enlarge a part of the vertical axis that all plots share, and shade it."""
+        from harness.report.ticks import FocusTicks, focused
+
+        if focus is None:
+            return
+        axis = self.axes[0].yaxis
+        self.axes[0].set(yscale=focused(axis, focus))
+        axis.set_major_locator(FocusTicks(axis, focus))
+        for ax in self.axes:
+            ax.axhspan(focus.low, focus.high, color=FAINT, alpha=0.15, linewidth=0, zorder=0)
 
     def draw_references(self, references: Sequence[Reference], *, extend: bool = False) -> None:
         """Draw dotted lines at those values that the plots reach, and their names beside each row.
@@ -160,18 +216,27 @@ def key_lines(key: Key) -> list[Key]:
         levels = takewhile(lambda other: other[1], key[i + 1 :]) if entry[1] is None else ()
         texts = (text for text, _ in (*lines[-1], entry, *levels))
         width = sum(0.62 + 0.078 * len(text) for text in texts)  # inches, roughly
-        if lines[-1] and width > WIDTH:
+        if lines[-1] and width > page_width():
             lines.append(())
         lines[-1] += (entry,)
     return lines if key else []
 
 
-def scale_as(axis: Axis, response: Response) -> None:
-    """Label an axis of a response: shares in per cent."""
-    from matplotlib.ticker import PercentFormatter
+def wrapped(title: str, width: float) -> str:
+    """A title in lines of so many inches, broken after commas where it has some."""
+    letters = max(8, int(width / LETTER))
+    if len(title) > letters:
+        parts = (wrap(part, letters) for part in title.split(", "))
+        title = ",\n".join("\n".join(part) for part in parts)
+    return title
 
-    if response.unit == "share":
-        axis.set_major_formatter(PercentFormatter(1))
+
+def scale_as(axis: Axis, response: Response | None, *, change: bool = False) -> None:
+    """Write an axis of a response, or of changes in it, as tables do: shares in per cent."""
+    from harness.report.ticks import PlainTicks
+
+    percent = "" if not is_share(response) else "pp" if change else "%"
+    axis.set_major_formatter(PlainTicks(percent))
 
 
 def scale_steps(ax: Axes, *, log: bool = False) -> None:
@@ -192,17 +257,14 @@ def scale_log(ax: Axes, which: Literal["x", "y"]) -> None:
     from matplotlib.ticker import FuncFormatter, NullLocator
 
     from harness.report.logarithmic import Logarithmic, LogTicks
-
-    def plain(value: float, _: int) -> str:
-        digits, power = f"{value:.2e}".split("e")  # 3 digits: a short axis has odd ticks
-        return f"{digits.rstrip('0').rstrip('.')}e{int(power)}".replace("-", "−")
+    from harness.report.ticks import powered
 
     axis: Axis = ax.xaxis if which == "x" else ax.yaxis
     ax.set(**{f"{which}scale": Logarithmic(axis)})
     low, high = axis.get_view_interval()
     between = (1.0, 2.0, 5.0) if high < SHORT * low else (1.0,)
     axis.set_major_locator(LogTicks(subs=between, numticks=6))
-    axis.set_major_formatter(FuncFormatter(plain))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: powered(value)))
     axis.set_minor_locator(NullLocator())
 
 

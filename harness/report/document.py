@@ -74,6 +74,7 @@ class Table:
         rows: cells, as many as there are names.
         numeric: columns, counted from 0, that hold numbers.
         folded: whether HTML shows it only when asked.
+        anchors: identifiers of the rows, by which figures name them; empty where none does.
     """
 
     title: str
@@ -81,13 +82,29 @@ class Table:
     rows: tuple[tuple[Words, ...], ...]
     numeric: frozenset[int] = frozenset()
     folded: bool = False
+    anchors: tuple[str, ...] = ()
+
+
+FEW_ROWS = 2  # say the same without being worth a remark
 
 
 def compact(table: Table) -> Table:
-    """The table without columns that have nothing in any row."""
-    kept = [i for i in range(len(table.head)) if any(row[i] not in ("", "–") for row in table.rows)]
+    """The table without columns that have nothing in any row, or the same text in all of many.
+
+    The title says what that text is.
+    """
+    columns = dict(enumerate(zip(*table.rows, strict=True)))
+    filled = {i: column for i, column in columns.items() if set(column) - {"", "–"}}
+    alike = {
+        i: column[0]
+        for i, column in filled.items()
+        if i and len(column) > FEW_ROWS and len(set(column)) == 1 and isinstance(column[0], str)
+    }
+    kept = [i for i in filled if i not in alike]
+    said = "; ".join(f"{table.head[i]}: {text}" for i, text in alike.items())
     return replace(
         table,
+        title=f"{table.title} (in every row: {said})" if said else table.title,
         head=tuple(table.head[i] for i in kept),
         rows=tuple(tuple(row[i] for i in kept) for row in table.rows),
         numeric=frozenset(place for place, i in enumerate(kept) if i in table.numeric),
@@ -101,7 +118,7 @@ class Picture:
     Attributes:
         name: of its files.
         title, caption, alt: what it shows: in short, in full, and for those who cannot see it.
-        files: formats it was written in.
+        files: names of the files that it was written to.
         svg: the drawing as part of an HTML page.
     """
 
@@ -112,6 +129,11 @@ class Picture:
     files: tuple[str, ...]
     svg: str
 
+    @property
+    def shown(self) -> str:
+        """The file that Markdown shows; "" where none can be."""
+        return next((f for form in ("png", "svg") for f in self.files if f.endswith(form)), "")
+
 
 @dataclass(frozen=True)
 class Code:
@@ -120,7 +142,28 @@ class Code:
     text: str
 
 
-Block = Paragraph | Bullets | Callout | Table | Picture | Code
+@dataclass(frozen=True)
+class Card:
+    """An answer at a glance.
+
+    Attributes:
+        tone: "good", "warning", "stop", "blue" or "soft".
+        mark: a sign beside the word, for those who do not see its colour.
+        word: the answer, such as a verdict.
+        says: what it is the answer to.
+        found: the number that it rests on, with its interval; "" where there is none.
+        why: one line more; "" where there is nothing to add.
+    """
+
+    tone: str
+    mark: str
+    word: str
+    says: str
+    found: str
+    why: str
+
+
+Block = Paragraph | Bullets | Callout | Table | Picture | Code | Card
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,14 @@ from typing import TypeVar
 
 from harness.analysis.grid import cell_label
 from harness.report.canvas import Key
-from harness.report.style import LineStyle
+from harness.report.style import COLOURS, LINES, LineStyle
 from harness.study.levels import Level, Levels, format_level, place_label
 from harness.study.study import Study
 
 LARGEST_GRID = 12  # panels in one figure
 WIDEST_ROW = 4  # panels
 MOST_EXAMPLES = 8  # variants
+MOST_COLOURS = 2 * len(COLOURS)  # levels; dashes tell those of one colour apart
 
 T = TypeVar("T")
 
@@ -49,18 +50,20 @@ class Facets:
     note: str
 
     @property
-    def titled(self) -> bool:
-        """Whether the panels have titles."""
-        return any(panel.title for panel in self.panels)
+    def titles(self) -> tuple[str, ...]:
+        """The panels' titles; none if they are all empty."""
+        titles = tuple(panel.title for panel in self.panels)
+        return titles if any(titles) else ()
 
 
 def facets(study: Study, over: str | None = None) -> Facets:
     """The small multiples of a study.
 
-    An ordered factor, where there is another one, runs over the columns of panels. The next two
-    factors are shown by colour with marker and by line style; each combination of the remaining
-    ones that has variants has panels of its own, at the baseline's level where they would be too
-    many. A study that changes one factor at a time has a panel for each factor.
+    An ordered factor, where there is another one, runs over the columns of panels. Of the others,
+    the first with few enough levels is shown by colour with marker, and the next such one by line
+    style; each combination of the remaining ones that has variants has panels of its own. Where
+    those would be too many, only some levels are drawn, or the baseline's. A study that changes one
+    factor at a time has a panel for each factor.
 
     Args:
         study: whose factors are to be shown.
@@ -68,22 +71,19 @@ def facets(study: Study, over: str | None = None) -> Facets:
     """
     if study.design == "one_at_a_time":
         return one_at_a_time(study)
-    names = [name for name in varying(study) if name != over]
+    names, levels = [name for name in varying(study) if name != over], dict(study.factors)
     column = ordered_factor(study) if over is None and len(names) > 1 else None
     rest = [name for name in names if name != column]
-    colour, line, rows = rest[0], rest[1] if len(rest) > 1 else None, rest[2:]
+    colour = next((name for name in rest if len(levels[name]) <= len(COLOURS)), rest[0])
+    lined = (name for name in rest if name != colour and len(levels[name]) <= len(LINES))
+    line = next(lined, None)
+    rows = [name for name in rest if name not in (colour, line)]
     panelled = [*rows, column] if column else rows
 
-    levels = dict(study.factors)
-    fixed = []
-    for name in reversed(rows):
-        if prod(len(levels[factor]) for factor in panelled) > LARGEST_GRID:
-            levels[name] = (study.baseline[name],)
-            fixed.append(f"{name} {format_level(study.baseline[name])}")
-    note = f"Drawn at {', '.join(fixed)} only; all cells are in the tables." if fixed else ""
-    if column and len(levels[column]) > LARGEST_GRID:
-        levels[column] = spread(levels[column], LARGEST_GRID)
-        note = f"{note} Some levels of {column} are left out.".strip()
+    levels[colour] = some(study, colour, MOST_COLOURS)
+    for name in [*reversed(rows), *panelled[len(rows) :]]:
+        others = prod(len(levels[other]) for other in panelled if other != name)
+        levels[name] = some(study, name, LARGEST_GRID // others)
 
     panels = []
     for chosen in product(*(levels[name] for name in panelled)):
@@ -111,7 +111,24 @@ def facets(study: Study, over: str | None = None) -> Facets:
     per_row = len(levels[column]) if column else len(panels)
     if per_row > WIDEST_ROW:
         per_row = 3
+    drawn = {name: levels[name] for name in names if len(levels[name]) < len(study.factors[name])}
+    shown = sum(1 for _ in study.cells({name: tuple(few) for name, few in drawn.items()}))
+    note = left_out(shown, sum(1 for _ in study.cells()), place_label(drawn))
     return Facets(tuple(panels), per_row, tuple(key), note)
+
+
+def some(study: Study, factor: str, most: int) -> tuple[Level, ...]:
+    """At most so many levels of a factor, spread over all of them; of one, the baseline's."""
+    return spread(study.factors[factor], most) if most > 1 else (study.baseline[factor],)
+
+
+def left_out(shown: int, count: int, which: str, noun: str = "variants") -> str:
+    """What a figure leaves out, as a sentence; "" if nothing.
+
+    >>> left_out(24, 60, "gain 1")
+    'Shows 24 of 60 variants: gain 1.'
+    """
+    return f"Shows {shown} of {count} {noun}: {which}." if shown < count else ""
 
 
 def one_at_a_time(study: Study) -> Facets:
@@ -120,14 +137,16 @@ def one_at_a_time(study: Study) -> Facets:
     panels: list[Panel] = []
     key: list[tuple[str, LineStyle | None]] = [("baseline", base)]
     for name in names:
-        changes = [level for level in study.factors[name] if level != study.baseline[name]]
+        changes = [level for level in some(study, name, MOST_COLOURS)
+                   if level != study.baseline[name]]  # fmt: skip
         styles = [LineStyle.of(i, i) for i in range(1, len(changes) + 1)]
         cells = [({**study.baseline, name: level}, style)
                  for level, style in zip(changes, styles, strict=True)]  # fmt: skip
         panels.append(Panel(name, ((study.baseline, base), *cells)))
         key += [(name, None), *zip(map(format_level, changes), styles, strict=True)]
-    left_out = len(varying(study)) - len(names)
-    note = f"{left_out} more factors are in the tables." if left_out else ""
+    shown = 1 + sum(len(panel.cells) - 1 for panel in panels)
+    which = f"some changes of {', '.join(names)}"
+    note = left_out(shown, sum(1 for _ in study.cells()), which)
     return Facets(tuple(panels), min(3, len(panels)), tuple(key), note)
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.analysis.grid import cell_label
 from harness.report.canvas import Layout, Sheet
-from harness.report.facets import Facets, facets
+from harness.report.facets import Facets
+from harness.report.marks import level_names, mark_rest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,23 +16,23 @@ if TYPE_CHECKING:
 
 
 def multiples(
-    source: Source, table: pd.DataFrame, x: str, marks: int, **layout: Any
-) -> tuple[Facets, Sheet]:
+    source: Source, shape: Facets, table: pd.DataFrame, x: str, marks: int, **layout: Any
+) -> Sheet:
     """A study's small multiples: each variant's means over x, with the band of their intervals.
 
     Args:
         source: knows the variants.
+        shape: the panels.
         table: variant, x, mean, low, high.
         x: name of the column along the axis.
         marks: markers on a line, roughly.
         layout: of the sheet, where it matters.
     """
-    shape, groups = facets(source.study), by_variant(table)
+    groups = by_variant(table)
     height = 2.4 if len(shape.panels) <= 2 else 1.55
-    sheet = Layout(len(shape.panels), shape.per_row, height=height, titled=shape.titled,
+    sheet = Layout(len(shape.panels), shape.per_row, height=height, titles=shape.titles,
                    key=shape.key, **layout).sheet()  # fmt: skip
     for ax, panel in zip(sheet.axes, shape.panels, strict=True):
-        ax.set_title(panel.title)
         for cell, style in panel.cells:
             rows = groups.get(cell_label(source.study, cell))
             if rows is None:
@@ -44,7 +45,8 @@ def multiples(
             )  # fmt: skip
             if rows["low"].notna().any():
                 ax.fill_between(places, low, high, color=style.colour, alpha=0.15, linewidth=0)
-    return shape, sheet
+            mark_rest(ax, level_names(source.study, cell))
+    return sheet
 
 
 def by_variant(table: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -1,14 +1,18 @@
 """From a document to HTML and to Markdown: the same content, everything escaped."""
 
 import re
+from base64 import b64encode
+from collections.abc import Iterable
+from hashlib import sha256
 from importlib.resources import files
+from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment
 from markupsafe import Markup
 
-from harness.report.document import Document, Inline, Link, Strong, Words
+from harness.report.document import Block, Document, Inline, Link, Strong, Words
 
 SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
 LIST_OR_HEADING = re.compile(r"^(\s*)([-+=#>]|\d+[.)])(?=[\s=#>-]|$)")  # or a quotation
@@ -17,7 +21,11 @@ SAFE_ADDRESS = re.compile(r"^(https?://|[A-Za-z0-9_./#-]+$)")
 
 def to_html(document: Document) -> str:
     """The report as one page that needs nothing else."""
-    return _render(document, "report.html.jinja", html=True)
+    script = _file("report.js")
+    return _render(
+        document, "report.html.jinja", html=True,
+        style=Markup(_file("report.css")), script=Markup(script), script_hash=_hash(script),  # noqa: S704
+    )  # fmt: skip
 
 
 def to_markdown(document: Document) -> str:
@@ -26,13 +34,26 @@ def to_markdown(document: Document) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def _render(document: Document, template: str, *, html: bool) -> str:
+def _render(document: Document, template: str, *, html: bool, **parts: str) -> str:
     environment = Environment(autoescape=html, trim_blocks=True, lstrip_blocks=True)  # noqa: S701
     environment.filters |= {"words": html_words if html else markdown_words, "fenced": fenced,
-                            "raw": Markup, "plain": markdown_text,
-                            "kind": lambda block: type(block).__name__}  # fmt: skip
-    text = files("harness.report").joinpath(template).read_text(encoding="utf-8")
-    return environment.from_string(text).render(doc=document)
+                            "raw": Markup, "plain": markdown_text, "by_kind": by_kind}  # fmt: skip
+    return environment.from_string(_file(template)).render(doc=document, **parts)
+
+
+def _file(name: str) -> str:
+    """A file of this package."""
+    return files("harness.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(script: str) -> str:
+    """By which the page's policy allows this script and no other."""
+    return b64encode(sha256(script.encode()).digest()).decode()
+
+
+def by_kind(blocks: Iterable[Block]) -> list[tuple[str, list[Block]]]:
+    """The blocks in their order, neighbours of one kind together."""
+    return [(kind, list(alike)) for kind, alike in groupby(blocks, lambda b: type(b).__name__)]
 
 
 def address(href: str) -> str:

@@ -19,6 +19,8 @@ LONGEST = 22  # characters of a label
 MOST_LABELS = 20  # under one plot
 SIZE = 7  # of labels, in points
 LETTER = 0.054  # inches that a letter of a label takes, roughly
+LONGEST_ROW = 44  # characters of a label left of a row
+ROW_LETTER = 0.073  # inches that a letter of it takes, roughly, where it is bold
 LINE = 0.13  # inches that a label takes across
 
 
@@ -121,6 +123,15 @@ def short_names(names: Sequence[str]) -> list[str]:
     labels = [shortened(end) if count[shortened(end)] == 1 else name
               for end, name in zip(ends, names, strict=True)]  # fmt: skip
     return labels if len(set(labels)) == len(set(names)) else list(names)
+
+
+def fitting(labels: Iterable[str]) -> tuple[list[str], float]:
+    """Labels of rows, the middle of long ones left out, and the inches they need."""
+    short = [
+        label if len(label) <= LONGEST_ROW else f"{label[:21]}…{label[22 - LONGEST_ROW :]}"
+        for label in labels
+    ]
+    return short, 0.25 + ROW_LETTER * max(map(len, short))
 
 
 @dataclass(frozen=True)

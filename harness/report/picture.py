@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from harness.report.marks import write_marks
 from harness.report.style import BLUE, DPI, INK, PAPER
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ NO_METADATA: dict[str, dict[str, None]] = {
     "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
 }
 FORMATS = tuple(NO_METADATA)
+POINTS = 72  # to an inch
+ONE_COLUMN, TWO_COLUMNS = 3.5, 7.0  # inches that figures in a paper are wide
+LAID_OUT = 5.0  # inches at which a figure for one column is drawn before it is made smaller
 PNG_COLOURS = 128
 SVG = "http://www.w3.org/2000/svg"
 ON_THE_PAGE = {INK: "var(--ink)", BLUE: "var(--blue)", PAPER: "var(--paper)"}  # light and dark
@@ -37,10 +41,32 @@ def render(figure: Figure, name: str, form: str) -> bytes:
 
     if form == "png":
         return png(figure)
+    if form == "pdf":
+        return pdf(figure, TWO_COLUMNS)
     stream = BytesIO()
     with mpl.rc_context({"svg.hashsalt": name}):
         figure.savefig(stream, format=form, dpi=DPI, metadata=NO_METADATA[form])
-    return compact_svg(stream.getvalue(), name) if form == "svg" else stream.getvalue()
+    return compact_svg(stream.getvalue(), name)
+
+
+def pdf(figure: Figure, width: float) -> bytes:
+    """The figure as a PDF that is so many inches wide, text and all else in proportion."""
+    import matplotlib.backends.backend_pdf as typed
+
+    backend: Any = typed  # matplotlib's backends are untyped
+    wide, high = figure.get_size_inches()
+    scale, stream = width / wide, BytesIO()
+    figure.set_dpi(POINTS)
+    file = backend.PdfFile(stream, metadata=NO_METADATA["pdf"])
+    file.newPage(wide * scale, high * scale)
+    file.width, file.height = wide, high  # what lies outside is left out, before it is scaled
+    file.output(scale, 0, 0, scale, 0, 0, backend.Op.concat_matrix)
+    renderer = backend.RendererPdf(file, POINTS, high, wide)
+    figure.draw(backend.MixedModeRenderer(figure, wide, high, POINTS, renderer))
+    renderer.finalize()
+    file.finalize()
+    file.close()
+    return stream.getvalue()
 
 
 def png(figure: Figure) -> bytes:
@@ -62,8 +88,8 @@ def compact_svg(svg: bytes, name: str) -> bytes:
     """The SVG in half the bytes, so that a report of a dozen figures stays small.
 
     Coordinates are rounded to a tenth of a point, and each style is written once. Groups lose their
-    identifiers, which nothing refers to and all of matplotlib's figures have in common; styles
-    apply within this figure alone.
+    identifiers, which nothing refers to and all of matplotlib's figures have in common, but for the
+    marks in them; styles apply within this figure alone.
     """
     root = ElementTree.fromstring(svg)  # noqa: S314 - written by matplotlib
     root.set("id", f"svg-{name}")
@@ -72,7 +98,7 @@ def compact_svg(svg: bytes, name: str) -> bytes:
         element.tail = None
         element.text = element.text if element.text and element.text.strip() else None
         if element.tag == f"{{{SVG}}}g":
-            element.attrib.pop("id", None)
+            write_marks(element)
         for attribute in element.attrib.keys() & {"d", "x", "y", "transform"}:
             text = " ".join(element.attrib[attribute].split())
             element.set(attribute, re.sub(r"-?\d+\.\d+", lambda match: _short(match[0]), text))

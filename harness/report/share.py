@@ -26,8 +26,11 @@ def shareable(data: StudyData) -> StudyData:
     histograms = data.histograms[data.histograms["variant"].isin(shown)]
     weights = data.weights[data.weights["variant"].isin(shown)]
     most = MOST_NAMED if named(data.layers) else MOST_LAYERS
-    layers = thinned(data.layers, "layer", ["variant"], most)
+    layers, probes = (
+        thinned(table, "layer", ["variant"], most) for table in (data.layers, data.probes)
+    )
     return replace(
         data, facts=facts, layers=layers.reset_index(drop=True),
-        histograms=histograms.reset_index(drop=True), weights=weights.reset_index(drop=True),
+        probes=probes.reset_index(drop=True), histograms=histograms.reset_index(drop=True),
+        weights=weights.reset_index(drop=True),
     )  # fmt: skip

@@ -16,7 +16,9 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHED = (0, (4, 1.6))
 LINES: tuple[Any, ...] = ("-", DASHED, (0, (1, 1.3)), (0, (6, 1.3, 1, 1.3)))
 
-WIDTH = 7.6  # inches, of every figure
+HEAT = ("#f6ecd2", "#e69f00", "#d55e00", "#4a1500")  # from little to much
+
+WIDTH = 7.6  # inches, of every figure but those for one column of a paper
 DPI = 130  # of the PNG files
 
 SETTINGS: dict[str, Any] = {
@@ -25,7 +27,8 @@ SETTINGS: dict[str, Any] = {
          "ytick.color"), INK,
     ),
     **dict.fromkeys(("axes.facecolor", "figure.facecolor", "savefig.facecolor"), PAPER),
-    **dict.fromkeys(("axes.labelsize", "axes.titlesize", "font.size"), 9),
+    **dict.fromkeys(("axes.labelsize", "font.size"), 9),
+    "axes.titlesize": 8.5,
     **dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), 8),
     "axes.grid": True,
     "axes.linewidth": 0.6,
@@ -41,20 +44,25 @@ SETTINGS: dict[str, Any] = {
     "legend.frameon": False,
     "lines.linewidth": 1.4,
     "lines.markersize": 4,
+    "pdf.fonttype": 42,  # fonts are embedded whole, as journals ask for
     "svg.fonttype": "none",  # text stays text: small, searchable, read aloud
     "text.parse_math": False,  # a dollar sign in a name is a dollar sign
 }  # fmt: skip
 
 
 @contextmanager
-def settings() -> Iterator[None]:
-    """Matplotlib's settings while a figure is drawn and saved; the user's own change nothing."""
+def settings(width: float = WIDTH) -> Iterator[None]:
+    """Matplotlib's settings while a figure is drawn and saved; the user's own change nothing.
+
+    Args:
+        width: of the figure, in inches.
+    """
     import matplotlib as mpl
 
     with mpl.rc_context():
         mpl.rcdefaults()
         parameters: Any = mpl.rcParams  # its keys are typed one by one
-        parameters.update(SETTINGS)
+        parameters.update(SETTINGS | {"figure.figsize": (width, width)})
         yield
 
 

@@ -76,6 +76,26 @@ class LayerFigure:
 
 
 @dataclass(frozen=True)
+class HeatFigure:
+    """A quantity over layers, variants and a few steps, as colours.
+
+    Attributes:
+        name, section, title, caption: as of a `CurveFigure`.
+        quantity: the series.
+        axis: label of the quantity's colours.
+        share: whether it is a share, shown in per cent, with more colours for small ones.
+    """
+
+    name: str
+    section: str
+    title: str
+    caption: str
+    quantity: str
+    axis: str
+    share: bool = False
+
+
+@dataclass(frozen=True)
 class HistogramFigure:
     """Histograms by layer at the first and the last minibatch, for a few variants.
 
@@ -115,4 +135,4 @@ class WeightFigure:
     reference: Reference | None = None
 
 
-Figure = CurveFigure | LayerFigure | HistogramFigure | WeightFigure
+Figure = CurveFigure | LayerFigure | HeatFigure | HistogramFigure | WeightFigure

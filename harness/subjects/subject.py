@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harness.subjects.figures import Figure, Reference
 from harness.subjects.trace import Trace, TraceTable
+from harness.subjects.works import Work
 
 Array = npt.NDArray[Any]
 Facts = Mapping[str, str | float]
@@ -336,6 +337,7 @@ class Subject(Protocol):
         weights: quantities measured weight by weight over the steps.
         budget: fields that runs must share to see the same minibatches.
         figures: those that only this subject has.
+        citations: works that it rests on.
     """
 
     name: str
@@ -352,7 +354,7 @@ class Subject(Protocol):
     budget: Sequence[str] = ("steps", "batch")
     figures: Sequence[Figure] = ()
     glossary: Sequence[tuple[str, str]] = ()
-    citations: Sequence[tuple[str, str]] = ()
+    citations: Sequence[Work] = ()
 
     def load(self, source: str | None, folder: Path) -> Data:
         """The data to train on.

@@ -14,6 +14,7 @@ from harness.subjects.figures import (
 )
 from harness.subjects.subject import Curve, Response
 from harness.subjects.trace import Trace
+from harness.subjects.works import Work
 from tests.support.linear import Linear
 
 NAME = "tests.report.another"
@@ -53,7 +54,9 @@ class Another(Linear):
     layers = ("heat",)
     weights = ("pace",)
     glossary = (("Misses.", "Points that are far off."),)
-    citations = (("A. Legendre 1805", "https://example.org/least-squares"),)
+    citations = (
+        Work(("Legendre, Adrien-Marie",), 1805, "The comets", "https://example.org/least-squares"),
+    )
     figures = (
         CurveFigure("misses", "Learning", "Misses", "Missed.", "eval/misses", "final/misses"),
         CurveFigure("slope", "Learning", "Slope", "Sloped.", "diag/slope", log_steps=True),

@@ -15,6 +15,7 @@ from harness.report.stamp import STAMP
 from tests.support.made_up import (
     CORE,
     FOUR_FACTORS,
+    MANY,
     ONE_AT_A_TIME,
     ONE_FACTOR,
     RATES,
@@ -37,6 +38,7 @@ SHAPES = {
     "one at a time": lambda: made_up(ONE_AT_A_TIME),
     "some left out": lambda: made_up(SOME_LEFT_OUT),
     "tuned": lambda: made_up(TUNED),
+    "many": lambda: made_up(MANY),
 }
 
 

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -194,13 +195,26 @@ def test_a_folder_that_cannot_be_written_is_refused(small: StudyData, tmp_path: 
 
 def test_one_figure_is_remade_alone(small: StudyData, tmp_path: Path) -> None:
     drawn = build(small, tmp_path, ("pdf",), only_figure="dev_loss")
-    assert set(contents(tmp_path)) == {"figures/dev_loss.pdf", STAMP}
+    files = {"figures/dev_loss.pdf", "figures/dev_loss-single.pdf"}
+    assert set(contents(tmp_path)) == {*files, STAMP}
     assert drawn.read_bytes().startswith(b"%PDF")
     assert not is_current(tmp_path, ("pdf",), "")
     build(small, tmp_path, ("pdf",))
     assert is_current(tmp_path, ("pdf",), "")
     build(small, tmp_path, ("pdf",), only_figure="dev_loss")
     assert is_current(tmp_path, ("pdf",), "")
+
+
+def test_figures_for_papers_have_the_widths_of_columns_and_their_fonts(
+    small: StudyData, tmp_path: Path
+) -> None:
+    build(small, tmp_path, ("pdf",), only_figure="dev_loss")
+    for name, points in (("dev_loss", 7.0 * 72), ("dev_loss-single", 3.5 * 72)):
+        content = (tmp_path / "figures" / f"{name}.pdf").read_bytes()
+        (box,) = re.findall(rb"/MediaBox \[ 0 0 (\S+) \S+ \]", content)
+        assert float(box) == points
+        assert b"/FontFile2" in content  # TrueType, embedded
+        assert b"/Type3" not in content
 
 
 def test_one_figure_is_the_one_of_the_whole_report(
@@ -251,7 +265,8 @@ def test_figures_have_names_of_their_own_and_words(small: StudyData) -> None:
     assert len({drawing.name for drawing in found}) == len(found)
     assert all(drawing.section and drawing.title for drawing in found)
     general = {path.stem for path in (PACKAGE / "report" / "figures").glob("[!_]*.py")}
-    assert general == {"attribution", "effects", "final_loss", "interaction", "tuning"}
+    assert general == {"answer", "attribution", "effects", "failures", "final_loss", "interaction",
+                       "stability", "tuning"}  # fmt: skip
     declared = {figure.name for figure in small.study.model.figures}
     assert {drawing.name for drawing in found} == general | declared
 

@@ -20,10 +20,13 @@ from harness.report.canvas import scale_log
 from harness.report.drawing import Drawing
 from harness.report.facets import examples, facets
 from harness.report.figures import drawings
+from harness.report.focus import focus
 from harness.report.logarithmic import Logarithmic
 from harness.report.source import Source
 from harness.report.style import COLOURS, settings
-from tests.support.made_up import CORE, ONE_AT_A_TIME, SOME_LEFT_OUT, study
+from harness.report.ticks import PlainTicks, focused
+from harness.report.verdict_signs import MARKS
+from tests.support.made_up import CORE, ONE_AT_A_TIME, SOME_LEFT_OUT, TWELVE_RATES, study
 
 mpl.use("agg")
 
@@ -89,7 +92,8 @@ def test_lines_are_the_means_of_the_csv(
     places = list(product(("1", "0.1"), ("1", "5", "10")))
     assert len(axes) == len(places)
     for ax, (scale, depth) in zip(axes, places, strict=True):
-        assert ax.get_title(loc="left") == f"output_scale {scale}, depth {depth}"
+        title = ax.get_title(loc="left").replace("\n", " ")
+        assert title == f"output_scale {scale}, depth {depth}"
         panel = rows[(rows["output_scale"] == scale) & (rows["depth"] == depth)]
         for i, norm in enumerate(("none", "batch")):
             for init, style in (("naive", "solid"), ("kaiming", "dashed")):
@@ -196,7 +200,8 @@ def test_attribution_is_that_of_the_csv(core_report: Path, source: Source) -> No
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
-    "shape", ["core", "four factors", "some diverged", "one at a time", "some left out", "tuned"]
+    "shape",
+    ["core", "four factors", "some diverged", "one at a time", "some left out", "tuned", "many"],
 )
 def test_no_panel_is_empty_and_no_words_overlap(
     shape: str, name: str, reports: Callable[[str], Path]
@@ -205,7 +210,7 @@ def test_no_panel_is_empty_and_no_words_overlap(
     with settings():
         made: Any = figure(source, name).draw(source)
         if made is None:
-            assert shape != "core" or name == "tuning"
+            assert shape != "core" or name in ("tuning", "failures")
             return
         assert_legible(made)
 
@@ -352,3 +357,114 @@ def test_the_examples_are_the_baseline_each_single_change_and_the_bare_variant(
         "baseline", "baseline with norm none", "baseline with init naive",
         "baseline with output_scale 1", "bare",
     ]  # fmt: skip
+
+
+def test_the_answer_shows_each_claims_cells_interval_and_verdict(
+    core_report: Path, source: Source
+) -> None:
+    claims = read(core_report, "claims").set_index("id")
+    cells = read(core_report, "claim_cells")
+    (ax,) = drawn(source, "answer").axes
+    labels = [label.get_text().replace("\n", " ") for label in ax.get_yticklabels()]
+    assert labels == ["Kaiming init lowers the final loss"]  # the other claim is about a share
+    claim = claims.loc["kaiming-loss"]
+    dots, bar = (line.get_xdata() for line in ax.get_lines()[1:])
+    assert list(dots) == list(cells.loc[cells["id"] == "kaiming-loss", "estimate"])
+    assert list(bar) == [claim["low"], claim["high"]]
+    (text,) = (text.get_text() for text in ax.texts if "SUPPORTED" in text.get_text())
+    assert text == "✓ SUPPORTED"
+    assert "Shows 1 of 2 claims" in figure(source, "answer").caption(source)
+
+
+def test_without_claims_the_answer_is_the_main_effects(reports: Callable[[str], Path]) -> None:
+    folder = reports("one factor")
+    effects = pd.read_csv(folder / "data" / "effects.csv")
+    (ax,) = drawn(sources(folder), "answer").axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["norm: none − batch"]
+    (dot,), (low, high) = (line.get_xdata() for line in ax.get_lines()[1:])
+    main = effects[effects["kind"] == "main"].iloc[0]
+    assert (dot, low, high) == (main["estimate"], main["low"], main["high"])
+
+
+@pytest.mark.parametrize("shape", ["some diverged"])
+def test_failures_are_those_of_the_csv(shape: str, reports: Callable[[str], Path]) -> None:
+    folder = reports(shape)
+    table = pd.read_csv(folder / "data" / "failures.csv").query("failed > 0")
+    table = table.sort_values("share", ascending=False, kind="stable")
+    (ax,) = drawn(sources(folder), "failures").axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(table["variant"])
+    limits, failed, diverged = (line.get_xdata() for line in ax.get_lines())
+    assert list(limits) == list(table["limit"])
+    assert list(failed) == list(table["share"])
+    assert list(diverged) == list(table["diverged"] / table["n"])
+
+
+def test_stability_shows_the_mark_of_every_word(core_report: Path, source: Source) -> None:
+    table = read(core_report, "stability")
+    (ax,) = drawn(source, "stability").axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(table["id"])
+    shown = {text.get_position(): text.get_text() for text in ax.texts}
+    for y, row in table.iterrows():
+        assert shown[0, y] == MARKS[row["verdict"]]
+        assert ((1, y) in shown) == (row["sign_flip"] in MARKS)
+
+
+def test_the_heat_map_holds_the_means_of_the_csv(core_report: Path, source: Source) -> None:
+    table = read(core_report, "probes")
+    axes = drawn(source, "saturation_steps").axes
+    steps, variants = sorted(table["step"].unique()), list(dict.fromkeys(table["variant"]))
+    titles = [ax.get_title(loc="left").replace("\n", " ") for ax in axes]
+    assert titles == [f"step {step:,}" for step in steps]
+    assert [label.get_text() for label in axes[0].get_yticklabels()] == variants
+    assert (steps[0], steps[-1], len(steps)) == (0, 1999, 6)
+    for ax, step in zip(axes, steps, strict=True):
+        (image,) = ax.images
+        for y, variant in enumerate(variants):
+            rows = table[(table["step"] == step) & (table["variant"] == variant)]
+            there = np.ma.filled(image.get_array()[y].astype(float), np.nan)
+            assert list(there[np.isfinite(there)]) == list(rows.sort_values("layer")["mean"])
+
+
+def test_a_focus_holds_half_of_the_values_and_takes_most_of_the_axis() -> None:
+    values = [*np.linspace(2.1, 2.2, 8), 3.0, 4.0, 5.0]
+    found = focus(values)
+    assert found is not None
+    assert sum(found.low <= value <= found.high for value in values) >= len(values) / 2
+    ax: Any = Figure().subplots()
+    ax.set_ylim(2.0, 5.0)
+    scale = focused(ax.yaxis, found).get_transform()
+    places = scale.transform(np.array([2.0, found.low, found.high, 5.0]))
+    assert list(places) == sorted(places)
+    assert 0.4 < (places[2] - places[1]) / (places[3] - places[0]) < 0.7
+    assert scale.inverted().transform(scale.transform(np.array(values))) == pytest.approx(values)
+    assert focus(np.linspace(0, 1, 20)) is None
+    assert focus([1.0, 1.0, 9.0]) is None
+    assert focus([1.0] * 20) is None
+
+
+def test_ticks_have_the_decimals_they_need_and_the_minus_sign() -> None:
+    shares = PlainTicks("%").format_ticks([-0.025, 0.0, 0.05])
+    assert shares == ["−2.5\u00a0%", "0.0\u00a0%", "5.0\u00a0%"]
+    assert PlainTicks().format_ticks([2.0, 2.5]) == ["2.0", "2.5"]
+    assert PlainTicks().format_ticks([-2e-5, 0.0, 2e-5]) == ["−2e−5", "0", "2e−5"]
+
+
+@pytest.mark.parametrize("shape", ["many"])
+def test_what_is_left_out_is_said(shape: str, reports: Callable[[str], Path]) -> None:
+    source = sources(reports(shape))
+    caption = figure(source, "dev_loss").caption(source)
+    assert "Shows 40 of 60 variants: activation tanh or gelu." in caption
+    panels = facets(source.study).panels
+    assert len({cell_label(source.study, cell) for p in panels for cell, _ in p.cells}) == 40
+
+
+def test_levels_of_one_factor_differ_in_look() -> None:
+    (panel,) = facets(study(TWELVE_RATES)).panels
+    looks = {(style.colour, style.marker, str(style.line)) for _, style in panel.cells}
+    assert len(looks) == len(panel.cells) == 12
+
+
+def test_panels_of_one_layer_are_narrow(source: Source) -> None:
+    axes = drawn(source, "saturation_final").axes
+    shallow, _, deep = (ax.get_position().width for ax in axes[:3])
+    assert shallow < 0.5 * deep

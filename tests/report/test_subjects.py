@@ -40,9 +40,9 @@ def test_nothing_of_another_subject_is_said(text: str) -> None:
 def test_sections_of_figures_follow_the_subject(text: str) -> None:
     headings = [line[3:] for line in text.splitlines() if line.startswith("## ")]
     assert headings == [
-        "Bottom line", "How to read this", "Caveats", "Integrity of the runs",
-        "Claims and verdicts", "Effects", "Attribution", "Interactions", "Run accounting",
-        "Learning", "Inside", "All cells", "Reproducing this", "References and credits",
+        "Bottom line", "Caveats", "Integrity of the runs", "Claims and verdicts", "Effects",
+        "Attribution", "Interactions", "Run accounting", "Learning", "Inside", "All cells",
+        "How to read this", "Methods", "Reproducing this", "References and credits",
     ]  # fmt: skip
     assert text.index("### Heat") < text.index("## Attribution")
     assert "### Cold" not in text
@@ -57,7 +57,7 @@ def test_words_and_units_come_from_the_subject(text: str) -> None:
         "Values above 0.500 count as that, and so do diverged runs.",
         "| score \\[points\\] (final/score) | misses (final/misses) |",
         "Dotted line: boiling, at which water boils.",
-        "[A. Legendre 1805](https://example.org/least-squares)",
+        "[Legendre 1805, The comets](https://example.org/least-squares)",
         "--data line",
     ):
         assert words in text, words
@@ -75,12 +75,14 @@ def test_references_are_in_view_and_shares_are_in_per_cent(data: StudyData) -> N
         assert figure is not None
         low, high = figure.axes[0].get_ylim()
         assert low < value < high
-    for name, axis in (("effects", "x"), ("interaction", "y"), ("final_loss", "y")):
+    for name, axis, unit in (
+        ("effects", "x", "pp"), ("interaction", "y", "%"), ("final_loss", "y", "%"),
+    ):  # fmt: skip
         figure = figures[name]
         assert figure is not None
         figure.draw_without_rendering()
         shown = getattr(figure.axes[0], f"{axis}axis")
-        assert all(label.get_text().endswith("%") for label in shown.get_ticklabels())
+        assert all(label.get_text().endswith(unit) for label in shown.get_ticklabels())
 
 
 def test_a_subject_without_figures_and_words_has_a_report(tmp_path: Path) -> None:
@@ -95,6 +97,7 @@ def test_a_subject_without_figures_and_words_has_a_report(tmp_path: Path) -> Non
     page = build(data, tmp_path)
     text = (page.parent / "report.md").read_text(encoding="utf-8")
     assert "squared error" in text
-    assert "References and credits" not in text
+    references = text.partition("## References and credits")[2]
+    assert re.findall(r"^- \[(\w+)", references, re.MULTILINE) == ["Shapley", "Clopper"]
     names = {path.stem for path in (tmp_path / "figures").glob("*.png")}
-    assert names == {"attribution", "effects", "final_loss", "interaction"}
+    assert names == {"answer", "attribution", "effects", "final_loss", "interaction"}

@@ -91,6 +91,37 @@ depth = 5
 norm = "none"
 """
 
+TWELVE_RATES = """
+question = "Which rate is best?"
+seeds = 2
+[fixed]
+steps = 2000
+[factors]
+lr = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0]
+[baseline]
+lr = 0.1
+"""
+
+MANY = """
+question = "What do sixty variants show?"
+seeds = 2
+[fixed]
+steps = 2000
+[factors]
+norm = ["none", "batch"]
+init = ["naive", "kaiming"]
+lr = [0.001, 0.01, 0.1, 0.3, 1.0]
+activation = ["tanh", "relu", "gelu"]
+[baseline]
+norm = "batch"
+init = "kaiming"
+lr = 0.1
+activation = "tanh"
+[bare]
+norm = "none"
+init = "naive"
+"""
+
 RATES = """
 question = "Does BatchNorm allow higher learning rates?"
 seeds = 3

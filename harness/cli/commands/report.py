@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     "formats",
     default="png,svg",
     metavar="LIST",
-    help="Formats of the figures' files, of png, svg, pdf; default: png,svg.",
+    help="Formats of the figures' files, of png, svg, pdf; default: png,svg. PDFs suit two columns"
+    " of a paper; NAME-single.pdf, one.",
 )
 @click.option(
     "--output",

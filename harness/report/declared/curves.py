@@ -10,6 +10,7 @@ from harness.analysis.grid import cell_label
 from harness.report.canvas import NAMES, RIGHT, scale_as, scale_steps
 from harness.report.drawing import Drawing
 from harness.report.facets import facets
+from harness.report.focus import Focus, about_focus, focus
 from harness.report.lines import by_variant, multiples
 from harness.report.source import Source
 
@@ -29,12 +30,21 @@ def curve_drawing(declared: CurveFigure) -> Drawing:
     def response(source: Source) -> Response | None:
         return source.study.response(declared.response) if declared.response else None
 
+    def rows(source: Source) -> pd.DataFrame:
+        curves = source.data.curves
+        return curves[curves["metric"] == declared.metric]
+
+    def enlarged(source: Source) -> Focus | None:
+        """What is enlarged: of a curve from the first step on, nothing."""
+        return None if declared.log_steps else focus(rows(source)["mean"])
+
     def caption(source: Source) -> str:
         leads_to = response(source)
         capped = leads_to is not None and source.cap(leads_to) is not None
         parts = (
             declared.caption,
             "The axis ends a little above the cap." if capped and declared.log_steps else "",
+            about_focus(enlarged(source)),
             source.about_seeds(),
             source.about_references(leads_to) if leads_to else "",
             facets(source.study).note,
@@ -50,8 +60,7 @@ def curve_drawing(declared: CurveFigure) -> Drawing:
         )
 
     def draw(source: Source) -> Figure | None:
-        curves, runs = source.data.curves, source.data.runs
-        table = curves[curves["metric"] == declared.metric]
+        runs, table = source.data.runs, rows(source)
         if table.empty:
             return None
         after = int(declared.log_steps)  # step 0 has no logarithm
@@ -59,7 +68,8 @@ def curve_drawing(declared: CurveFigure) -> Drawing:
         leads_to = response(source)
         references = source.references(leads_to) if leads_to else []
         right = NAMES if references else RIGHT
-        shape, sheet = multiples(source, table, "step", 6, right=right)
+        shape = facets(source.study)
+        sheet = multiples(source, shape, table, "step", 6, right=right)
         low, high = limits(source, table["mean"], leads_to, up_to_cap=declared.log_steps)
         diverged = by_variant(runs[runs["outcome"] == "diverged"])
         for ax, panel in zip(sheet.axes, shape.panels, strict=True):
@@ -69,10 +79,10 @@ def curve_drawing(declared: CurveFigure) -> Drawing:
                     ax.plot([step + after], [high], "x", color=style.colour, clip_on=False,
                             markersize=5, markeredgewidth=1.5)  # fmt: skip
         sheet.axes[0].set_ylim(low, high)
+        sheet.put_focus(enlarged(source))
         sheet.draw_references(references)
         scale_steps(sheet.axes[0], log=declared.log_steps)
-        if leads_to:
-            scale_as(sheet.axes[0].yaxis, leads_to)
+        scale_as(sheet.axes[0].yaxis, leads_to)
         label = source.study.model.curves[declared.metric].label
         sheet.label_outer("step + 1" if declared.log_steps else "step", label)
         return sheet.figure

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.report.canvas import Layout, mark_missing
+from harness.report.canvas import Layout, mark_missing, scale_as
 from harness.report.drawing import Drawing
 from harness.report.facets import examples
 from harness.report.source import Source
@@ -54,15 +54,19 @@ def histogram_drawing(declared: HistogramFigure) -> Drawing:
         table = table[table["kind"] == declared.kind]
         styles = [LineStyle(*style) for style in zip(ramp(3), ("",) * 3, LINES, strict=True)]
         names = ("first layer", "middle layer", "last layer")
+        widest = table[table["variant"].isin(list(variants))].groupby(["variant", "when"])["right"]
+        alike = widest.max().nunique() == 1
         sheet = Layout(
-            2 * len(variants), 2, height=1.15, bottom=0.4, gap=0.5, share_x=False, share_y=False,
+            2 * len(variants), 2, height=1.15, bottom=0.4, gap=0.5,
+            share_x="all" if alike else "none", share_y=False,
+            titles=tuple(f"{what}: {words}" for what in variants.values()
+                         for words in PHASES.values()),
             key=tuple(zip(names, styles, strict=True)),
         ).sheet()  # fmt: skip
         plots = iter(sheet.axes)
-        for name, what in variants.items():
-            for when, words in PHASES.items():
+        for name in variants:
+            for when in PHASES:
                 ax = next(plots)
-                ax.set_title(f"{what}: {words}", fontsize=8)
                 rows = table[(table["variant"] == name) & (table["when"] == when)]
                 layers = [bins for _, bins in rows.groupby("layer")]
                 if not layers:
@@ -76,6 +80,8 @@ def histogram_drawing(declared: HistogramFigure) -> Drawing:
                               color=style.colour, linestyle=style.line, linewidth=1.2)  # fmt: skip
                 ax.locator_params(axis="y", nbins=3)
                 ax.xaxis.set_major_locator(MaxNLocator(5))
+                for axis in (ax.xaxis, ax.yaxis):
+                    scale_as(axis, None)
                 ax.set_ylim(bottom=0)
         sheet.label_outer("", "density")
         for ax in sheet.axes[-2:]:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.report.canvas import NAMES, RIGHT, Layout, scale_log
+from harness.analysis.grid import cell_label
+from harness.report.canvas import NAMES, RIGHT, Layout, Sheet, scale_log
 from harness.report.drawing import Drawing
-from harness.report.facets import facets
+from harness.report.facets import Facets, facets
+from harness.report.focus import Focus, about_focus, focus
 from harness.report.lines import multiples
 from harness.report.names import NameTicks, named, ordered_names
 from harness.report.source import Source
+from harness.report.words import number, unbroken
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
     from harness.subjects.figures import LayerFigure
+
+
+NARROWEST = 0.35  # width of a column, of the widest one's
 
 
 def layer_drawing(declared: LayerFigure) -> Drawing:
@@ -30,52 +36,79 @@ def layer_drawing(declared: LayerFigure) -> Drawing:
         dotted = f"Dotted line: {reference.name}, {reference.meaning}." if reference else ""
         merged = "Layers stand in the order of the forward pass, those of all variants merged."
         parts = (declared.caption, merged if named(rows(source)) else "", dotted,
-                 source.about_seeds(), facets(source.study).note)  # fmt: skip
+                 about_focus(enlarged(source)), source.about_seeds(),
+                 facets(source.study).note)  # fmt: skip
         return " ".join(filter(None, parts))
 
     def alt(source: Source) -> str:
         ordered = rows(source).sort_values("mean", kind="stable")
         if ordered.empty:
             return f"{declared.title}."
+
+        def value(mean: float) -> str:
+            return unbroken(f"{number(100 * mean, 1)} %") if declared.share else number(mean)
+
         least, most = (
-            f"{row['mean']:{'.1%' if declared.share else '.2g'}} "
+            f"{value(row['mean'])} "
             f"({row['variant']}, {row['name'] or 'layer {}'.format(row['layer'])})"
             for row in (ordered.iloc[0], ordered.iloc[-1])
         )
         return f"{declared.title} ({declared.axis}): from {least} to {most}."
 
-    def draw(source: Source) -> Figure | None:
-        from matplotlib.ticker import MaxNLocator, PercentFormatter
+    def enlarged(source: Source) -> Focus | None:
+        return None if declared.log else focus(rows(source)["mean"])
 
-        table = rows(source)
+    def draw(source: Source) -> Figure | None:
+        from harness.report.ticks import PlainTicks
+
+        table, shape = rows(source), facets(source.study)
         if table.empty:
             return None
         right = NAMES if reference else RIGHT
         if named(table):
-            shape, names = facets(source.study), ordered_names(table, "layer")
-            width = Layout(len(shape.panels), shape.per_row, right=right).width
-            ticks = NameTicks.of(names, width)
+            names = ordered_names(table, "layer")
+            columns = Layout(len(shape.panels), shape.per_row, right=right).columns
+            ticks = NameTicks.of(names, columns[0])
             table = table.assign(place=table["name"].map({n: i for i, n in enumerate(names)}))
             table = table.sort_values("place", kind="stable")
-            _, sheet = multiples(source, table, "place", len(names), right=right, bottom=ticks.room)
+            sheet = multiples(source, shape, table, "place", len(names), right=right,
+                              bottom=ticks.room)  # fmt: skip
             for ax in sheet.axes:
                 ticks.put_under(ax)
         else:
-            depths = table.groupby("variant")["layer"].max()
-            _, sheet = multiples(
-                source, table, "layer", 10, right=right, share_x=depths.nunique() == 1
-            )
-            for ax in sheet.axes:
-                ax.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
+            sheet = _numbered(source, shape, table, right)
         first = sheet.axes[0]
-        if declared.log:
-            scale_log(first, "y")
         if declared.share:
-            first.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
             top = max(ax.dataLim.ymax for ax in sheet.axes)
             first.set_ylim(-0.03 * max(top, 0.1), max(1.08 * top, 0.1))
+        if declared.log:
+            scale_log(first, "y")
+        else:
+            sheet.put_focus(enlarged(source))
+            first.yaxis.set_major_formatter(PlainTicks("%" if declared.share else ""))
         sheet.draw_references([reference] if reference else [], extend=True)
         sheet.label_outer("layer", declared.axis)
         return sheet.figure
 
     return Drawing(declared.name, declared.section, declared.title, caption, alt, draw)
+
+
+def _numbered(source: Source, shape: Facets, table: pd.DataFrame, right: float) -> Sheet:
+    """The lines over numbered layers; columns of shallow networks are narrower than others."""
+    from matplotlib.ticker import MaxNLocator
+
+    depths = table.groupby("variant")["layer"].max()
+    deepest = [
+        max(depths.get(cell_label(source.study, cell), 1) for cell, _ in panel.cells)
+        for panel in shape.panels
+    ]
+    columns = [deepest[i :: shape.per_row] for i in range(min(shape.per_row, len(deepest)))]
+    alike = all(len(set(column)) == 1 for column in columns)
+    sheet = multiples(
+        source, shape, table, "layer", 10, right=right, share_x="column" if alike else "none",
+        widths=tuple(max(*column, NARROWEST * max(deepest)) for column in columns),
+    )  # fmt: skip
+    for ax, depth in zip(sheet.axes, deepest, strict=True):
+        ax.set_xlim(0.5, depth + 0.5)
+        ax.xaxis.set_major_locator(MaxNLocator(min(6, depth), integer=True, min_n_ticks=1))
+    return sheet

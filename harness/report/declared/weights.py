@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.report.canvas import NAMES, RIGHT, Layout, scale_steps
+from harness.report.canvas import NAMES, RIGHT, Layout, scale_as, scale_steps
 from harness.report.drawing import Drawing
 from harness.report.facets import examples, spread
 from harness.report.lines import by_variant
 from harness.report.names import named, ordered_names, short_names
 from harness.report.source import Source
 from harness.report.style import COLOURS, DASHED, LineStyle, ramp
+from harness.report.words import number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +40,8 @@ def weight_drawing(declared: WeightFigure) -> Drawing:
         for variant, what in examples(source.study).items():
             if variant in last.index:
                 name = last["name"][variant]
-                ends.append(f"{what} {last['mean'][variant]:.1f}" + (f" ({name})" if name else ""))
+                end = number(last["mean"][variant], 1)
+                ends.append(f"{what} {end}" + (f" ({name})" if name else ""))
         return f"{declared.title} over the steps. Last weight at the end: {'; '.join(ends)}."
 
     def draw(source: Source) -> Figure | None:
@@ -56,9 +58,10 @@ def weight_drawing(declared: WeightFigure) -> Drawing:
         colours = dict(zip(names, ramp(len(names)), strict=True))
         sheet = Layout(
             len(shown), min(3, len(shown)), right=NAMES if reference else RIGHT,
+            titles=tuple(shown.values()),
             key=(*([(declared.apart, apart)] if declared.apart else []), *_key(colours)),
         ).sheet()  # fmt: skip
-        for ax, (variant, what) in zip(sheet.axes, shown.items(), strict=True):
+        for ax, variant in zip(sheet.axes, shown, strict=True):
             weights = list(groups[variant].groupby(["weight", "name"]))
             styles = [apart] if declared.apart else []
             inside = [str(name) for (_, name), _ in weights[len(styles) :]]
@@ -67,9 +70,9 @@ def weight_drawing(declared: WeightFigure) -> Drawing:
             for (_, points), style in zip(weights, styles, strict=True):
                 ax.plot(points["step"].to_numpy(), points["mean"].to_numpy(), linewidth=1.1,
                         color=style.colour, linestyle=style.line)  # fmt: skip
-            ax.set_title(what, fontsize=8)
         sheet.draw_references([reference] if reference else [], extend=True)
         scale_steps(sheet.axes[0])
+        scale_as(sheet.axes[0].yaxis, None)
         sheet.label_outer("step", declared.axis)
         return sheet.figure
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from harness.analysis.effects import NOT_ESTIMABLE
 from harness.report.canvas import Layout, scale_as
 from harness.report.drawing import Drawing
+from harness.report.facets import left_out
+from harness.report.marks import mark
 from harness.report.source import Source
 from harness.report.style import COLOURS, INK, MARKERS, LineStyle
 from harness.report.words import difference
@@ -19,7 +21,7 @@ MOST_STRATA = 12
 
 
 def _caption(source: Source) -> str:
-    left_out = source.attribution["stratum"].nunique() > MOST_STRATA
+    strata = source.attribution["stratum"].nunique()
     lacking = source.attribution["note"].str.startswith(NOT_ESTIMABLE).any()
     parts = (
         f"Change in {source.primary.axis} that each part brings on the way from the bare variant "
@@ -29,7 +31,7 @@ def _caption(source: Source) -> str:
         "others.",
         "What the study leaves out the variants of is not drawn." if lacking else "",
         source.about_seeds(),
-        f"Drawn for the first {MOST_STRATA} strata; the table has all." if left_out else "",
+        left_out(MOST_STRATA, strata, "the first ones", "strata"),
     )
     return " ".join(filter(None, parts))
 
@@ -59,11 +61,10 @@ def _draw(source: Source) -> Figure | None:
               for i, method in enumerate(METHODS) if method in known}  # fmt: skip
     sheet = Layout(
         len(strata), min(3, len(strata)), height=0.3 + 0.42 * len(factors),
-        left=0.35 + 0.075 * max(map(len, factors)), titled=strata != [""],
+        left=0.35 + 0.075 * max(map(len, factors)), titles=() if strata == [""] else tuple(strata),
         key=tuple(styles.items()),
     ).sheet()  # fmt: skip
     for ax, stratum in zip(sheet.axes, strata, strict=True):
-        ax.set_title(stratum)
         ax.axvline(0, color=INK, linewidth=0.8)
         ax.grid(axis="y", visible=False)
         for i, (method, style) in enumerate(styles.items()):
@@ -72,13 +73,17 @@ def _draw(source: Source) -> Figure | None:
             y = [factors.index(name) + 0.22 * (i - 1) for name in rows["factor"]]
             estimate = rows["estimate"].to_numpy()
             ends = [estimate - rows["low"].to_numpy(), rows["high"].to_numpy() - estimate]
-            ax.errorbar(estimate, y, xerr=None if rows["low"].isna().any() else ends, linewidth=1,
-                        linestyle="none", color=style.colour, marker=style.marker)  # fmt: skip
+            bars = ax.errorbar(
+                estimate, y, xerr=None if rows["low"].isna().any() else ends, linewidth=1,
+                linestyle="none", color=style.colour, marker=style.marker,
+            )  # fmt: skip
+            for part in bars.get_children():
+                mark(part, of=[method])
     first, unit = sheet.axes[0], source.primary.unit
     first.set_yticks(range(len(factors)), factors)
     first.set_ylim(len(factors) - 0.45, -0.55)
     first.locator_params(axis="x", nbins=4)
-    scale_as(first.xaxis, source.primary)
+    scale_as(first.xaxis, source.primary, change=True)
     sheet.label_outer(f"change [{unit}]" if unit not in ("", "share") else "change", "")
     return sheet.figure
 

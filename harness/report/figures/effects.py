@@ -10,7 +10,8 @@ from harness.analysis.effects import NOT_ESTIMABLE
 from harness.analysis.grid import AT_BASELINE
 from harness.report.canvas import Layout, scale_as
 from harness.report.drawing import Drawing
-from harness.report.facets import ordered_factor, varying
+from harness.report.facets import left_out, ordered_factor, varying
+from harness.report.names import fitting
 from harness.report.source import Source
 from harness.report.style import COLOURS, FAINT, INK
 from harness.report.words import difference, difference_interval, is_share
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ROW = 0.185  # inches
-LEFT = 2.55  # inches, for the labels
 MOST_ROWS = 48
 
 
@@ -28,8 +28,7 @@ def _caption(source: Source) -> str:
     margin = f"{100 * primary.margin:g} pp" if is_share(primary) else (
         f"{primary.margin:g} {primary.unit}".strip()
     )  # fmt: skip
-    drawn = source.effects["kind"].isin(source.kinds_drawn).sum()
-    left_out = int(drawn) - len(_rows_drawn(source))
+    drawn, every = _rows_drawn(source), source.effects["kind"].isin(source.kinds_drawn).sum()
     single = source.study.design == "one_at_a_time"
     where = (
         "all other factors at the baseline's levels (diamonds)" if single else
@@ -43,7 +42,7 @@ def _caption(source: Source) -> str:
         source.about_seeds(),
         f"The grey band is ± {margin}, below which a difference is of no practical interest."
         if primary.margin else "",
-        f"{left_out} more are in the tables." if left_out else "",
+        left_out(len(drawn), int(every), "the others are in the tables", "differences"),
         "Exploratory: not corrected for how many there are.",
     )  # fmt: skip
     return " ".join(filter(None, parts))
@@ -77,7 +76,8 @@ def _draw(source: Source) -> Figure | None:
     table, primary = _rows_drawn(source), source.primary
     if table.empty:
         return None
-    sheet = Layout(1, 1, height=ROW * (len(table) + 1), left=LEFT, titled=False).sheet()
+    names, left = fitting(_name(row) for _, row in table.iterrows())
+    sheet = Layout(1, 1, height=ROW * (len(table) + 1), left=left).sheet()
     ax = sheet.axes[0]
     ax.axvspan(-primary.margin, primary.margin, color=FAINT, alpha=0.25, linewidth=0)
     ax.axvline(0, color=INK, linewidth=0.8)
@@ -101,14 +101,14 @@ def _draw(source: Source) -> Figure | None:
             marker="D" if main else "o", markersize=5.5 if main else 3.6,
             linewidth=1.6 if main else 1.0, zorder=3,
         )  # fmt: skip
-    ax.set_yticks(range(len(table)), [_name(row) for _, row in table.iterrows()])
+    ax.set_yticks(range(len(table)), names)
     for text, kind in zip(ax.get_yticklabels(), table["kind"], strict=True):
         text.set_fontweight("bold" if kind == "main" else "normal")
     ax.set_ylim(len(table) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="y", visible=False)
     ax.spines["left"].set_visible(False)
-    scale_as(ax.xaxis, primary)
+    scale_as(ax.xaxis, primary, change=True)
     ax.set_xlabel(f"difference in {primary.axis}")
     return sheet.figure
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,9 @@ from harness.analysis.intervals import mean_intervals
 from harness.report.canvas import NAMES, RIGHT, Layout, scale_as
 from harness.report.drawing import Drawing
 from harness.report.facets import ordered_factor, varying
+from harness.report.focus import Focus, about_focus, focus
+from harness.report.marks import mark, run_numbers
+from harness.report.names import NameTicks
 from harness.report.source import Source
 from harness.report.style import FAINT, INK, LineStyle, ramp
 from harness.report.words import capital, number
@@ -19,6 +23,10 @@ from harness.study.levels import Levels, format_level
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+MOST_PER_ROW = 4  # plots beside each other
+FEWEST = 3  # levels that a plot has room for, at least
 
 
 def _caption(source: Source) -> str:
@@ -32,11 +40,16 @@ def _caption(source: Source) -> str:
     parts = (
         f"{capital(source.primary.axis)} of {shown}; the bar beside them is the mean over {cells}, "
         "with its interval.",
+        about_focus(_focus(source)),
         source.about_capping(),
         source.about_seeds(),
         source.about_references(source.primary),
     )
     return " ".join(filter(None, parts))
+
+
+def _focus(source: Source) -> Focus | None:
+    return focus(source.values["value"])
 
 
 def _alt(source: Source) -> str:
@@ -97,9 +110,17 @@ def _draw(source: Source) -> Figure | None:
     columns = dict(zip(hues, np.linspace(-0.32, 0.08, len(hues)), strict=True))
     key: list[tuple[str, LineStyle | None]] = [(hue, None)] if hue else []
     key += [(name, LineStyle(colour, "o", "none")) for name, colour in colours.items()]
-    references = source.references(source.primary)
-    sheet = Layout(len(factors), min(4, len(factors)), height=2.2, titled=False, share_x=False,
-                   key=tuple(key), right=NAMES if references else RIGHT).sheet()  # fmt: skip
+    references, numbers = source.references(source.primary), run_numbers(source)
+    per_row = min(MOST_PER_ROW, len(factors))
+    counts = [max(FEWEST, len(levels[factor])) for factor in factors]
+    layout = Layout(
+        len(factors), per_row, height=2.2, share_x="none", key=tuple(key),
+        right=NAMES if references else RIGHT,
+        widths=tuple(float(max(counts[i::per_row])) for i in range(per_row)),
+    )  # fmt: skip
+    ticks = [NameTicks.of(levels[factor], layout.columns[i % per_row])
+             for i, factor in enumerate(factors)]  # fmt: skip
+    sheet = replace(layout, bottom=max(one.room for one in ticks)).sheet()
     for i, (ax, factor) in enumerate(zip(sheet.axes, factors, strict=True)):
         at = _level_of(source, factor).map(levels[factor].index).astype(float)
         if hue and hue != factor:
@@ -111,6 +132,8 @@ def _draw(source: Source) -> Figure | None:
             hue_order=hues or None, palette=colours or None, color=None if hue else FAINT, s=9,
             alpha=0.6, linewidth=0, ax=ax, legend=False,
         )  # fmt: skip
+        runs = source.values.loc[at.index, ["variant", "seed"]].itertuples(index=False, name=None)
+        mark(ax.collections[-1], run=[numbers[run] for run in runs])
         means = _by_level(source, factor)
         mean = means["mean"].to_numpy()
         ends = [mean - means["low"].to_numpy(), means["high"].to_numpy() - mean]
@@ -119,12 +142,12 @@ def _draw(source: Source) -> Figure | None:
             yerr=None if means["low"].isna().all() else ends, linestyle="none", marker="_",
             markersize=10, color=INK, linewidth=1.2,
         )  # fmt: skip
-        ax.set_xticks(range(len(levels[factor])), levels[factor])
-        ax.set_xlim(-0.5, len(levels[factor]) - 0.5)
+        ticks[i].put_under(ax)
         ax.grid(visible=False, axis="x")
         first = i % sheet.per_row == 0
         ax.set(xlabel=factor, ylabel=source.primary.axis if first else "")
         ax.tick_params(labelleft=first)
+    sheet.put_focus(_focus(source))
     scale_as(sheet.axes[0].yaxis, source.primary)
     sheet.draw_references(references)
     return sheet.figure

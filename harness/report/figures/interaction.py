@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,9 @@ from harness.analysis.grid import cell_label
 from harness.report.canvas import NAMES, RIGHT, Layout, scale_as
 from harness.report.drawing import Drawing
 from harness.report.facets import facets, ordered_factor, varying
+from harness.report.focus import Focus, about_focus, focus
+from harness.report.marks import level_names, mark, mark_rest, run_numbers
+from harness.report.names import NameTicks
 from harness.report.source import Source
 from harness.report.words import capital, number
 from harness.study.levels import format_level
@@ -37,9 +41,14 @@ def _caption(source: Source) -> str:
         source.about_capping(),
         source.about_seeds(),
         source.about_references(source.primary),
+        about_focus(_focus(source)),
         facets(source.study, over).note if over else "",
     )
     return " ".join(filter(None, parts))
+
+
+def _focus(source: Source) -> Focus | None:
+    return focus(source.means["mean"])
 
 
 def _alt(source: Source) -> str:
@@ -59,11 +68,13 @@ def _draw(source: Source) -> Figure | None:
     if over is None or source.values.empty:
         return None
     shape, levels = facets(source.study, over), source.study.factors[over]
-    references = source.references(source.primary)
-    sheet = Layout(len(shape.panels), min(2, shape.per_row), height=2.3, key=shape.key,
-                   titled=shape.titled, right=NAMES if references else RIGHT).sheet()  # fmt: skip
+    references, numbers = source.references(source.primary), run_numbers(source)
+    few = len(shape.panels) in (1, 2, 4)
+    layout = Layout(len(shape.panels), 2 if few else 3, height=2.3 if few else 1.7, key=shape.key,
+                    titles=shape.titles, right=NAMES if references else RIGHT)  # fmt: skip
+    ticks = NameTicks.of([format_level(level) for level in levels], min(layout.columns))
+    sheet = replace(layout, bottom=ticks.room).sheet()
     for ax, panel in zip(sheet.axes, shape.panels, strict=True):
-        ax.set_title(panel.title)
         for i, (cell, style) in enumerate(panel.cells):
             names = [cell_label(source.study, {**cell, over: level}) for level in levels]
             rows = source.means.reindex(names)
@@ -76,12 +87,14 @@ def _draw(source: Source) -> Figure | None:
                 markerfacecolor=style.fill,
             )  # fmt: skip
             for place, name in zip(x, names, strict=True):
-                runs = source.values.loc[source.values["variant"] == name, "value"]
-                ax.plot([place] * len(runs), runs, ".", color=style.colour, alpha=0.4, markersize=3)
-    first = sheet.axes[0]
-    first.set_xticks(range(len(levels)), [format_level(level) for level in levels])
-    first.set_xlim(-0.4, len(levels) - 0.6)
-    scale_as(first.yaxis, source.primary)
+                runs = source.values[source.values["variant"] == name]
+                (dots,) = ax.plot([place] * len(runs), runs["value"], ".", color=style.colour,
+                                  alpha=0.4, markersize=3)  # fmt: skip
+                mark(dots, run=[numbers[name, seed] for seed in runs["seed"]])
+            mark_rest(ax, level_names(source.study, cell))
+        ticks.put_under(ax)
+    sheet.put_focus(_focus(source))
+    scale_as(sheet.axes[0].yaxis, source.primary)
     sheet.draw_references(references)
     sheet.label_outer(over, source.primary.axis)
     return sheet.figure

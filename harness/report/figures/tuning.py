@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.analysis.tuning import levels_in_order
-from harness.report.canvas import BOTTOM, Layout, scale_as
+from harness.report.canvas import Layout, scale_as
 from harness.report.drawing import Drawing
+from harness.report.facets import left_out
+from harness.report.focus import Focus, about_focus, focus
+from harness.report.names import NameTicks
 from harness.report.source import Source
 from harness.report.style import COLOURS, INK, MARKERS, LineStyle
 from harness.report.words import capital, measured, unbroken
@@ -19,7 +23,6 @@ if TYPE_CHECKING:
 PER_PLOT = 6  # variants; colours and marks tell so many apart
 MOST = 36  # variants that are drawn
 HEIGHT = 2.2  # inches of a plot
-LETTER = 0.055  # inches that a letter of an upright label takes, roughly
 LINE = 0.16  # inches that a line of a plot's legend takes
 
 
@@ -31,11 +34,14 @@ def _caption(source: Source) -> str:
         f"{' and '.join(source.study.tuned)}: mean over seeds with its 95 % interval. The large "
         f"mark is the {best} mean; at the end of a line, a better level may lie beyond.",
         source.about_capping(),
-        f"Drawn for the first {MOST} variants; tuning.csv has all."
-        if len(source.cells) > MOST
-        else "",
+        about_focus(_focus(source)),
+        left_out(MOST, len(source.cells), "the first ones"),
     )
     return " ".join(filter(None, parts))
+
+
+def _focus(source: Source) -> Focus | None:
+    return focus(source.tuning["mean"])
 
 
 def _alt(source: Source) -> str:
@@ -61,13 +67,9 @@ def _draw(source: Source) -> Figure | None:
     groups = [variants[i : i + PER_PLOT] for i in range(0, len(variants), PER_PLOT)]
     single = len(source.study.tuned) == 1
     labels = [level.split(" ", 1)[1] if single else level for level in levels]
-    longest = max(map(len, labels))
-    upright = longest * len(labels) > 40
-    below = BOTTOM + (LETTER * longest if upright else 0.0)
-    sheet = Layout(
-        len(groups), min(2, len(groups)), height=HEIGHT, titled=False, gap=0.3,
-        bottom=below + LINE * (len(groups[0]) + 1),
-    ).sheet()  # fmt: skip
+    layout = Layout(len(groups), min(2, len(groups)), height=HEIGHT, gap=0.3, share_x="none")
+    ticks = NameTicks.of(labels, layout.columns[0])
+    sheet = replace(layout, bottom=ticks.room + LINE * (len(groups[0]) + 1)).sheet()
     for ax, group in zip(sheet.axes, groups, strict=True):
         for i, variant in enumerate(group):
             rows = table[table["variant"] == variant]
@@ -84,9 +86,10 @@ def _draw(source: Source) -> Figure | None:
             best = _best(mean, response.direction == "lower")
             ax.plot(x[best], mean[best], marker=style.marker, markersize=9, color=style.colour,
                     markeredgecolor=INK)  # fmt: skip
-        ax.set_xticks(range(len(levels)), labels, rotation=90 if upright else 0)
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -below / HEIGHT), fontsize=7,
+        ticks.put_under(ax)
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -ticks.room / HEIGHT), fontsize=7,
                   frameon=False, labelspacing=0.2)  # fmt: skip
+    sheet.put_focus(_focus(source))
     scale_as(sheet.axes[0].yaxis, response)
     name = next(iter(source.study.tuned)) if single else ""
     sheet.label_outer(name, response.axis)

@@ -6,6 +6,8 @@ from dataclasses import replace
 from harness.analysis.stages import count_seeds
 from harness.report.document import Document, Picture, Section
 from harness.report.sections import answers, ending, opening, running
+from harness.report.sections.cards import takeaway
+from harness.report.sections.reading import reading
 from harness.report.source import Source
 from harness.report.words import counted
 
@@ -20,9 +22,12 @@ def document(source: Source, pictures: Iterable[tuple[str, Picture]]) -> Documen
     """
     drawn: dict[str, list[Picture]] = {}
     for title, picture in pictures:
+        if title == opening.TITLE:
+            picture = replace(picture, title=takeaway(source))
         drawn.setdefault(title, []).append(picture)
     before = [*opening.sections(source), *answers.sections(source), running.accounting(source)]
-    after = [ending.predictions(source), running.cells(source), *ending.sections(source)]
+    after = [ending.predictions(source), running.cells(source), reading(source),
+             *ending.sections(source)]  # fmt: skip
     own = {section.title for section in (*before, *after)}
     measured = [Section(title) for title in drawn if title not in own]
     sections = [

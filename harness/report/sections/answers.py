@@ -7,16 +7,7 @@ import pandas as pd
 
 from harness.analysis.effects import NOT_ESTIMABLE, ranks_disagree
 from harness.analysis.tuning import about_tuning
-from harness.analysis.verdicts import (
-    FAILS,
-    INCONCLUSIVE,
-    NEGLIGIBLE,
-    NOT_EVERYWHERE,
-    NOT_TESTABLE,
-    OPPOSITE,
-    PROMISE,
-    SUPPORTED,
-)
+from harness.analysis.verdicts import NOT_TESTABLE
 from harness.report.document import (
     Block,
     Callout,
@@ -27,7 +18,9 @@ from harness.report.document import (
     Words,
     compact,
 )
+from harness.report.sections.cards import bound
 from harness.report.source import Source
+from harness.report.verdict_signs import TONES
 from harness.report.words import (
     capital,
     counted,
@@ -37,13 +30,8 @@ from harness.report.words import (
     measured,
     number,
     p_value,
-    unbroken,
 )
 
-TONES = {  # colours of the verdicts' words
-    SUPPORTED: "good", OPPOSITE: "stop", NEGLIGIBLE: "blue", FAILS: "stop",
-    NOT_EVERYWHERE: "warning", INCONCLUSIVE: "soft", NOT_TESTABLE: "soft",
-}  # fmt: skip
 OTHER_WAYS = {  # of asking, which not every study has, with the titles of their columns
     "other_split": "other split",
     "other_items": "with other items",
@@ -74,7 +62,7 @@ def _claims(source: Source) -> Iterator[Block]:
         yield Paragraph("This study declares no claims: everything below is exploratory.")
         return
     yield Paragraph(
-        f"{PROMISE} Intervals of the study's {counted(len(source.claims), 'claim')} hold together. "
+        f"Intervals of the study's {counted(len(source.claims), 'claim')} hold together. "
         "That of a claim about every cell is for the worst of them, whichever it is, and has no "
         "estimate: the least favourable of many estimates looks worse than its cell is. claims.csv "
         "and runs.csv suffice to recompute every verdict."
@@ -96,8 +84,6 @@ def _claim_row(source: Source, row: pd.Series) -> tuple[Words, ...]:
     """One claim."""
     response, absolute = source.study.response(row["response"]), row["kind"] == "threshold"
     show, between = (measured, interval) if absolute else (difference, difference_interval)
-    side = {"lower": "<", "higher": ">", "within": "within ±"}[row["direction"]]
-    bound = show(response, row["bound"]).removeprefix("+")
     ends = f"{between(row['low'], row['high'], response)} ({100 * row['interval']:.1f} %)"
     ranked = _ranks(row.rename({"estimate": "", "cell_estimate": "estimate"}))
     nearest = f"least favourable cell: {row['cell']}, {show(response, row['cell_estimate'])}"
@@ -105,7 +91,7 @@ def _claim_row(source: Source, row: pd.Series) -> tuple[Words, ...]:
     return (
         f"{row['says']} [{row['id']}]", verdict_words(row), row["response"],
         show(response, row["estimate"]), ends if pd.notna(row["low"]) else "–",
-        unbroken(f"{side} {bound}"), p_value(row["p_adjusted"]), str(row["n"]), capital(remarks),
+        bound(response, row), p_value(row["p_adjusted"]), str(row["n"]), capital(remarks),
     )  # fmt: skip
 
 

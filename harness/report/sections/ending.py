@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator
 
 from harness.report.document import Bullets, Code, Link, Paragraph, Section, Strong, Table
+from harness.report.sections.methods import methods, works
 from harness.report.source import Source
 from harness.report.words import interval, number
 from harness.study.files import as_typed
@@ -16,9 +17,11 @@ COLUMNS = {"commit": "code", "versions": "versions", "device": "device", "subjec
 
 def sections(source: Source) -> Iterator[Section]:
     """All but the predictions."""
+    yield methods(source)
     yield _reproducibility(source)
-    works = tuple((Link(text, address),) for text, address in source.study.model.citations)
-    yield Section("References and credits", [Bullets(works)] if works else [])
+    items = tuple((Link(work.text, work.address),) for work in works(source))
+    bib = Paragraph(("As BibTeX: ", Link("references.bib", "references.bib"), "."))
+    yield Section("References and credits", [Bullets(items), bib] if items else [])
 
 
 def predictions(source: Source) -> Section:

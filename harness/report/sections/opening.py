@@ -1,19 +1,19 @@
-"""What comes first: the answer, how to read it, what to be careful about, and the audit."""
+"""What comes first: the answer, what to be careful about, and the audit."""
 
 from collections.abc import Iterator
 
 from harness.analysis.bottom_line import bottom_line, caveats
-from harness.analysis.failures import DISTANCE
-from harness.analysis.verdicts import PROMISE
-from harness.report.document import Block, Bullets, Callout, Paragraph, Section, Strong, Table
+from harness.report.document import Block, Bullets, Callout, Link, Paragraph, Section, Table
+from harness.report.sections.cards import cards
+from harness.report.sections.reading import reading
 from harness.report.source import Source
-from harness.study.levels import place_label
+
+TITLE = "Bottom line"
 
 
 def sections(source: Source) -> Iterator[Section]:
     """All of it."""
-    yield Section("Bottom line", [Paragraph(sentence) for sentence in bottom_line(source.data)])
-    yield _how_to_read(source)
+    yield Section(TITLE, list(_bottom_line(source)))
     items, facts = list(caveats(source.data)), source.data.facts
     if facts.get("name") and facts.get("source"):
         items.insert(0, f"Trained on {facts['name']} ({facts['source']}): numbers of other data do "
@@ -24,40 +24,18 @@ def sections(source: Source) -> Iterator[Section]:
     yield _integrity(source)
 
 
-def _how_to_read(source: Source) -> Section:
-    """What words and marks mean; the subject explains its own."""
-    terms = (
-        ("Variant and seed.", "A variant is one combination of levels. Each seed runs through "
-         "every variant with the same minibatches, so that differences are paired."),
-        ("Baseline.", f"{place_label(source.study.baseline)}. Effects are differences from it: a "
-         "level minus the baseline's."),
-        ("Intervals.", f"{source.about_seeds()} Those of claims hold together: each is at the "
-         "level 1 − 5 % / (claims × looks), at which its verdict is decided. All other tables and "
-         "figures are exploratory and not corrected."),
-        ("Verdicts.", "SUPPORTED: the claim holds as stated, by its margin and in every cell "
-         "meant. OPPOSITE: the reverse holds, beyond the margin where there is one. NEGLIGIBLE: "
-         "the effect is smaller than the margin, either way. FAILS: the claim does not "
-         "hold as stated, in any cell meant; of a difference, whether it is negligible or opposite "
-         "varies or is open. NOT EVERYWHERE: it fails in at least one of the cells meant, and is "
-         "not shown to fail in all. INCONCLUSIVE: the seeds show none of these. NOT TESTABLE: one "
-         f"seed, missing runs, or diverged ones. {PROMISE}"),
-        ("If no run fails.", "A run fails if it diverges, or if its response lies further than "
-         f"{DISTANCE:.0f} robust standard deviations from the median of its variant. A t test "
-         "knows nothing of a failure that has not happened yet. Where a share of failing runs "
-         "that the seeds cannot exclude (at 95 %, Clopper and Pearson) would move the estimate out "
-         "of the verdict's region, the verdict assumes that no run fails, now or later. This is "
-         "an index of sensitivity, not a test."),
-        ("CONDITIONAL.", "A main effect whose direction depends on the other factors: in one "
-         "combination of their levels it is higher and in another lower, in each by more than the "
-         "smallest difference of practical interest and beyond what chance does among so many. The "
-         "largest of each is named. Its average answers no question."),
-        ("In ranks.", "The same difference after each seed's variants are ranked (1 is the lowest, "
-         "equal values share their average rank), which no outlier moves. Where its interval lies "
-         "on the other side of zero, the remarks say so."),
-        *source.study.model.glossary,
-    )  # fmt: skip
-    items = tuple((Strong(term), f" {meaning}") for term, meaning in terms)
-    return Section("How to read this", [Bullets(items)])
+def _bottom_line(source: Source) -> Iterator[Block]:
+    """Cards, and what they do not say, in sentences; banners come before both."""
+    if source.refused:
+        first, *others = bottom_line(source.data)
+        yield Callout("stop", "Refused", f"{first} {' '.join(others)}")
+        return
+    if not source.integrity.empty:
+        yield Callout("warning", "Note", _found(source))
+    yield from cards(source)
+    for sentence in bottom_line(source.data, listed=False):
+        yield Paragraph(sentence)
+    yield Paragraph((Link("How to read this", f"#{reading(source).id}"), " explains the words."))
 
 
 def _integrity(source: Source) -> Section:
@@ -75,9 +53,14 @@ def _integrity(source: Source) -> Section:
             words = "These runs cannot be compared. No contrast is made until this is fixed."
             blocks.append(Callout("stop", "Refused", words))
         else:
-            blocks.append(Callout("warning", "Note", " ".join(found["message"])))
+            blocks.append(Callout("warning", "Note", _found(source)))
         columns = ("check", "severity", "message", "runs")
         rows = tuple(tuple(row) for row in found[list(columns)].to_numpy())
         head = ("check", "severity", "what", "runs")
         blocks.append(Table("What the audit found", head, rows))
     return Section("Integrity of the runs", blocks)
+
+
+def _found(source: Source) -> str:
+    """What the audit found, in sentences."""
+    return " ".join(source.integrity["message"])

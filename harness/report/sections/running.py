@@ -10,7 +10,7 @@ from harness.analysis.intervals import mean_intervals
 from harness.report.document import Block, Paragraph, Section, Table, Words
 from harness.report.links import compare_link, run_link
 from harness.report.source import Source
-from harness.report.words import counted, elapsed, measured, with_interval
+from harness.report.words import counted, elapsed, measured, number, with_interval
 from harness.subjects.subject import Response
 
 OUTCOMES = ("finished", "diverged", "failed", "interrupted", "running")
@@ -107,13 +107,15 @@ def _runs_table(source: Source) -> Table:
     def row_of(run: pd.Series) -> tuple[Words, ...]:
         link = run_link(source.data.facts, run["run_name"] or run["variant"], run["run_id"])
         values = (measured(response, run[response.name]) for response in responses)
-        time = elapsed(run["seconds"])
+        time = number(run["seconds"], 1)
         return (link, str(run["seed"]), run["outcome"], *values, time, run["run_key"])
 
-    rows = tuple(row_of(run) for _, run in source.data.runs.iterrows())
-    head = ("run", "seed", "outcome", *map(_column, responses), "time", "run_key")
+    runs = source.data.runs
+    rows = tuple(row_of(run) for _, run in runs.iterrows())
+    head = ("run", "seed", "outcome", *map(_column, responses), "time [s]", "run_key")
     numeric = frozenset({1, *range(3, 4 + len(responses))})
-    return Table("All runs", head, rows, numeric, folded=True)
+    anchors = tuple(f"run-{i}" for i in range(len(runs)))
+    return Table("All runs", head, rows, numeric, folded=True, anchors=anchors)
 
 
 def _headline(source: Source) -> list[Response]:

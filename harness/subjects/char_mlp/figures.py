@@ -5,6 +5,7 @@ from harness.subjects.char_mlp.responses import uniform_loss
 from harness.subjects.figures import (
     CurveFigure,
     Figure,
+    HeatFigure,
     HistogramFigure,
     LayerFigure,
     Reference,
@@ -16,7 +17,7 @@ from harness.subjects.subject import Facts
 CURVES, SATURATION = "Learning curves", "Saturation by layer"
 GRADIENTS, UPDATES, HISTOGRAMS = "Gradient flow", "Update:data", "Activations and gradients"
 
-HEALTHY = Reference("5%", 0.05, "the limit under which a layer is usually called healthy")
+HEALTHY = Reference("5\u00a0%", 0.05, "the limit under which a layer is usually called healthy")
 WANTED = Reference("−3", -3.0, "where weights learn at a healthy pace")
 
 
@@ -60,6 +61,12 @@ FIGURES: tuple[Figure, ...] = (
                 "on the first minibatch, in training mode"),
     _saturation("saturation_final", "final", "after training",
                 "over the whole dev split, in eval mode, after the last step"),
+    HeatFigure(
+        "saturation_steps", SATURATION, "Saturation by layer, while training",
+        f"Share of hidden outputs with an absolute value above {SATURATED}, on training "
+        "minibatches, in training mode.",
+        "saturation", f"share with |h| > {SATURATED}", share=True,
+    ),
     _gradients("gradient_init", "init", "at initialisation", "the first minibatch"),
     _gradients("gradient_last", "last", "at the last step", "the last minibatch"),
     WeightFigure(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from harness.subjects.char_mlp.fields import Fields
 from harness.subjects.char_mlp.measured import SATURATED
+from harness.subjects.works import Work
 
 GLOSSARY = (
     ("Saturation.", f"Share of hidden outputs with an absolute value above {SATURATED}."),
@@ -21,16 +22,37 @@ GLOSSARY = (
 )
 
 CITATIONS = (
-    ("Andrej Karpathy, “Neural Networks: Zero to Hero”, makemore parts 2–4: the network, its "
-     "diagnostics and most of what is tested here", "https://karpathy.ai/zero-to-hero.html"),
-    ("Ioffe & Szegedy 2015, Batch Normalization", "https://arxiv.org/abs/1502.03167"),
-    ("He, Zhang, Ren & Sun 2015, Delving Deep into Rectifiers", "https://arxiv.org/abs/1502.01852"),
-    ("Glorot & Bengio 2010, Understanding the difficulty of training deep feedforward neural "
-     "networks", "https://proceedings.mlr.press/v9/glorot10a.html"),
-    ("Santurkar, Tsipras, Ilyas & Madry 2018, How Does Batch Normalization Help Optimization?",
-     "https://arxiv.org/abs/1805.11604"),
-    ("Yang, Pennington, Rao, Sohl-Dickstein & Schoenholz 2019, A Mean Field Theory of Batch "
-     "Normalization", "https://arxiv.org/abs/1902.08129"),
+    Work(
+        ("Karpathy, Andrej",), 2022, "Neural Networks: Zero to Hero",
+        "https://karpathy.ai/zero-to-hero.html",
+        "makemore parts 2–4, the network, its diagnostics and most of what is tested here",
+    ),
+    Work(
+        ("Ioffe, Sergey", "Szegedy, Christian"), 2015,
+        "Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate "
+        "Shift",
+        "https://arxiv.org/abs/1502.03167",
+    ),
+    Work(
+        ("He, Kaiming", "Zhang, Xiangyu", "Ren, Shaoqing", "Sun, Jian"), 2015,
+        "Delving Deep into Rectifiers: Surpassing Human-Level Performance on ImageNet "
+        "Classification",
+        "https://arxiv.org/abs/1502.01852",
+    ),
+    Work(
+        ("Glorot, Xavier", "Bengio, Yoshua"), 2010,
+        "Understanding the difficulty of training deep feedforward neural networks",
+        "https://proceedings.mlr.press/v9/glorot10a.html",
+    ),
+    Work(
+        ("Santurkar, Shibani", "Tsipras, Dimitris", "Ilyas, Andrew", "Madry, Aleksander"), 2018,
+        "How Does Batch Normalization Help Optimization?", "https://arxiv.org/abs/1805.11604",
+    ),
+    Work(
+        ("Yang, Greg", "Pennington, Jeffrey", "Rao, Vinay", "Sohl-Dickstein, Jascha",
+         "Schoenholz, Samuel S."), 2019,
+        "A Mean Field Theory of Batch Normalization", "https://arxiv.org/abs/1902.08129",
+    ),
 )  # fmt: skip
 
 

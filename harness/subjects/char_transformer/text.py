@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from harness.subjects.char_transformer.fields import Fields
+from harness.subjects.works import Work
 
 GLOSSARY = (
     (
@@ -39,20 +40,43 @@ GLOSSARY = (
 )
 
 CITATIONS = (
-    ("Andrej Karpathy, “Neural Networks: Zero to Hero”, makemore and “Let’s build GPT”: the "
-     "network", "https://karpathy.ai/zero-to-hero.html"),
-    ("Vaswani, Shazeer, Parmar, Uszkoreit, Jones, Gomez, Kaiser & Polosukhin 2017, Attention Is "
-     "All You Need", "https://arxiv.org/abs/1706.03762"),
-    ("Ba, Kiros & Hinton 2016, Layer Normalization", "https://arxiv.org/abs/1607.06450"),
-    ("Zhang & Sennrich 2019, Root Mean Square Layer Normalization",
-     "https://arxiv.org/abs/1910.07467"),
-    ("Xiong, Yang, He, Zheng, Zheng, Xing, Zhang, Lan, Wang & Liu 2020, On Layer Normalization in "
-     "the Transformer Architecture", "https://arxiv.org/abs/2002.04745"),
-    ("Radford, Wu, Child, Luan, Amodei & Sutskever 2019, Language Models are Unsupervised "
-     "Multitask Learners: scaled residual projections, section 2.3",
-     "https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf"),
-    ("Haviv, Ram, Press, Izsak & Levy 2022, Transformer Language Models without Positional "
-     "Encodings Still Learn Positional Information", "https://arxiv.org/abs/2203.16634"),
+    Work(
+        ("Karpathy, Andrej",), 2022, "Neural Networks: Zero to Hero",
+        "https://karpathy.ai/zero-to-hero.html", "makemore and “Let’s build GPT”, the network",
+    ),
+    Work(
+        ("Vaswani, Ashish", "Shazeer, Noam", "Parmar, Niki", "Uszkoreit, Jakob", "Jones, Llion",
+         "Gomez, Aidan N.", "Kaiser, Łukasz", "Polosukhin, Illia"), 2017,
+        "Attention Is All You Need", "https://arxiv.org/abs/1706.03762",
+    ),
+    Work(
+        ("Ba, Jimmy Lei", "Kiros, Jamie Ryan", "Hinton, Geoffrey E."), 2016,
+        "Layer Normalization", "https://arxiv.org/abs/1607.06450",
+    ),
+    Work(
+        ("Zhang, Biao", "Sennrich, Rico"), 2019, "Root Mean Square Layer Normalization",
+        "https://arxiv.org/abs/1910.07467",
+    ),
+    Work(
+        ("Xiong, Ruibin", "Yang, Yunchang", "He, Di", "Zheng, Kai", "Zheng, Shuxin", "Xing, Chen",
+         "Zhang, Huishuai", "Lan, Yanyan", "Wang, Liwei", "Liu, Tie-Yan"), 2020,
+        "On Layer Normalization in the Transformer Architecture",
+        "https://arxiv.org/abs/2002.04745",
+    ),
+    Work(
+        ("Radford, Alec", "Wu, Jeffrey", "Child, Rewon", "Luan, David", "Amodei, Dario",
+         "Sutskever, Ilya"), 2019,
+        "Language Models are Unsupervised Multitask Learners",
+        "https://cdn.openai.com/better-language-models/"
+        "language_models_are_unsupervised_multitask_learners.pdf",
+        "scaled residual projections, section 2.3",
+    ),
+    Work(
+        ("Haviv, Adi", "Ram, Ori", "Press, Ofir", "Izsak, Peter", "Levy, Omer"), 2022,
+        "Transformer Language Models without Positional Encodings Still Learn Positional "
+        "Information",
+        "https://arxiv.org/abs/2203.16634",
+    ),
 )  # fmt: skip
 
 
