@@ -251,7 +251,8 @@ def test_figures_have_names_of_their_own_and_words(small: StudyData) -> None:
     assert len({drawing.name for drawing in found}) == len(found)
     assert all(drawing.section and drawing.title for drawing in found)
     general = {path.stem for path in (PACKAGE / "report" / "figures").glob("[!_]*.py")}
-    assert general == {"attribution", "effects", "final_loss", "interaction", "tuning"}
+    assert general == {"answer", "attribution", "effects", "failures", "final_loss", "interaction",
+                       "stability", "tuning"}  # fmt: skip
     declared = {figure.name for figure in small.study.model.figures}
     assert {drawing.name for drawing in found} == general | declared
 
