@@ -32,12 +32,18 @@ def about_focus(focus: Focus | None) -> str:
     return f"The shaded band holds half of the values; its scale is {focus.times} times as large."
 
 
-def focus(values: Iterable[float]) -> Focus | None:
-    """The narrowest range that holds half of the values, if it is hard to read otherwise."""
+def focus(values: Iterable[float], also: Iterable[float] = ()) -> Focus | None:
+    """The narrowest range that holds half of the values, if it is hard to read otherwise.
+
+    Args:
+        values: what is drawn.
+        also: what else the axis reaches to.
+    """
     known = sorted(float(value) for value in values if isfinite(value))
     if len(known) < FEWEST:
         return None
-    whole, half = known[-1] - known[0], len(known) // 2
+    ends, half = [known[0], known[-1], *also], len(known) // 2
+    whole = max(ends) - min(ends)
     low, high = min(zip(known, known[half:], strict=False), key=lambda ends: ends[1] - ends[0])
     low, high = low - PAD * (high - low), high + PAD * (high - low)
     narrow = NARROWEST * whole - (high - low)

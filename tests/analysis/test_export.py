@@ -85,6 +85,8 @@ def test_measured_values_are_there_run_by_run_to_the_last_bit(stored: simulated.
     for when, step in (("init", 0), ("last", 49)):
         values = layers[layers["when"] == when]["value"]
         assert list(values) == list(trace.at("saturation", step))
+    probes = found["probes"][found["probes"]["run_key"] == key]
+    assert list(probes["value"]) == [*trace.at("saturation", 0), *trace.at("saturation", 49)]
     weights = found["weights"][found["weights"]["run_key"] == key]
     assert list(weights["value"]) == [*trace.at("update_data", 0), *trace.at("update_data", 49)]
     assert len(found["histograms"]) == 48 * 2 * 2 * 80  # of every run, with every bin

@@ -396,7 +396,8 @@ def test_failures_are_those_of_the_csv(shape: str, reports: Callable[[str], Path
     limits, failed, diverged = (line.get_xdata() for line in ax.get_lines())
     assert list(limits) == list(table["limit"])
     assert list(failed) == list(table["share"])
-    assert list(diverged) == list(table["diverged"] / table["n"])
+    drawn_at = (table["diverged"] / table["n"]).where(table["diverged"] > 0)
+    np.testing.assert_array_equal(diverged, drawn_at)
 
 
 def test_stability_shows_the_mark_of_every_word(core_report: Path, source: Source) -> None:

@@ -20,9 +20,9 @@ from harness.cli.options import pass_store, study_argument, study_name
 def command(uri: str | None, study: str, folder: Path | None) -> None:
     """Write the runs of STUDY as tidy tables, each as CSV and as Parquet.
 
-    `runs` has one row a run; `curves`, `layers`, `weights` and `histograms` one row a value. Runs
-    that others logged to the study's experiment are marked by `ours` = false; reports leave them
-    out.
+    `runs` has one row a run; `curves`, `layers`, `probes`, `weights` and `histograms` one row a
+    value. Runs that others logged to the study's experiment are marked by `ours` = false; reports
+    leave them out.
     """
     from harness.analysis.export import export
     from harness.store.reading import read_all

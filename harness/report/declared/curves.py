@@ -36,7 +36,11 @@ def curve_drawing(declared: CurveFigure) -> Drawing:
 
     def enlarged(source: Source) -> Focus | None:
         """What is enlarged: of a curve from the first step on, nothing."""
-        return None if declared.log_steps else focus(rows(source)["mean"])
+        if declared.log_steps:
+            return None
+        means = rows(source)["mean"]
+        ends = limits(source, means, response(source), up_to_cap=False)
+        return focus(means.clip(*ends), ends)
 
     def caption(source: Source) -> str:
         leads_to = response(source)

@@ -55,7 +55,7 @@ def histogram_drawing(declared: HistogramFigure) -> Drawing:
         styles = [LineStyle(*style) for style in zip(ramp(3), ("",) * 3, LINES, strict=True)]
         names = ("first layer", "middle layer", "last layer")
         widest = table[table["variant"].isin(list(variants))].groupby(["variant", "when"])["right"]
-        alike = widest.max().nunique() == 1
+        alike = len(widest) == 2 * len(variants) and widest.max().nunique() == 1
         sheet = Layout(
             2 * len(variants), 2, height=1.15, bottom=0.4, gap=0.5,
             share_x="all" if alike else "none", share_y=False,
