@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator, Sequence
 from urllib.parse import quote, urlencode
 
-from harness.store.reading import key_of, locate, one_a_key, stored_runs
-from harness.store.runs import StudyRuns
+from harness.store.reading import locate, one_a_key, stored_runs
+from harness.store.runs import StudyRuns, key_of
 from harness.store.store import Store
 from harness.store.views import NAMES
 from harness.study.levels import Levels

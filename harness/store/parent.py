@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.store import presentation
+from harness.store.fetch import local_place
 from harness.store.identity import key_of_parent
 from harness.store.runs import OpenRun, StudyRuns
 from harness.store.schema import (
@@ -91,7 +92,7 @@ class ParentRun:
 
     def _define(self, study: Study, facts: Facts) -> None:
         """Store the study as resolved now; seeds of earlier sessions with these variants stay."""
-        earlier = read_definition(self._store, self.run_id)
+        earlier = read_definition(self._store, self.run_id, self._location)
         self.changed = changed(earlier[0], study) if earlier else []
         if earlier and same_variants(earlier[0], study):
             seeds = dict.fromkeys((*earlier[0].seeds, *study.seeds))
@@ -139,20 +140,31 @@ def close_orphans(runs: StudyRuns) -> None:
             runs.kill(run.info.run_id)
 
 
-def read_definition(store: Store, run_id: str) -> tuple[Study, Facts] | None:
-    """The study and the facts that a parent run holds; None where no whole ones were stored."""
-    with store.reach(), tempfile.TemporaryDirectory(prefix="ablate-") as folder:
-        if DEFINITION not in {file.path for file in store.client.list_artifacts(run_id)}:
-            return None
-        path = Path(store.client.download_artifacts(run_id, DEFINITION, folder))
-        text = path.read_text(encoding="utf-8")
+def read_definition(store: Store, run_id: str, address: str) -> tuple[Study, Facts] | None:
+    """The study and the facts that a parent run holds; None where no whole ones were stored.
+
+    Args:
+        store: where the run is.
+        run_id: MLflow's name of it.
+        address: of its files.
+    """
+    place = local_place(address)
     try:
-        whole = json.loads(text)
+        payload = (place / DEFINITION).read_bytes() if place else _fetched(store, run_id)
+        whole = json.loads(payload)
         facts = {str(name): value for name, value in whole["facts"].items()}
         if not {"name", "digest"} <= facts.keys():
             return None
         whole["study"]["subject"] = store.placed(whole["study"]["subject"])
         return Study.model_validate(whole["study"]), facts
     # pydantic's ValidationError is a ValueError
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _fetched(store: Store, run_id: str) -> bytes:
+    """The definition from where the store keeps it; nothing where it has none."""
+    with store.reach(), tempfile.TemporaryDirectory(prefix="ablate-") as folder:
+        if DEFINITION not in {file.path for file in store.client.list_artifacts(run_id)}:
+            return b""
+        return Path(store.client.download_artifacts(run_id, DEFINITION, folder)).read_bytes()

@@ -7,7 +7,6 @@ from hashlib import sha256
 from typing import Any
 
 import pandas as pd
-from mlflow.entities import Run
 
 from harness.errors import UserError, few
 from harness.store.artifacts import TRACE, NotWhole, read_artifacts, read_trace, require_unchanged
@@ -15,8 +14,9 @@ from harness.store.digest import is_changed, kept_files
 from harness.store.fetch import files_of, local_folder
 from harness.store.identity import describe, lacked
 from harness.store.parent import read_definition
-from harness.store.runs import INTERRUPTED, StudyRuns, outcome_of
-from harness.store.schema import IS_SCHEMA, SCHEMA, VERIFICATION, text
+from harness.store.rows import Run
+from harness.store.runs import INTERRUPTED, StudyRuns, is_ours, key_of, outcome_of
+from harness.store.schema import VERIFICATION, text
 from harness.store.session import SESSION, last_written
 from harness.store.store import Store
 from harness.store.uri import redacted
@@ -237,7 +237,7 @@ def locate(
         which = ", ".join(f"{tag} {value}" for tag, value in wanted.items())
         raise _missing(f"no runs with {which}" if which else "no runs of it")
     parent = max(parents, key=last_written)
-    definition = read_definition(store, parent.info.run_id)
+    definition = read_definition(store, parent.info.run_id, parent.info.artifact_uri)
     if definition is None:  # it was never stored whole
         raise _missing(f"no whole definition of it in {redacted(store.uri)}")
     return runs, parent, *definition
@@ -313,17 +313,6 @@ def number(logged: str) -> float:
         return float(logged)
     except ValueError:
         return float("nan")
-
-
-def is_ours(run: Run) -> bool:
-    """Whether the harness logged the run."""
-    return bool(run.data.tags.get(IS_SCHEMA) == SCHEMA)
-
-
-def key_of(run: Run) -> str:
-    """The run's key; MLflow's id of a run that the harness did not log, or that lost its key."""
-    ours = run.data.tags.get("run_key") if is_ours(run) else None
-    return str(ours or run.info.run_id)
 
 
 def trace_size(run: Run) -> int | None:

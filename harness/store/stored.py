@@ -3,14 +3,12 @@
 import re
 from dataclasses import dataclass, replace
 
-from mlflow.entities import Run
-
 from harness.errors import UserError
 from harness.store.artifacts import NotWhole, read_artifacts, require_unchanged
 from harness.store.digest import kept_files
 from harness.store.fetch import files_of
-from harness.store.reading import key_of
-from harness.store.runs import StudyRuns, outcome_of
+from harness.store.rows import Run
+from harness.store.runs import StudyRuns, key_of, outcome_of
 from harness.store.schema import text
 from harness.store.store import Store, require_schema
 from harness.store.uri import redacted
