@@ -6,11 +6,11 @@ there is a URL to build or to parse, since that takes time.
 """
 
 import os
-import stat
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from harness.errors import UserError
+from harness.files import project_folders
 
 DATABASES = ("postgresql", "mysql", "mssql")
 DATABASE = "mlflow.db"
@@ -56,17 +56,10 @@ def database_file(uri: str | None) -> Path | None:
 def found_database() -> Path:
     """The `mlflow.db` of this directory, or of the nearest one above it in the same project.
 
-    The search ends at the root of a Git repository, and finds nothing in a directory where everyone
-    may leave files, such as /tmp. Where there is none, it is the one that this directory would get.
+    Where there is none, it is the one that this directory would get.
     """
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        found = folder / DATABASE
-        if os.path.isfile(found) and (folder == here or not _is_shared(folder)):
-            return found
-        if os.path.exists(folder / ".git"):
-            break
-    return here / DATABASE
+    databases = (folder / DATABASE for folder in project_folders())
+    return next(filter(os.path.isfile, databases), Path.cwd() / DATABASE)
 
 
 def found_above(uri: str | None) -> Path | None:
@@ -147,11 +140,6 @@ def _named_file(uri: str) -> Path:
     if url.drivername != "sqlite" or url.host or url.query or not named:
         raise _refused(rule, uri)
     return Path(str(url.database))
-
-
-def _is_shared(folder: Path) -> bool:
-    mode = folder.stat().st_mode
-    return bool(mode & stat.S_ISVTX and mode & stat.S_IWOTH)
 
 
 def _refused(rule: str, uri: str) -> UserError:

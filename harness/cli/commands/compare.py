@@ -6,8 +6,6 @@ import click
 
 from harness.cli.options import naming, pass_store, study_options
 
-NARROWEST = 100  # columns of the table, on whatever terminal: names must stay whole
-
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
@@ -38,7 +36,6 @@ def command(uri: str | None, request: "Request", names: tuple[str, ...]) -> None
     from harness.study.files import is_study
 
     console = Console(highlight=False)
-    console.width = max(console.width, NARROWEST)
     studies = [is_study(name) for name in names]
     if all(studies):
         requests = [request, *(replace(request, study=name) for name in names)]
@@ -72,7 +69,7 @@ def _comparable(uri: str | None, request: "Request") -> "StudyData":
         stored = read_study(store, **selected)
     if stored.changed:
         notes.append(on_changes(selected["name"], stored.changed))
-    tables = gather(stored)
+    tables = gather(stored.numbers())
     for finding in audit(tables):
         if finding.severity == "refuse":
             raise UserError(

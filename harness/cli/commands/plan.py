@@ -77,18 +77,16 @@ def command(uri: str | None, request: "Request", workers: int | None, calibrate:
 
 
 def _ended(uri: str | None, plan: "Plan") -> tuple[Mapping[str, str], list[str]]:
-    """Outcomes by key of the runs that the store holds, and what to say about other data."""
+    """Outcomes by key of the runs that the store holds, and what to say about others."""
     from harness.store.peek import surely_new
 
     if surely_new(uri, plan.study.name):  # without loading MLflow
         return {}, []
-    from harness.store.selection import ended_runs, notes_on_other_data
+    from harness.store.selection import known_runs
     from harness.store.store import Store
 
-    store = Store.existing(uri)
-    return ended_runs(store, plan.study.name), notes_on_other_data(
-        store, plan.study.name, plan.data.digest
-    )
+    keys = {run.key for run in plan.runs}
+    return known_runs(Store.existing(uri), plan.study, plan.data.digest, keys)
 
 
 def _elsewhere(uri: str | None, plan: "Plan", missing: list["Run"]) -> tuple[set[str], list[str]]:
