@@ -74,7 +74,7 @@ def select(store: Store, request: Request) -> tuple[Selection, list[str]]:
     if file is not None and file.exists():
         study = load_study(request.study).override(steps=request.steps, seeds=request.seeds)
         runs = stored_runs(store, study.name)
-        digest = _digest(request, study, runs)
+        digest, data = _data(request, study, runs)
     else:
         name = file.stem if file else request.study
         if file is None and store.experiment(name) is None:
@@ -82,21 +82,22 @@ def select(store: Store, request: Request) -> tuple[Selection, list[str]]:
         steps = None if request.steps is None else str(request.steps)
         runs, _, held, facts = locate(store, name, steps)
         study = held.override(seeds=request.seeds)
-        digest = request.load_data(study).digest if request.data else str(facts["digest"])
+        digest, data = str(facts["digest"]), str(facts["name"])
+        if request.data:
+            digest, data = _data(request, study, runs)
     planned = {run.key for run in expand(study, digest)}
     here = [run for run in runs.children if key_of(run) in planned]
     others = other_runs(runs, study, digest, planned)
     if not here:
         raise UserError(
             "the study must have runs in the store, as it is asked for",
-            f"none of {study.name} with {about(study)}",
+            f"none of {study.name} with {about(study)}, on {data}",
             "Run it first (ablate run STUDY)" + "".join(
                 f", or take the {one.count} {one.what}: {one.option}" for one in others
             ) + ".",
         )  # fmt: skip
     ended = len({key_of(run) for run in here if outcome_of(run)})
     count = f"{ended:,}" if ended == len(planned) else f"{ended:,} of {len(planned):,}"
-    data = here[0].data.tags.get("data", "unknown data")
     took = f"{study.name}: {count} runs: {about(study)}, {data}"
     steps = steps_text(study)
     there = {"steps": steps, "data_digest": digest}.items()
@@ -107,12 +108,14 @@ def select(store: Store, request: Request) -> tuple[Selection, list[str]]:
     return selection, [took, *(one.note(study.name) for one in others)]
 
 
-def _digest(request: Request, study: Study, runs: StudyRuns) -> str:
-    """Of the data that are meant; they are loaded only where the store does not tell."""
-    there = {parent.data.tags.get("data_digest", "") for parent in runs.parents} - {""}
+def _data(request: Request, study: Study, runs: StudyRuns) -> tuple[str, str]:
+    """Digest and name of the data meant; they are loaded only where the store does not tell."""
+    tags = [parent.data.tags for parent in runs.parents]
+    there = {(one["data_digest"], one.get("data", "")) for one in tags if "data_digest" in one}
     if len(there) == 1 and not (request.data or study.data or study.model.has_data):
         return there.pop()
-    return request.load_data(study).digest
+    data = request.load_data(study)
+    return data.digest, data.name
 
 
 def about(study: Study) -> str:

@@ -133,9 +133,39 @@ def test_a_notebook_gets_every_response_of_every_run() -> None:
 @pytest.mark.usefixtures("folder")
 def test_sample_writes_as_many_names_as_requested_and_the_same_again() -> None:
     arguments = ("sample", "small.toml", "-n", "7", "--variant", "norm=none")
-    once = run(*arguments).output
-    assert len(once.splitlines()) == 7
-    assert once == run(*arguments).output != run("sample", "small.toml", "-n", "7").output
+    once = run(*arguments)
+    assert len(once.stdout.splitlines()) == 7
+    assert once.stderr == "small: 4 runs: 80 steps, seeds 1-2, words.txt\n"
+    assert once.stdout == run(*arguments).stdout != run("sample", "small.toml", "-n", "7").stdout
+    assert once.stdout == run("sample", "small.toml", "-n", "7", "norm=none", "seed=1").stdout
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_run_is_named_by_what_one_can_type() -> None:
+    first = run("show", "none · seed 2").stdout
+    key = re.findall(r"key (\w+)", first)[0]
+    for names in ((key[:8],), ("small.toml", "norm=none", "seed=2"), ("small", "seed=2,norm=none")):
+        assert run("show", *names).stdout == first
+    assert run("show", "small").stdout == run("show", "batch · seed 1").stdout
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("names", "remedy"),
+    [
+        (("none · sed 2",), "Did you mean 'none · seed 2'? A study and levels name one as well: "
+                            "ablate show STUDY FACTOR=LEVEL seed=N."),
+        (("small", "norms=none"), "Did you mean 'norm'?"),
+        (("small", "norm=bach"), "Did you mean 'batch'?"),
+        (("small", "seed=x"), "Write seed=1."),
+        (("small", "seed=9"), "Run it first (ablate run small), or name another variant or seed."),
+        (("smal", "norm=none"), "Write ablate show STUDY FACTOR=LEVEL seed=N."),
+    ],
+)  # fmt: skip
+def test_a_wrong_name_gets_a_suggestion(names: tuple[str, ...], remedy: str) -> None:
+    with pytest.raises(UserError) as refused:
+        run("show", *names)
+    assert refused.value.remedy == remedy
 
 
 @pytest.mark.usefixtures("folder")

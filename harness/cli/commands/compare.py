@@ -174,13 +174,14 @@ def _table(study: "Study", compared: "pd.DataFrame") -> "Table":
 
     from harness.report.words import difference, difference_interval, measured
 
-    shown = Table("response", box=None, pad_edge=False)
+    shown = Table(box=None, pad_edge=False)
+    shown.add_column("response", overflow="fold")
     for name in ("A", "B", "B − A"):
-        shown.add_column(name, justify="right")
-    shown.add_column("95 % interval")
-    shown.add_column("seeds", justify="right")
+        shown.add_column(name, justify="right", no_wrap=True)
+    shown.add_column("95 % interval", no_wrap=True)
+    shown.add_column("seeds", justify="right", no_wrap=True)
     if compared["note"].any():
-        shown.add_column("remarks")
+        shown.add_column("remarks", overflow="fold")
     for _, row in compared.iterrows():
         response = study.response(row["response"])
         cells = [

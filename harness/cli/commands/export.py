@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 )
 @pass_store
 def command(uri: str | None, request: "Request", folder: Path | None, everything: bool) -> None:
-    """Write the runs of STUDY as tidy tables, each as CSV and as Parquet.
+    """Write the runs of STUDY as tidy tables, CSV and Parquet.
 
     `runs` has one row a run; `curves`, `layers`, `weights` and `histograms` one row a value. With
     --all, runs with other steps, seeds, data and levels are among them, and those that others

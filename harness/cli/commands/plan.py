@@ -22,7 +22,7 @@ WARM_UP, TIMED = 20, 200  # steps of a calibration
 @click.option("--calibrate", is_flag=True, help="Measure this machine's speed first.")
 @pass_store
 def command(uri: str | None, request: "Request", workers: int | None, calibrate: bool) -> None:
-    """Show the variants, stacks and expected time of STUDY; train nothing."""
+    """Show variants, stacks and expected time of STUDY."""
     from harness.study.plan import about_partial, about_twins, make_stacks
     from harness.study.speed import expected_seconds, format_duration, record_speed
 

@@ -42,7 +42,7 @@ def command(
     output: Path | None,
     publish: bool,
 ) -> None:
-    """Write the report of STUDY from what the store holds; train nothing.
+    """Write the report of STUDY from what the store holds.
 
     A report is remade only when something has changed. Exits with 1 if its runs cannot be compared.
     """

@@ -35,7 +35,7 @@ def command(
     draw: int,
     **asked: Any,
 ) -> None:
-    """Write samples with a trained run of STUDY: the baseline's, or another variant's.
+    """Write samples with a trained run of STUDY.
 
     FACTOR=LEVEL says where the variant differs from the baseline, seed=N which run of it; default:
     the first that has finished.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @data_option
 @pass_store
 def command(uri: str | None, names: tuple[str, ...], steps: int | None, data: str | None) -> None:
-    """Show what was measured last in one run, and what its subject says of it.
+    """Show the inside of one run: what was measured last.
 
     RUN is an MLflow run id, a run key (or the first letters of one), or a run's name. A run of
     STUDY is named by where its variant differs from the baseline, and by its seed; default: the

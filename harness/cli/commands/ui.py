@@ -39,7 +39,7 @@ def command(
     port: int,
     browse: bool,
 ) -> None:
-    """Start MLflow's UI for the store in use, on this machine only, and print where to look.
+    """Start MLflow's UI on this machine, and print where to look.
 
     With STUDY, the addresses open on its runs, its charts, and its baseline against each change of
     one factor; with several, on the runs of all of them too. Where the store is a server, its own
