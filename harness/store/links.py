@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator, Sequence
 from urllib.parse import quote, urlencode
 
-from harness.store.reading import locate, one_a_key, stored_runs
+from harness.store.parent import locate, stored_runs
+from harness.store.reading import one_a_key
 from harness.store.runs import StudyRuns, key_of
 from harness.store.selection import Selection
 from harness.store.store import Store

@@ -6,9 +6,11 @@ import time
 from pathlib import Path
 from typing import Literal
 
+from harness.errors import UserError
 from harness.store import presentation
 from harness.store.fetch import local_place
 from harness.store.identity import key_of_parent
+from harness.store.rows import Run
 from harness.store.runs import OpenRun, StudyRuns
 from harness.store.schema import (
     DEFINITION,
@@ -19,8 +21,9 @@ from harness.store.schema import (
     environment_tags,
     run_tags,
 )
-from harness.store.session import SESSION, Session, require_no_writer, writer
+from harness.store.session import SESSION, Session, last_written, require_no_writer, writer
 from harness.store.store import Store
+from harness.store.uri import redacted
 from harness.study.held import changed, same_variants
 from harness.study.seeds import seeds_text
 from harness.study.study import Study
@@ -168,3 +171,44 @@ def _fetched(store: Store, run_id: str) -> bytes:
         if DEFINITION not in {file.path for file in store.client.list_artifacts(run_id)}:
             return b""
         return Path(store.client.download_artifacts(run_id, DEFINITION, folder)).read_bytes()
+
+
+def stored_runs(store: Store, name: str) -> StudyRuns:
+    """A study's runs in the store, which must have it."""
+    runs = StudyRuns.find(store, name)
+    if runs is None:
+        raise _missing(f"no experiment '{name}' in {redacted(store.uri)}")
+    return runs
+
+
+def locate(
+    store: Store,
+    name: str,
+    steps: int | str | None = None,
+    digest: str | None = None,
+    runs: StudyRuns | None = None,
+) -> tuple[StudyRuns, Run, Study, Facts]:
+    """A study's runs, its parent run with these steps and data, and what that one defines.
+
+    Of several parent runs it is the one last written.
+    """
+    runs = runs or stored_runs(store, name)
+    wanted = {"steps": steps and str(steps), "data_digest": digest}
+    wanted = {tag: value for tag, value in wanted.items() if value}
+    parents = [run for run in runs.parents if wanted.items() <= run.data.tags.items()]
+    if not parents:
+        which = ", ".join(f"{tag} {value}" for tag, value in wanted.items())
+        raise _missing(f"no runs with {which}" if which else "no runs of it")
+    parent = max(parents, key=last_written)
+    definition = read_definition(store, parent.info.run_id, parent.info.artifact_uri)
+    if definition is None:  # it was never stored whole
+        raise _missing(f"no whole definition of it in {redacted(store.uri)}")
+    return runs, parent, *definition
+
+
+def _missing(received: str) -> UserError:
+    return UserError(
+        "the study must have runs in the store",
+        received,
+        "Run it first (ablate run STUDY), or name its store with --tracking-uri.",
+    )

@@ -8,16 +8,16 @@ from typing import Any
 
 import pandas as pd
 
-from harness.errors import UserError, few
+from harness.errors import few
 from harness.store.artifacts import TRACE, NotWhole, read_artifacts, read_trace, require_unchanged
 from harness.store.digest import is_changed, kept_files
 from harness.store.fetch import files_of, local_folder
 from harness.store.identity import describe, lacked
-from harness.store.parent import read_definition
+from harness.store.parent import locate
 from harness.store.rows import Run
 from harness.store.runs import INTERRUPTED, StudyRuns, is_ours, key_of, outcome_of
 from harness.store.schema import VERIFICATION, text
-from harness.store.session import SESSION, last_written
+from harness.store.session import SESSION
 from harness.store.store import Store
 from harness.store.uri import redacted
 from harness.study.held import changed
@@ -231,39 +231,6 @@ def fingerprint(
     return sha256(json.dumps(whole, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def stored_runs(store: Store, name: str) -> StudyRuns:
-    """A study's runs in the store, which must have it."""
-    runs = StudyRuns.find(store, name)
-    if runs is None:
-        raise _missing(f"no experiment '{name}' in {redacted(store.uri)}")
-    return runs
-
-
-def locate(
-    store: Store,
-    name: str,
-    steps: int | str | None = None,
-    digest: str | None = None,
-    runs: StudyRuns | None = None,
-) -> tuple[StudyRuns, Run, Study, Facts]:
-    """A study's runs, its parent run with these steps and data, and what that one defines.
-
-    Of several parent runs it is the one last written.
-    """
-    runs = runs or stored_runs(store, name)
-    wanted = {"steps": steps and str(steps), "data_digest": digest}
-    wanted = {tag: value for tag, value in wanted.items() if value}
-    parents = [run for run in runs.parents if wanted.items() <= run.data.tags.items()]
-    if not parents:
-        which = ", ".join(f"{tag} {value}" for tag, value in wanted.items())
-        raise _missing(f"no runs with {which}" if which else "no runs of it")
-    parent = max(parents, key=last_written)
-    definition = read_definition(store, parent.info.run_id, parent.info.artifact_uri)
-    if definition is None:  # it was never stored whole
-        raise _missing(f"no whole definition of it in {redacted(store.uri)}")
-    return runs, parent, *definition
-
-
 def one_a_key(runs: StudyRuns) -> list[Run]:
     """One child a key: the oldest complete one, else the youngest."""
     by_key: dict[str, Run] = {}
@@ -358,11 +325,3 @@ def _facts(runs: StudyRuns, parent: Run, facts: Facts, count: int) -> dict[str, 
         "unidentified": str(len(runs.unidentified)),
         "runs": str(count),
     }
-
-
-def _missing(received: str) -> UserError:
-    return UserError(
-        "the study must have runs in the store",
-        received,
-        "Run it first (ablate run STUDY), or name its store with --tracking-uri.",
-    )

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import TypedDict
 
 from harness.errors import UserError
+from harness.store.parent import locate, stored_runs
 from harness.store.presentation import steps_text
-from harness.store.reading import locate, stored_runs
 from harness.store.runs import StudyRuns, key_of, outcome_of
 from harness.store.store import Store
 from harness.study.files import find_study, load_study

@@ -2,10 +2,11 @@
 
 SQLAlchemy alone builds and parses the URLs of databases, as it does for MLflow: in one of these,
 `%20` is a space, and a `%` or a `?` of a file's name is written `%25` or `%3F`. It is imported when
-there is a URL to build or to parse, since that takes time.
+there is such a URL to build or to parse, since that takes time.
 """
 
 import os
+import re
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -14,6 +15,8 @@ from harness.files import project_folders
 
 DATABASES = ("postgresql", "mysql", "mssql")
 DATABASE = "mlflow.db"
+SQLITE = "sqlite:///"  # begins a file's URL
+PLAIN = re.compile(r"/[\w./-]+", re.ASCII)  # a path that is the same in a URL
 
 
 def tracking_uri(uri: str | None) -> str:
@@ -75,9 +78,11 @@ def sqlite_uri(path: Path) -> str:
     Raises:
         UserError: the path is no text.
     """
+    real = os.path.realpath(path)
+    if PLAIN.fullmatch(real):
+        return f"{SQLITE}{real}"
     from sqlalchemy.engine import URL
 
-    real = os.path.realpath(path)
     try:
         return URL.create("sqlite", database=real).render_as_string()
     except UnicodeEncodeError:
@@ -92,6 +97,8 @@ def sqlite_path(uri: str) -> Path | None:
     """The file of a resolved SQLite URI; None for any other store."""
     if not uri.startswith("sqlite:"):
         return None
+    if PLAIN.fullmatch(plain := uri.removeprefix(SQLITE)):
+        return Path(plain)
     from sqlalchemy.engine import make_url
 
     return Path(make_url(uri).database or "")

@@ -1,7 +1,10 @@
 """`list`, `plan`, `run`, `show`, `sample` and `verify` on one small study, in order."""
 
+import os
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from harness.notebook import tidy
 from harness.subjects.char_mlp import SUBJECT
 from tests.conftest import TINY
 
+ROOT = str(Path(__file__).parents[2])
 STUDY = """
 question = "Small enough for tests?"
 seeds = 2
@@ -175,3 +179,61 @@ def test_verify_finds_no_deviation_and_says_so() -> None:
     assert "OFF" not in done.output
     assert done.output.count("in the store") == 2 * 5 + 1
     assert "verified on 2 runs: bit-equal alone, restacked and in the store" in done.output
+
+
+LIGHT = """
+import sys
+from click.testing import CliRunner
+from harness.cli import ablate
+for words in {commands}:
+    done = CliRunner().invoke(ablate, words, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    print(*(name for name in {heavy} if name in sys.modules))
+"""
+
+
+@pytest.mark.usefixtures("folder")
+def test_reading_a_local_store_loads_no_more_than_it_needs() -> None:
+    """MLflow takes seconds to load, torch and matplotlib one each."""
+    commands = [["plan", "small"], ["compare", "small", "norm=none", "norm=batch"],
+                ["export", "small"], ["sample", "small"], ["show", "small"]]  # fmt: skip
+    heavy = ["mlflow", "matplotlib", "seaborn", "sqlalchemy", "torch", "pandas"]
+    script = LIGHT.format(commands=commands, heavy=heavy)
+    done = subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": ROOT},
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    assert done.stdout.splitlines() == ["", "pandas", "pandas", "torch pandas", "torch pandas"]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("names", [("small", "norm=none", "norm=batch"), ("small", "small")])
+def test_tables_fit_80_columns_and_cut_nothing(
+    names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    output = run("compare", *names).output
+    assert max(map(len, output.splitlines())) <= 80
+    assert "…" not in output
+
+
+def test_no_line_of_the_help_is_cut() -> None:
+    output = CliRunner(env={"COLUMNS": "80"}).invoke(ablate, ["--help"]).output
+    assert "..." not in output.partition("Commands:")[2]
+    assert max(map(len, output.splitlines())) <= 80
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("ablate plan sm", ["smoke"]),
+        ("ablate show smok", ["smoke"]),
+        ("ablate show small.toml norm=", ["norm=none", "norm=batch"]),
+        ("ablate sample small.toml s", ["seed=1", "seed=2"]),
+        ("ablate compare small.toml norm=b", ["norm=batch"]),
+    ],
+)
+def test_a_shell_completes_studies_and_levels(words: str, offered: list[str]) -> None:
+    environment = {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" ")),
+                   "_ABLATE_COMPLETE": "bash_complete"}  # fmt: skip
+    done = CliRunner(env=environment).invoke(ablate, prog_name="ablate")
+    assert [line.partition(",")[2] for line in done.output.splitlines()] == offered

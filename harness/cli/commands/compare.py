@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import naming, pass_store, study_options
+from harness.cli.options import complete_levels, naming, pass_store, study_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @study_options
-@click.argument("names", nargs=-1, required=True, metavar="[A B | STUDY...]")
+@click.argument(
+    "names", nargs=-1, required=True, metavar="[A B | STUDY...]", shell_complete=complete_levels
+)
 @pass_store
 def command(uri: str | None, request: "Request", names: tuple[str, ...]) -> None:
     """Compare the variants A and B of STUDY in every response, or several studies.
@@ -115,7 +117,8 @@ def _studies(console: "Console", data: list["StudyData"]) -> None:
     for factor, common in aligned.common.items():
         if len(common) == 1:
             console.print(f"compared at {factor} {common[0]}", markup=False)
-    shown = Table("variant", box=None, pad_edge=False)
+    shown = Table(box=None, pad_edge=False)
+    shown.add_column("variant", overflow="fold")
     for name in names:
         shown.add_column(name, justify="right")
     for name in names[1:]:
@@ -138,7 +141,9 @@ def _studies(console: "Console", data: list["StudyData"]) -> None:
     if shared.empty:
         console.print("These studies share no claims.")
         return
-    table = Table("claim", *names, box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for head in ("claim", *names):
+        table.add_column(head, overflow="fold")
     for _, row in shared.iterrows():
         table.add_row(*(Text(row[name] or "–") for name in ("id", *names)))
     console.print("\nverdicts on the claims that they share:", markup=False)
