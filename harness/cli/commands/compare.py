@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 )
 @pass_store
 def command(uri: str | None, request: "Request", names: tuple[str, ...]) -> None:
-    """Compare the variants A and B of STUDY in every response, or several studies.
+    """Compare two variants of STUDY, or several studies.
 
-    A variant is named by where it differs from the baseline, as norm=none,depth=5, or as in
+    The variants A and B are compared in every response. A variant is named by where it differs from the baseline, as norm=none,depth=5, or as in
     reports: "batch, kaiming, depth 5", of which as much as remains unique may be cut. Studies are
     compared where their factors line up, in the first one's primary response, and in the verdicts
     on claims that they share.
@@ -95,6 +95,8 @@ def _variants(console: "Console", tables: "StudyData", first: str, second: str) 
         f"A: {find_variant(tables, first)}\nB: {find_variant(tables, second)}", markup=False
     )
     console.print(_table(tables.study, compared))
+    for response, remark in compared.loc[compared["note"] != "", ["response", "note"]].to_numpy():
+        console.print(f"{response}: {remark}", markup=False)
     console.print(
         "B − A over the seeds that both have, with a 95 % t interval; exploratory, not corrected.",
         markup=False,
@@ -185,8 +187,6 @@ def _table(study: "Study", compared: "pd.DataFrame") -> "Table":
         shown.add_column(name, justify="right", no_wrap=True)
     shown.add_column("95 % interval", no_wrap=True)
     shown.add_column("seeds", justify="right", no_wrap=True)
-    if compared["note"].any():
-        shown.add_column("remarks", overflow="fold")
     for _, row in compared.iterrows():
         response = study.response(row["response"])
         cells = [
@@ -196,7 +196,6 @@ def _table(study: "Study", compared: "pd.DataFrame") -> "Table":
             difference(response, row["estimate"]),
             difference_interval(row["low"], row["high"], response),
             str(row["n"]),
-            row["note"],
         ]
-        shown.add_row(*(Text(cell) for cell in cells[: len(shown.columns)]))
+        shown.add_row(*map(Text, cells))
     return shown
