@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 def command(uri: str | None, request: "Request", names: tuple[str, ...]) -> None:
     """Compare two variants of STUDY, or several studies.
 
-    The variants A and B are compared in every response. A variant is named by where it differs from the baseline, as norm=none,depth=5, or as in
-    reports: "batch, kaiming, depth 5", of which as much as remains unique may be cut. Studies are
-    compared where their factors line up, in the first one's primary response, and in the verdicts
-    on claims that they share.
+    The variants A and B are compared in every response. A variant is named by where it differs from
+    the baseline, as norm=none,depth=5, or as in reports: "batch, kaiming, depth 5", of which as
+    much as remains unique may be cut. Studies are compared where their factors line up, in the
+    first one's primary response, and in the verdicts on claims that they share.
     """
     from dataclasses import replace
 
