@@ -3,8 +3,28 @@
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
+
+
+def project_folders() -> Iterator[Path]:
+    """This directory, then those above it in the same project, the nearest first.
+
+    The project ends at the root of a Git repository. A directory where everyone may leave files,
+    such as /tmp, is no part of one.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if folder == here or not _is_shared(folder):
+            yield folder
+        if os.path.exists(folder / ".git"):
+            return
+
+
+def _is_shared(folder: Path) -> bool:
+    mode = folder.stat().st_mode
+    return bool(mode & stat.S_ISVTX and mode & stat.S_IWOTH)
 
 
 def write_atomically(path: Path, payload: bytes) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+import click.shell_completion
 
 from harness.errors import UserError
 from harness.study.seeds import seeds_of
@@ -54,6 +55,44 @@ seeds_option = click.option(
 )
 
 
+def complete_studies(
+    context: click.Context,  # noqa: ARG001 - click's signature
+    parameter: click.Parameter,  # noqa: ARG001
+    incomplete: str,
+) -> list[click.shell_completion.CompletionItem]:
+    """For a shell: the studies whose names begin like this, or else study files."""
+    from harness.study.files import study_names
+
+    names = [name for name in study_names() if name.startswith(incomplete)]
+    item = click.shell_completion.CompletionItem
+    return [item(name) for name in names] or [item(incomplete, type="file")]
+
+
+def complete_levels(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[click.shell_completion.CompletionItem]:
+    """For a shell: factor=level of the study that was named, seed=N, or else studies."""
+    from harness.study.files import load_study
+    from harness.study.levels import format_level
+
+    named = [context.params.get("study"), *(context.params.get("names") or ())]
+    study = next(filter(None, named), None)
+    if study is None:
+        return complete_studies(context, parameter, incomplete)
+    try:
+        found = load_study(study)
+    except UserError:
+        return []
+    words = [f"{f}={format_level(one)}" for f, levels in found.varied.items() for one in levels]
+    words += [f"seed={seed}" for seed in found.seeds]
+    return [
+        click.shell_completion.CompletionItem(word) for word in words if word.startswith(incomplete)
+    ]
+
+
+study_name_argument = click.argument("study", shell_complete=complete_studies)
+
+
 def data_from_environment() -> bool:
     """Whether the command's --data come from ABLATE_DATA rather than from the command line."""
     source = click.get_current_context().get_parameter_source("data")
@@ -72,12 +111,10 @@ def naming(study: str) -> Iterator[None]:
 
 def runnable(study: str) -> str:
     """A study as `ablate run` takes it, where only its name in the store needs to be right."""
-    from harness.study.files import study_names
+    from harness.study.files import find_study
 
-    if study in study_names() or Path(study).is_file():
-        return shlex.quote(study)
-    file = f"{study}.toml"
-    return shlex.quote(file) if Path(file).is_file() else "STUDY"
+    file = find_study(study)
+    return shlex.quote(study) if file and file.is_file() else "STUDY"
 
 
 def study_argument(command: Command) -> Command:
@@ -88,7 +125,7 @@ def study_argument(command: Command) -> Command:
         with naming(runnable(study)):
             return command(*args, study=study, **others)
 
-    found: Command = click.argument("study")(with_study)  # type: ignore[assignment]
+    found: Command = study_name_argument(with_study)  # type: ignore[assignment]
     return found
 
 
@@ -114,7 +151,7 @@ def study_options(command: Command) -> Command:
             return command(*args, request=request, **others)
 
     wrapped: Any = with_request
-    for option in (data_option, seeds_option, steps_option, click.argument("study")):
+    for option in (data_option, seeds_option, steps_option, study_name_argument):
         wrapped = option(wrapped)
     found: Command = wrapped
     return found

@@ -3,7 +3,9 @@
 import codecs
 import io
 import os
+import shutil
 import sys
+import textwrap
 import unicodedata
 from typing import Any
 
@@ -43,6 +45,12 @@ def open_output() -> None:
             write_through=given.write_through,
         )
         setattr(sys, name, opened)
+
+
+def wrapped(lead: str, text: str) -> str:
+    """A text after its lead; on a terminal wrapped to its width, in a column of its own."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    return textwrap.fill(lead + text, max(width, len(lead) + 20), subsequent_indent=" " * len(lead))
 
 
 def nearest(error: UnicodeError) -> tuple[str, int]:

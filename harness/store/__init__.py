@@ -7,8 +7,8 @@ and `stored.py` read back, also where files or tags were lost (`identity.py`); `
 whether a run was changed, and `doctor.py` looks for what does not fit together. `uri.py` and
 `database.py` find and check the store, `location.py` finds artifacts beside a database, wherever it
 was moved, and `fetch.py` the files of a run. May import: errors, files, subjects, study, training,
-engines. Modules imported before training starts (`peek`, `uri`, `database`,
-`workspace`, `delivery`) load no MLflow.
+engines. `rows.py` reads a SQLite store without MLflow, which takes seconds to load: only what
+writes, or talks to a server, loads it.
 
 The data model, exactly:
 

@@ -4,11 +4,8 @@ import json
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from harness.errors import UserError
@@ -19,6 +16,9 @@ from harness.subjects import find_subject
 from harness.subjects.subject import Facts, Subject, Trained
 from harness.subjects.trace import COLUMNS
 from harness.training.records import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TRACE = "trace.parquet"  # everything measured, in long form
 CONFIG = "model/config.json"  # what defines the run
@@ -49,6 +49,9 @@ def write_artifacts(
     folder: Path, study: Study, subject: str, planned: Run, result: Result, facts: Facts
 ) -> None:
     """Write what is kept of a run beside its metrics; its subject as the store records it."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     config = Config(
         run_key=planned.key,
         subject=subject,
@@ -114,7 +117,7 @@ def read_config(folder: Path) -> Config:
         raise damaged(CONFIG) from None
 
 
-def read_trace(folder: Path) -> pd.DataFrame:
+def read_trace(folder: Path) -> "pd.DataFrame":
     """The trace of the run whose files lie in the folder: series, step, layer, name, bin, value.
 
     Runs that were stored before layers could have names have none.
@@ -122,6 +125,9 @@ def read_trace(folder: Path) -> pd.DataFrame:
     Raises:
         NotWhole: the file is gone or damaged.
     """
+    import pandas as pd
+    import pyarrow as pa
+
     try:
         trace = pd.read_parquet(BytesIO(_read(folder, TRACE)))
     except (OSError, ValueError, pa.ArrowException):

@@ -7,6 +7,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -157,8 +159,6 @@ def check_revision(revision: str, where: str) -> None:
     Raises:
         UserError: it is older or newer.
     """
-    import mlflow
-
     known, newest = revisions()
     if revision in newest:
         return
@@ -171,7 +171,7 @@ def check_revision(revision: str, where: str) -> None:
         )
     )
     raise UserError(
-        f"the store must fit the MLflow {mlflow.__version__} installed here",
+        f"the store must fit the MLflow {version('mlflow')} installed here",
         f"one made by {made_by}: {where} (schema {revision})",
         remedy,
     )
@@ -180,11 +180,11 @@ def check_revision(revision: str, where: str) -> None:
 def revisions() -> tuple[set[str], set[str]]:
     """All schemas that the MLflow installed here has had, and those that no other replaces.
 
-    Its migrations are read as text: alembic would import them all, which takes half a second.
+    Its migrations are read as text: importing MLflow and all of them takes seconds.
     """
-    import mlflow
-
-    folder = Path(mlflow.__file__).parent / "store" / "db_migrations" / "versions"
+    found = find_spec("mlflow")
+    package = Path(str(found and found.origin)).parent
+    folder = package / "store" / "db_migrations" / "versions"
     pairs = [
         pair for path in folder.glob("*.py") for pair in MIGRATION.findall(path.read_text("utf-8"))
     ]

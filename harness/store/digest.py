@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
-from mlflow.entities import Run
+from harness.store.rows import Run
 
 DIGEST = "digest"  # tag of an ended run
 FILES = "files"  # tag: a digest of each of its files, as JSON by path

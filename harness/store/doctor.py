@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from mlflow.entities import Experiment, Param, Run, ViewType
+from mlflow.entities import Param, ViewType
 
 from harness.errors import UserError
 from harness.store.artifacts import (
@@ -26,8 +26,8 @@ from harness.store.digest import DIGEST, digest_of, is_changed, kept_files
 from harness.store.fetch import files_of, is_there, local_folder
 from harness.store.identity import describe, fill_in, kind_of, lacked
 from harness.store.parent import parent_tags, read_definition
-from harness.store.reading import is_ours, key_of
-from harness.store.runs import StudyRuns, outcome_of
+from harness.store.rows import Experiment, Run
+from harness.store.runs import StudyRuns, is_ours, key_of, outcome_of
 from harness.store.schema import IS_SCHEMA, SCHEMA, run_tags
 from harness.store.session import require_no_writer, writer
 from harness.store.store import Store
@@ -96,10 +96,8 @@ def examine(store: Store, study: str | None = None) -> Examination:
     Raises:
         UserError: there is no such study.
     """
-    with store.reach():
-        experiments = list(store.client.search_experiments())
     seen = Examination()
-    for experiment in experiments:
+    for experiment in store.experiments():
         ours = experiment.tags.get(IS_SCHEMA) == SCHEMA
         if experiment.name == study or (study is None and ours):
             _examine_study(store, experiment, seen)
@@ -198,7 +196,7 @@ def _examine_parents(store: Store, runs: StudyRuns, name: str, seen: Examination
     plans: dict[str, tuple[Planned, Study, str]] = {}
     for parent in runs.parents:
         try:
-            definition = read_definition(store, parent.info.run_id)
+            definition = read_definition(store, parent.info.run_id, parent.info.artifact_uri)
         except UserError:  # the subject's file is not here
             continue
         if definition is None:

@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mlflow.entities import Run
-
 from harness.errors import Unreachable, UserError
 from harness.store.artifacts import NotWhole, gone
 from harness.store.location import folder_of
+from harness.store.rows import Run
 from harness.store.store import Store
 
 
@@ -41,8 +40,12 @@ def files_of(store: Store, run: Run, only: str = "") -> Iterator[Path]:
 
 def local_folder(run: Run) -> Path | None:
     """Where a run's files lie on this machine; None where a server or another service has them."""
-    uri: str = run.info.artifact_uri
-    return folder_of(uri) if uri.startswith(("/", "file:")) else None
+    return local_place(run.info.artifact_uri)
+
+
+def local_place(address: str) -> Path | None:
+    """The folder on this machine that files are at; None where they are elsewhere."""
+    return folder_of(address) if address.startswith(("/", "file:")) else None
 
 
 def is_there(path: Path) -> bool:

@@ -5,11 +5,10 @@ It is filled in in memory only; `ablate doctor --repair` writes it back.
 
 from collections.abc import Mapping
 
-from mlflow.entities import Run
-
 from harness.store.artifacts import CONFIG, NotWhole, read_config
 from harness.store.fetch import files_of
-from harness.store.schema import IS_KIND, identity_tags, params, text
+from harness.store.rows import Run
+from harness.store.schema import IS_KIND, identity_tags, param_values, text
 from harness.store.store import Store
 from harness.study.plan import Run as Planned
 from harness.study.study import Study
@@ -48,7 +47,7 @@ def describe(run: Run, planned: Planned, study: Study, digest: str) -> None:
         study: that plans it.
         digest: of the data.
     """
-    values = {param.key: param.value for param in params(planned)}
+    values = param_values(planned)
     if not (run.data.tags.keys() >= IDENTITY and run.data.params.keys() >= values.keys()):
         tags = identity_tags(planned, study, digest)
         fill_in(run, {name: tags[name] for name in sorted(IDENTITY)}, values)

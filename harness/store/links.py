@@ -4,8 +4,10 @@ import json
 from collections.abc import Iterator, Sequence
 from urllib.parse import quote, urlencode
 
-from harness.store.reading import key_of, locate, one_a_key, stored_runs
-from harness.store.runs import StudyRuns
+from harness.store.parent import locate, stored_runs
+from harness.store.reading import one_a_key
+from harness.store.runs import StudyRuns, key_of
+from harness.store.selection import Selection
 from harness.store.store import Store
 from harness.store.views import NAMES
 from harness.study.levels import Levels
@@ -28,15 +30,16 @@ def together(store: Store, server: str, names: Sequence[str]) -> str:
     return f"{server}/#/compare-experiments/s?{query}"
 
 
-def addresses(store: Store, server: str, name: str) -> dict[str, str]:
+def addresses(store: Store, server: str, selected: Selection) -> dict[str, str]:
     """What there is to see of a study, with the address where a browser finds it.
 
     Args:
         store: where the study is.
         server: the UI's address.
-        name: of the study.
+        selected: the runs that are meant.
     """
-    runs, parent, study, facts = locate(store, name)
+    name, steps, digest = selected["name"], selected["steps"], selected["data_digest"]
+    runs, parent, _, _ = locate(store, name, steps, digest, selected["runs"])
     experiment = f"{server}/#/experiments/{runs.experiment_id}"
     found = {
         NAMES["runs"]: f"{experiment}/runs?{_view('runs', 'TABLE')}",
@@ -44,7 +47,7 @@ def addresses(store: Store, server: str, name: str) -> dict[str, str]:
         NAMES["factors"]: f"{experiment}/runs?{_view('factors', 'CHART')}",
         "study and report": f"{experiment}/runs/{parent.info.run_id}/artifacts?{QUERY}",
     }
-    compared = _compared(runs, study, str(facts["digest"]))
+    compared = _compared(runs, selected["study"], digest)
     if len(compared) > 1:
         query = {"runs": json.dumps(compared), "experiments": json.dumps([runs.experiment_id])}
         found["baseline against each change of one factor"] = (

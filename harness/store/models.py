@@ -8,7 +8,7 @@ import warnings
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
-from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric, Run
+from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric
 from mlflow.entities.model_registry import RegisteredModel
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
@@ -19,6 +19,7 @@ import harness
 from harness.errors import Unreachable, UserError
 from harness.store.artifacts import SAMPLES
 from harness.store.digest import is_changed
+from harness.store.rows import Run
 from harness.store.schema import CHILDREN, IS_SCHEMA, SCHEMA
 from harness.store.store import Store
 from harness.study.study import Study
@@ -84,8 +85,8 @@ def best_run(store: Store, experiment_id: str, study: Study, digest: str) -> Run
     best: list[Run] = []  # of each length: of thousands of runs these few are read
     with store.reach():
         while found := store.client.search_runs([experiment_id], query, 1, 1, order):
-            best += found
-            query += f" AND params.steps != '{found[0].data.params['steps']}'"
+            best += map(Run.of, found)
+            query += f" AND params.steps != '{best[-1].data.params['steps']}'"
     best = [run for run in best if by.name in run.data.metrics]
     if "steps" in study.varied:
         choose = max if higher else min

@@ -6,8 +6,11 @@ import time
 from pathlib import Path
 from typing import Literal
 
+from harness.errors import UserError
 from harness.store import presentation
+from harness.store.fetch import local_place
 from harness.store.identity import key_of_parent
+from harness.store.rows import Run
 from harness.store.runs import OpenRun, StudyRuns
 from harness.store.schema import (
     DEFINITION,
@@ -18,8 +21,9 @@ from harness.store.schema import (
     environment_tags,
     run_tags,
 )
-from harness.store.session import SESSION, Session, require_no_writer, writer
+from harness.store.session import SESSION, Session, last_written, require_no_writer, writer
 from harness.store.store import Store
+from harness.store.uri import redacted
 from harness.study.held import changed, same_variants
 from harness.study.seeds import seeds_text
 from harness.study.study import Study
@@ -91,7 +95,7 @@ class ParentRun:
 
     def _define(self, study: Study, facts: Facts) -> None:
         """Store the study as resolved now; seeds of earlier sessions with these variants stay."""
-        earlier = read_definition(self._store, self.run_id)
+        earlier = read_definition(self._store, self.run_id, self._location)
         self.changed = changed(earlier[0], study) if earlier else []
         if earlier and same_variants(earlier[0], study):
             seeds = dict.fromkeys((*earlier[0].seeds, *study.seeds))
@@ -139,20 +143,72 @@ def close_orphans(runs: StudyRuns) -> None:
             runs.kill(run.info.run_id)
 
 
-def read_definition(store: Store, run_id: str) -> tuple[Study, Facts] | None:
-    """The study and the facts that a parent run holds; None where no whole ones were stored."""
-    with store.reach(), tempfile.TemporaryDirectory(prefix="ablate-") as folder:
-        if DEFINITION not in {file.path for file in store.client.list_artifacts(run_id)}:
-            return None
-        path = Path(store.client.download_artifacts(run_id, DEFINITION, folder))
-        text = path.read_text(encoding="utf-8")
+def read_definition(store: Store, run_id: str, address: str) -> tuple[Study, Facts] | None:
+    """The study and the facts that a parent run holds; None where no whole ones were stored.
+
+    Args:
+        store: where the run is.
+        run_id: MLflow's name of it.
+        address: of its files.
+    """
+    place = local_place(address)
     try:
-        whole = json.loads(text)
+        payload = (place / DEFINITION).read_bytes() if place else _fetched(store, run_id)
+        whole = json.loads(payload)
         facts = {str(name): value for name, value in whole["facts"].items()}
         if not {"name", "digest"} <= facts.keys():
             return None
         whole["study"]["subject"] = store.placed(whole["study"]["subject"])
         return Study.model_validate(whole["study"]), facts
     # pydantic's ValidationError is a ValueError
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _fetched(store: Store, run_id: str) -> bytes:
+    """The definition from where the store keeps it; nothing where it has none."""
+    with store.reach(), tempfile.TemporaryDirectory(prefix="ablate-") as folder:
+        if DEFINITION not in {file.path for file in store.client.list_artifacts(run_id)}:
+            return b""
+        return Path(store.client.download_artifacts(run_id, DEFINITION, folder)).read_bytes()
+
+
+def stored_runs(store: Store, name: str) -> StudyRuns:
+    """A study's runs in the store, which must have it."""
+    runs = StudyRuns.find(store, name)
+    if runs is None:
+        raise _missing(f"no experiment '{name}' in {redacted(store.uri)}")
+    return runs
+
+
+def locate(
+    store: Store,
+    name: str,
+    steps: int | str | None = None,
+    digest: str | None = None,
+    runs: StudyRuns | None = None,
+) -> tuple[StudyRuns, Run, Study, Facts]:
+    """A study's runs, its parent run with these steps and data, and what that one defines.
+
+    Of several parent runs it is the one last written.
+    """
+    runs = runs or stored_runs(store, name)
+    wanted = {"steps": steps and str(steps), "data_digest": digest}
+    wanted = {tag: value for tag, value in wanted.items() if value}
+    parents = [run for run in runs.parents if wanted.items() <= run.data.tags.items()]
+    if not parents:
+        which = ", ".join(f"{tag} {value}" for tag, value in wanted.items())
+        raise _missing(f"no runs with {which}" if which else "no runs of it")
+    parent = max(parents, key=last_written)
+    definition = read_definition(store, parent.info.run_id, parent.info.artifact_uri)
+    if definition is None:  # it was never stored whole
+        raise _missing(f"no whole definition of it in {redacted(store.uri)}")
+    return runs, parent, *definition
+
+
+def _missing(received: str) -> UserError:
+    return UserError(
+        "the study must have runs in the store",
+        received,
+        "Run it first (ablate run STUDY), or name its store with --tracking-uri.",
+    )

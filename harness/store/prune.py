@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from io import StringIO
 
 import mlflow
-from mlflow.entities import Experiment, LoggedModel, Run, ViewType
+from mlflow.entities import LoggedModel, ViewType
 
 from harness.errors import UserError
 from harness.store.identity import kind_of
 from harness.store.location import folder_of
 from harness.store.models import registered
-from harness.store.reading import is_ours
+from harness.store.rows import Experiment, Run
+from harness.store.runs import is_ours
 from harness.store.schema import IS_SCHEMA, SCHEMA
 from harness.store.session import require_no_writer
 from harness.store.store import DELETED, Store, require_schema
@@ -65,8 +66,7 @@ def plan_prune(store: Store, name: str, workspace: Workspace) -> Prunable:
             cannot be written.
     """
     store.require_writable()
-    with store.reach():
-        experiment = store.client.get_experiment_by_name(name)
+    experiment = store.named(name)
     if experiment is None and not workspace.folder.exists():
         raise UserError(
             "the study must be in the store",

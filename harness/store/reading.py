@@ -2,25 +2,25 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
 import pandas as pd
-from mlflow.entities import Run
 
-from harness.errors import UserError, few
+from harness.errors import few
 from harness.store.artifacts import TRACE, NotWhole, read_artifacts, read_trace, require_unchanged
 from harness.store.digest import is_changed, kept_files
 from harness.store.fetch import files_of, local_folder
 from harness.store.identity import describe, lacked
-from harness.store.parent import read_definition
-from harness.store.runs import INTERRUPTED, StudyRuns, outcome_of
-from harness.store.schema import IS_SCHEMA, SCHEMA, VERIFICATION, text
-from harness.store.session import SESSION, last_written
+from harness.store.parent import locate
+from harness.store.rows import Run
+from harness.store.runs import INTERRUPTED, StudyRuns, is_ours, key_of, outcome_of
+from harness.store.schema import VERIFICATION, text
+from harness.store.session import SESSION
 from harness.store.store import Store
 from harness.store.uri import redacted
-from harness.study.held import as_asked, changed
+from harness.study.held import changed
 from harness.study.levels import Level, format_level
 from harness.study.plan import Run as Planned
 from harness.study.plan import expand
@@ -70,6 +70,20 @@ class StoredStudy:
                 for run in self._found[start : start + batch]
             ]
             yield pd.concat(tables, ignore_index=True)[["run_key", *COLUMNS]]
+
+    def numbers(self) -> "StoredStudy":
+        """The same without what is read from files: responses alone."""
+        return replace(self, _found=[])
+
+    def as_logged(self) -> "StoredStudy":
+        """The same with every field of a run, as it was logged."""
+        rows = [
+            row(run, self.study)
+            | run.data.params
+            | {"ours": "true", "run_key": key_of(run), "variant": variant}
+            for run, variant in zip(self._found, self.runs["variant"], strict=True)
+        ]
+        return replace(self, runs=pd.DataFrame(rows))
 
     def items(self) -> Iterator[tuple[str, dict[str, Items]]]:
         """Responses over the items of a split, by key of a finished run, where they are kept."""
@@ -133,10 +147,11 @@ def read_study(
     store: Store,
     name: str,
     *,
-    steps: int | None = None,
+    steps: int | str | None = None,
     seeds: tuple[int, ...] | None = None,
     data_digest: str | None = None,
     study: Study | None = None,
+    runs: StudyRuns | None = None,
 ) -> StoredStudy:
     """A study and its runs with these steps and data: those that were last written by default.
 
@@ -147,11 +162,12 @@ def read_study(
         store: where they are.
         name: of the study.
         steps, data_digest: which runs, where the study was run with several.
-        seeds: which blocks; None for all that were run.
+        seeds: which blocks; None for all of the study's.
         study: as its file says; None for what was last run.
+        runs: of the study, where they were found before.
     """
-    runs, parent, held, facts = locate(store, name, steps, data_digest)
-    study = as_asked(held, study, seeds)
+    runs, parent, held, facts = locate(store, name, steps, data_digest, runs)
+    study = (study or held).override(seeds=seeds)
     found, rows = _planned_rows(runs, study, expand(study, str(facts["digest"])), facts)
     about = _facts(runs, parent, facts, len(found))
     return StoredStudy(study, about, rows, store, found, changed(held, study))
@@ -181,7 +197,7 @@ def read_all(store: Store, name: str) -> StoredStudy:
     logged.
     """
     runs, parent, study, facts = locate(store, name)
-    others = [run for run in store.runs(runs.experiment_id, "") if not is_ours(run)]
+    others = [run for run in store.runs(runs.experiment_id) if not is_ours(run)]
     others += runs.unidentified
     found, rows = one_a_key(runs) + others, []
     for run in found:
@@ -197,14 +213,15 @@ def fingerprint(
     store: Store,
     name: str,
     *,
-    steps: int | None = None,
+    steps: int | str | None = None,
     seeds: tuple[int, ...] | None = None,
     data_digest: str | None = None,
     study: Study | None = None,
+    runs: StudyRuns | None = None,
 ) -> str:
     """A hash of what the store holds of a study, from one search; arguments as `read_study`'s."""
-    runs, parent, held, facts = locate(store, name, steps, data_digest)
-    study = as_asked(held, study, seeds)
+    runs, parent, held, facts = locate(store, name, steps, data_digest, runs)
+    study = (study or held).override(seeds=seeds)
     infos = [
         (info.run_id, info.status, info.end_time, data.params, data.metrics, data.tags, size)
         for info, data, size in ((run.info, run.data, trace_size(run)) for run in runs.children)
@@ -212,35 +229,6 @@ def fingerprint(
     tags = {tag: value for tag, value in parent.data.tags.items() if tag not in SESSIONS_OWN}
     whole = [infos, parent.info.run_id, tags, study, facts]
     return sha256(json.dumps(whole, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def stored_runs(store: Store, name: str) -> StudyRuns:
-    """A study's runs in the store, which must have it."""
-    runs = StudyRuns.find(store, name)
-    if runs is None:
-        raise _missing(f"no experiment '{name}' in {redacted(store.uri)}")
-    return runs
-
-
-def locate(
-    store: Store, name: str, steps: int | None = None, digest: str | None = None
-) -> tuple[StudyRuns, Run, Study, Facts]:
-    """A study's runs, its parent run with these steps and data, and what that one defines.
-
-    Of several parent runs it is the one last written.
-    """
-    runs = stored_runs(store, name)
-    wanted = {"steps": steps and str(steps), "data_digest": digest}
-    wanted = {tag: value for tag, value in wanted.items() if value}
-    parents = [run for run in runs.parents if wanted.items() <= run.data.tags.items()]
-    if not parents:
-        which = ", ".join(f"{tag} {value}" for tag, value in wanted.items())
-        raise _missing(f"no runs with {which}" if which else "no runs of it")
-    parent = max(parents, key=last_written)
-    definition = read_definition(store, parent.info.run_id)
-    if definition is None:  # it was never stored whole
-        raise _missing(f"no whole definition of it in {redacted(store.uri)}")
-    return runs, parent, *definition
 
 
 def one_a_key(runs: StudyRuns) -> list[Run]:
@@ -315,17 +303,6 @@ def number(logged: str) -> float:
         return float("nan")
 
 
-def is_ours(run: Run) -> bool:
-    """Whether the harness logged the run."""
-    return bool(run.data.tags.get(IS_SCHEMA) == SCHEMA)
-
-
-def key_of(run: Run) -> str:
-    """The run's key; MLflow's id of a run that the harness did not log, or that lost its key."""
-    ours = run.data.tags.get("run_key") if is_ours(run) else None
-    return str(ours or run.info.run_id)
-
-
 def trace_size(run: Run) -> int | None:
     """The size of a run's trace in bytes, if it lies on this machine and can be read."""
     folder = local_folder(run)
@@ -348,11 +325,3 @@ def _facts(runs: StudyRuns, parent: Run, facts: Facts, count: int) -> dict[str, 
         "unidentified": str(len(runs.unidentified)),
         "runs": str(count),
     }
-
-
-def _missing(received: str) -> UserError:
-    return UserError(
-        "the study must have runs in the store",
-        received,
-        "Run it first (ablate run STUDY), or name its store with --tracking-uri.",
-    )

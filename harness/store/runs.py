@@ -4,10 +4,9 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from mlflow.entities import Run
-
 from harness.store.identity import identify, kind_of
-from harness.store.schema import OURS, Points
+from harness.store.rows import Run
+from harness.store.schema import IS_SCHEMA, OURS, SCHEMA, Points
 from harness.store.store import Store
 from harness.store.uri import is_server
 from harness.subjects.subject import Outcome
@@ -47,7 +46,7 @@ class StudyRuns:
         self.experiment_id = experiment_id
         self._unsure: set[str] = set()
         self._runs: dict[str, list[Run]] = {}
-        found = store.runs(experiment_id, OURS)
+        found = [run for run in store.runs(experiment_id) if is_ours(run)]
         known = {run.info.run_id for run in found if identify(store, run)}
         for run in found:
             self._runs.setdefault(run.data.tags.get("run_key", ""), []).append(run)
@@ -145,6 +144,17 @@ class StudyRuns:
 
     def _look_up(self, key: str) -> None:
         self._runs[key] = self.store.runs(self.experiment_id, f"{OURS} and tags.run_key = '{key}'")
+
+
+def is_ours(run: Run) -> bool:
+    """Whether the harness logged the run."""
+    return run.data.tags.get(IS_SCHEMA) == SCHEMA
+
+
+def key_of(run: Run) -> str:
+    """The run's key; MLflow's id of a run that the harness did not log, or that lost its key."""
+    ours = run.data.tags.get("run_key") if is_ours(run) else None
+    return ours or run.info.run_id
 
 
 def outcome_of(run: Run) -> Outcome | None:

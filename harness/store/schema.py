@@ -6,13 +6,15 @@ from importlib.metadata import version
 from math import isfinite
 from pathlib import Path
 from subprocess import run
-
-from mlflow.entities import Metric, Param, RunTag
+from typing import TYPE_CHECKING
 
 from harness.study.plan import Run
 from harness.study.study import Study
 from harness.subjects.subject import Subject
 from harness.training.records import Record, Result
+
+if TYPE_CHECKING:
+    from mlflow.entities import Metric, Param, RunTag
 
 SCHEMA = "2"  # of tags and artifacts; raise it when their meaning changes
 IS_SCHEMA = "ablate.schema"  # tag that only the harness sets: a run without it is not ours
@@ -29,10 +31,17 @@ Point = tuple[str, int]  # metric and step: what may be logged once only
 Points = dict[Point, float]
 
 
-def params(planned: Run) -> list[Param]:
+def param_values(planned: Run) -> dict[str, str]:
     """Every field of a run, flat, numbers as numbers: 0 and 1 rather than False and True."""
     fields = {**planned.fields.model_dump(), "seed": planned.seed}
-    return [Param(name, text(value)) for name, value in sorted(fields.items())]
+    return {name: text(value) for name, value in sorted(fields.items())}
+
+
+def params(planned: Run) -> "list[Param]":
+    """The same as MLflow's entities."""
+    from mlflow.entities import Param
+
+    return [Param(name, value) for name, value in param_values(planned).items()]
 
 
 def text(value: object) -> str:
@@ -73,18 +82,22 @@ def record_points(record: Record) -> Points:
     return {(metric, record.step): value for metric, value in record.values.items()}
 
 
-def metrics(logged: Points, start: int) -> list[Metric]:
+def metrics(logged: Points, start: int) -> "list[Metric]":
     """Points as MLflow's metrics, whose time follows from their step, so that none can double.
 
     Args:
         logged: the points.
         start: the MLflow run's start, ms since 1970.
     """
+    from mlflow.entities import Metric
+
     return [Metric(name, value, start + step, step) for (name, step), value in logged.items()]
 
 
-def run_tags(tags: dict[str, str]) -> list[RunTag]:
+def run_tags(tags: dict[str, str]) -> "list[RunTag]":
     """Tags as MLflow's entities."""
+    from mlflow.entities import RunTag
+
     return [RunTag(name, value) for name, value in tags.items()]
 
 

@@ -1,80 +1,209 @@
-"""Which of a study's runs a command is about, and what else the store holds of the study."""
+"""Which of a study's runs a command is about, and what else the store holds of the study.
 
+The file decides: they are the runs of the study as its file says, with what the command line says
+instead. All others are named with the option that chooses them.
+"""
+
+import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TypedDict
 
 from harness.errors import UserError
+from harness.store.parent import locate, stored_runs
 from harness.store.presentation import steps_text
-from harness.store.reading import stored_runs
-from harness.store.runs import StudyRuns
+from harness.store.runs import StudyRuns, key_of, outcome_of
 from harness.store.store import Store
-from harness.study.files import load_study
+from harness.study.files import find_study, load_study
+from harness.study.plan import expand
 from harness.study.request import Request
+from harness.study.seeds import seeds_text
 from harness.study.study import Study
 from harness.subjects.subject import Outcome
+
+LONGEST_PART = 60  # characters of a folder's name that an option adds
 
 
 class Selection(TypedDict):
     """Arguments of `reading.read_study` and `reading.fingerprint`."""
 
     name: str
-    steps: int | None
-    seeds: tuple[int, ...] | None
-    data_digest: str | None
-    study: Study | None
+    steps: str | None
+    data_digest: str
+    study: Study
+    runs: StudyRuns
+
+
+@dataclass(frozen=True)
+class Others:
+    """Complete runs of a study besides those that a command is about.
+
+    Attributes:
+        count: how many.
+        what: what sets them apart, such as "with 1,000 steps".
+        option: chooses them.
+    """
+
+    count: int
+    what: str
+    option: str
+
+    def note(self, study: str) -> str:
+        """That they are there, and how to use them."""
+        return (
+            f"the store holds {self.count} runs of {study} {self.what}; they are other runs, and "
+            f"reports keep them apart. To continue with those: {self.option}"
+        )
 
 
 def select(store: Store, request: Request) -> tuple[Selection, list[str]]:
-    """The runs that a request means, and what to say about runs on other data.
+    """The runs that a request means; and what was taken, and what else there is, in sentences.
 
-    They are those on the data that the command line or the study file names; where neither does,
-    those that were last written.
+    Where neither the command line nor the file names data, they are those of the study's runs, or
+    of several those that `ablate plan` would choose. A study without its file is as it was last
+    run.
 
     Raises:
-        UserError: there is no such study, its data cannot be read, or its runs are on other data.
+        UserError: there is no such study, its data cannot be read, or the store has no such runs.
         Unreachable: the store does not answer.
     """
-    path = Path(request.study)
-    gone = path.suffix == ".toml" and not path.exists()  # its runs are still there
-    study = None if gone else load_study(request.study)
-    name = path.stem if study is None else study.name
-    digest = None
-    if study is not None and (request.data or study.data):
-        digest = request.load_data(study).digest
-    selection = Selection(
-        name=name, steps=request.steps, seeds=request.seeds, data_digest=digest, study=study
-    )
-    if digest is None:
-        return selection, []
-    runs = stored_runs(store, name)
-    others = runs.on_other_data(digest)
-    here = any(run.data.tags.get("data_digest") == digest for run in runs.parents)
-    if others and not here:
-        data, count = others.most_common(1)[0]
+    file = find_study(request.study)
+    if file is not None and file.exists():
+        study = load_study(request.study).override(steps=request.steps, seeds=request.seeds)
+        runs = stored_runs(store, study.name)
+        digest, data = _data(request, study, runs)
+    else:
+        name = file.stem if file else request.study
+        if file is None and store.experiment(name) is None:
+            load_study(name)  # says that there is none
+        steps = None if request.steps is None else str(request.steps)
+        runs, _, held, facts = locate(store, name, steps)
+        study = held.override(seeds=request.seeds)
+        digest, data = str(facts["digest"]), str(facts["name"])
+        if request.data:
+            digest, data = _data(request, study, runs)
+    planned = {run.key for run in expand(study, digest)}
+    here = [run for run in runs.children if key_of(run) in planned]
+    others = other_runs(runs, study, digest, planned)
+    if not here:
         raise UserError(
-            "the study must have runs on the data that are named",
-            f"{count} runs of {name}, all on {data}",
-            f"Report those with --data {shlex.quote(data)}, or run the study on these data first.",
-        )
-    return selection, [other_data(name, data, count) for data, count in sorted(others.items())]
+            "the study must have runs in the store, as it is asked for",
+            f"none of {study.name} with {about(study)}, on {data}",
+            "Run it first (ablate run STUDY)" + "".join(
+                f", or take the {one.count} {one.what}: {one.option}" for one in others
+            ) + ".",
+        )  # fmt: skip
+    ended = len({key_of(run) for run in here if outcome_of(run)})
+    count = f"{ended:,}" if ended == len(planned) else f"{ended:,} of {len(planned):,}"
+    took = f"{study.name}: {count} runs: {about(study)}, {data}"
+    steps = steps_text(study)
+    there = {"steps": steps, "data_digest": digest}.items()
+    known = any(there <= parent.data.tags.items() for parent in runs.parents)
+    selection = Selection(
+        name=study.name, steps=steps if known else None, data_digest=digest, study=study, runs=runs
+    )
+    return selection, [took, *(one.note(study.name) for one in others)]
 
 
-def notes_on_other_data(store: Store, study: str, digest: str) -> list[str]:
-    """What to say where the store holds a study's runs on data other than these."""
-    runs = StudyRuns.find(store, study)
-    others = runs.on_other_data(digest) if runs else {}
-    return [other_data(study, data, count) for data, count in sorted(others.items())]
+def _data(request: Request, study: Study, runs: StudyRuns) -> tuple[str, str]:
+    """Digest and name of the data meant; they are loaded only where the store does not tell."""
+    tags = [parent.data.tags for parent in runs.parents]
+    there = {(one["data_digest"], one.get("data", "")) for one in tags if "data_digest" in one}
+    if len(there) == 1 and not (request.data or study.data or study.model.has_data):
+        return there.pop()
+    data = request.load_data(study)
+    return data.digest, data.name
+
+
+def about(study: Study) -> str:
+    """Steps and seeds of a study's runs."""
+    steps = steps_text(study)
+    length = f"{int(steps):,} steps" if steps.isdigit() else f"{steps} steps"
+    return f"{length}, {_seeds(study.seeds)}"
+
+
+def _seeds(seeds: Collection[int]) -> str:
+    return f"seed{'s' * (len(seeds) > 1)} {seeds_text(seeds)}"
+
+
+def other_runs(
+    runs: StudyRuns, study: Study, digest: str, planned: Collection[str]
+) -> list[Others]:
+    """Complete runs of a study with other data, steps or seeds.
+
+    Args:
+        runs: of the study.
+        study: as it is asked for.
+        digest: of its data.
+        planned: keys of its runs.
+    """
+    elsewhere, longer, left = runs.on_other_data(digest), Counter[int](), []
+    for run in runs.children:
+        if not outcome_of(run) or key_of(run) in planned:
+            continue
+        steps, seed = (run.data.params.get(name, "") for name in ("steps", "seed"))
+        if run.data.tags.get("data_digest") != digest or not (steps.isdigit() and seed.isdigit()):
+            continue
+        if steps_text(study) not in ("varied", steps):
+            longer[int(steps)] += 1
+        elif int(seed) not in study.seeds:
+            left.append((key_of(run), int(seed)))
+    more = study.model_copy(update={"seeds": tuple({seed for _, seed in left})})
+    keys = {run.key for run in expand(more, digest)}
+    added = [seed for key, seed in left if key in keys]
+    all_seeds = seeds_text({*study.seeds, *added})
+    return [
+        *(Others(count, f"on {data}", f"--data {shlex.quote(data)}")
+          for data, count in sorted(elsewhere.items())),
+        *(Others(count, f"with {steps:,} steps", f"--steps {steps}")
+          for steps, count in sorted(longer.items())),
+        *([Others(len(added), f"with {_seeds(set(added))}", f"--seeds {all_seeds}")]
+          if added else []),
+    ]  # fmt: skip
+
+
+def folder_name(request: Request, study: Study) -> str:
+    """A name for the folder of what is made of these runs: others than the file's have their own.
+
+    Args:
+        request: what was asked for.
+        study: as it was asked for.
+    """
+    parts = [study.name]
+    with suppress(UserError):  # its file is not here
+        file = load_study(request.study)
+        if steps_text(study) != steps_text(file):
+            parts.append(f"steps-{steps_text(study)}")
+        if study.seeds != file.seeds:
+            parts.append(f"seeds-{seeds_text(study.seeds)}")
+        if request.data and file.data and not file.model.has_data:
+            data = request.load_data(file)
+            if data.digest != replace(request, data=None).load_data(file).digest:
+                parts.append(f"data-{data.name}")
+    return "-".join(re.sub(r"[^\w.,+ -]", "_", part[:LONGEST_PART]) for part in parts)
+
+
+def known_runs(
+    store: Store, study: Study, digest: str, planned: Collection[str]
+) -> tuple[Mapping[str, Outcome], list[str]]:
+    """Outcome by key of every complete run of a study, and what to say about its other runs.
+
+    Args:
+        store: need not have the study.
+        study, digest, planned: as of `other_runs`.
+    """
+    runs = StudyRuns.find(store, study.name)
+    if runs is None:
+        return {}, []
+    return runs.ended(), [one.note(study.name) for one in other_runs(runs, study, digest, planned)]
 
 
 def other_data(study: str, data: str, count: int) -> str:
     """That the store holds so many runs of a study on other data, and how to use those."""
-    return (
-        f"the store holds {count} runs of {study} on {data}; they are other runs, and reports keep "
-        f"them apart. To continue with those: --data {shlex.quote(data)}"
-    )
+    return Others(count, f"on {data}", f"--data {shlex.quote(data)}").note(study)
 
 
 def run_command(spelled: str, study: Study, data: str) -> str:
@@ -88,10 +217,12 @@ def run_command(spelled: str, study: Study, data: str) -> str:
     command = f"ablate run {shlex.quote(spelled)}"
     if study.data is None and not study.model.has_data:
         command += f" --data {shlex.quote(data)}"
-    steps = steps_text(study)
     with suppress(UserError):  # its file is not here
-        if steps_text(load_study(spelled)) != steps:
+        file = load_study(spelled)
+        if steps_text(file) != (steps := steps_text(study)):
             command += f" --steps {steps}"
+        if file.seeds != study.seeds:
+            command += f" --seeds {seeds_text(study.seeds)}"
     return command
 
 

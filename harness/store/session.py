@@ -7,10 +7,10 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
-from mlflow.entities import Run
 from pydantic import Field, TypeAdapter
 
 from harness.errors import UserError
+from harness.store.rows import Run
 
 SESSION = "session"  # the tag
 STALE = 90  # seconds without renewal after which a writer counts as gone

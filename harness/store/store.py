@@ -12,21 +12,12 @@ import shlex
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import NoReturn, Self, TypeVar
-
-import requests
-from mlflow import MlflowClient
-from mlflow.entities import Experiment, LoggedModel, Run, ViewType
-from mlflow.exceptions import MlflowException
-from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-from mlflow.store.entities import PagedList
-from mlflow.utils.credentials import get_default_host_creds
-from mlflow.utils.rest_utils import http_request
-from sqlalchemy.exc import DBAPIError
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 from harness.errors import Locked, Unreachable, UserError
-from harness.store import location
+from harness.store import location, rows
 from harness.store.database import (
     ARTIFACTS,
     artifact_root,
@@ -37,8 +28,15 @@ from harness.store.database import (
     not_writable,
     prepare,
 )
+from harness.store.rows import Experiment, Run
 from harness.store.schema import IS_SCHEMA, SCHEMA, Points
 from harness.store.uri import for_mlflow, is_server, redacted, sqlite_path, tracking_uri
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
+    from mlflow.exceptions import MlflowException
+    from mlflow.store.entities import PagedList
 
 PROBE = 3  # seconds a server may take to say that it is well
 PAGE = 1000  # runs fetched at once
@@ -46,6 +44,7 @@ LONGEST_ARTIFACT_URI = 200  # characters; PostgreSQL enforces it
 ARTIFACT_TAIL = 60  # characters that follow the artifact location: experiment, run, "artifacts"
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 REFUSALS = ("UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED", "PERMISSION_DENIED")
+ACTIVE = 1  # MLflow's ViewType.ACTIVE_ONLY: runs that are not deleted
 DELETED = "deleted"  # lifecycle stage of what MLflow can still restore
 
 Found = TypeVar("Found")
@@ -63,7 +62,6 @@ class Store:
 
     Attributes:
         uri: may hold credentials, so show `redacted(uri)` instead.
-        client: MLflow's client, to be used inside `reach()`.
     """
 
     def __init__(self, uri: str) -> None:
@@ -71,20 +69,30 @@ class Store:
         self._database = sqlite_path(uri)
         if is_server(uri):
             probe(uri)
+        if self._database is None:
+            self.client  # noqa: B018 - it finds out whether the store can be used
+
+    @cached_property
+    def client(self) -> "MlflowClient":
+        """MLflow's client, to be used inside `reach()`; it takes seconds to load."""
+        from mlflow import MlflowClient
+        from mlflow.exceptions import MlflowException
+
         if self._database:
             location.follow_databases()
         with self.reach():
             try:
-                self.client = MlflowClient(for_mlflow(uri), registry_uri=for_mlflow(uri))
+                uri = for_mlflow(self.uri)
+                return MlflowClient(uri, registry_uri=uri)
             except MlflowException as error:
                 _, found, rest = str(error).partition("found version ")
                 if found:  # a database server's schema is another MLflow's
-                    check_revision(rest.partition(",")[0], redacted(uri))
+                    check_revision(rest.partition(",")[0], redacted(self.uri))
                 raise
             except ImportError as error:
                 raise UserError(
                     "a database server's Python driver must be installed",
-                    f"{redacted(uri)} ({error})",
+                    f"{redacted(self.uri)} ({error})",
                     "For PostgreSQL: .venv/bin/pip install 'psycopg[binary]'; "
                     "or use an MLflow server.",
                 ) from None
@@ -115,6 +123,9 @@ class Store:
     @contextmanager
     def reach(self) -> Iterator[None]:
         """Turn failures of MLflow's calls in the block into `Unreachable` or `UserError`."""
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import DBAPIError
+
         try:
             yield
         except MlflowException as error:
@@ -122,9 +133,18 @@ class Store:
         except (DBAPIError, sqlite3.Error) as error:
             self._refuse_known(one_line(error))
             raise Unreachable(f"{redacted(self.uri)}: {one_line(error)}") from None
-        except (requests.RequestException, OSError) as error:
-            if getattr(error, "errno", None) in NO_ROOM:
+        except OSError as error:  # that of the network is one
+            if error.errno in NO_ROOM:
                 raise self._no_room(one_line(error)) from None
+            raise Unreachable(f"{redacted(self.uri)}: {one_line(error)}") from None
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """The same of a SQLite file that is read without MLflow."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            self._refuse_known(one_line(error))
             raise Unreachable(f"{redacted(self.uri)}: {one_line(error)}") from None
 
     def log_files(self, folder: str, address: str, below: str | None = None) -> None:
@@ -138,13 +158,17 @@ class Store:
             address: of the run's files.
             below: folder among them; None for all of them.
         """
-        files = get_artifact_repository(address, tracking_uri=for_mlflow(self.uri))
-        files.log_artifacts(folder, below)  # type: ignore[no-untyped-call]  # MLflow leaves it untyped
+        self._files(address).log_artifacts(folder, below)
 
     def log_file(self, path: Path, address: str) -> None:
         """Copy a file to a run's files, whole or not at all."""
-        files = get_artifact_repository(address, tracking_uri=for_mlflow(self.uri))
-        files.log_artifact(str(path))  # type: ignore[no-untyped-call]  # MLflow leaves it untyped
+        self._files(address).log_artifact(str(path))
+
+    def _files(self, address: str) -> Any:
+        """MLflow's access to files at an address; it leaves the methods untyped."""
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        return get_artifact_repository(address, tracking_uri=for_mlflow(self.uri))
 
     def points(self, run: Run) -> Points:
         """Every metric point of a run."""
@@ -162,8 +186,7 @@ class Store:
             UserError: it was deleted, and MLflow keeps the name taken; or it holds runs of
                 version 1.0.
         """
-        with self.reach():
-            found = self.client.get_experiment_by_name(study)
+        found = self.named(study)
         if found is None:
             return None
         if found.lifecycle_stage == DELETED:
@@ -175,6 +198,25 @@ class Store:
             )
         require_schema(found, self.uri)
         return found
+
+    def experiments(self) -> list[Experiment]:
+        """All experiments that are not deleted, of studies and others."""
+        if self._database:
+            with self._reading():
+                found = rows.experiments(self._database)
+            return [one for one in found if one.lifecycle_stage != DELETED]
+        pages = self._pages(lambda token: self.client.search_experiments(page_token=token))
+        return [Experiment.of(one) for one in pages]
+
+    def named(self, name: str) -> Experiment | None:
+        """The experiment of that name, deleted or not."""
+        if self._database:
+            with self._reading():
+                found = rows.experiments(self._database)
+            return next((one for one in found if one.name == name), None)
+        with self.reach():
+            there = self.client.get_experiment_by_name(name)
+        return Experiment.of(there) if there else None
 
     def open_experiment(self, study: str, tags: dict[str, str]) -> str:
         """The id of a study's experiment, which has these tags then; a missing one is created.
@@ -197,8 +239,10 @@ class Store:
 
     def _require_unused(self, experiment: Experiment) -> None:
         """Check that others do not use an experiment without our mark, so that it may be ours."""
+        from mlflow.entities import ViewType
+
         identity = experiment.experiment_id
-        found = self.runs(identity, "", ViewType.ALL)
+        found = self.runs(identity, view=ViewType.ALL)
         if found and not any(IS_SCHEMA in run.data.tags for run in found):
             raise UserError(
                 "the experiment of a study must be one that `ablate run` created, or empty",
@@ -208,21 +252,32 @@ class Store:
                 f"-x {identity} --new-name NAME), or name another store with --tracking-uri.",
             )
 
-    def runs(self, experiment_id: str, query: str, view: int = ViewType.ACTIVE_ONLY) -> list[Run]:
-        """All runs of an experiment that a search expression matches, the oldest first."""
-        found = self._pages(
-            lambda token: self.client.search_runs(
-                [experiment_id],
-                query,
-                view,
-                max_results=PAGE,
-                page_token=token,
-                order_by=["attributes.start_time ASC"],
+    def runs(self, experiment_id: str, query: str = "", view: int = ACTIVE) -> list[Run]:
+        """The runs of an experiment, the oldest first.
+
+        Args:
+            experiment_id: MLflow's name of it.
+            query: a search expression that they match; "" for all.
+            view: one of MLflow's `ViewType`.
+        """
+        if self._database and not query and view == ACTIVE:
+            with self._reading():
+                found = rows.runs(self._database, experiment_id)
+        else:
+            pages = self._pages(
+                lambda token: self.client.search_runs(
+                    [experiment_id],
+                    query,
+                    view,
+                    max_results=PAGE,
+                    page_token=token,
+                    order_by=["attributes.start_time ASC"],
+                )
             )
-        )
+            found = [Run.of(one) for one in pages]
         return sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))
 
-    def models(self, experiment_id: str, query: str | None = None) -> list[LoggedModel]:
+    def models(self, experiment_id: str, query: str | None = None) -> "list[LoggedModel]":
         """All logged models of an experiment that a search expression matches."""
         return self._pages(
             lambda token: self.client.search_logged_models([experiment_id], query, page_token=token)
@@ -274,7 +329,7 @@ class Store:
             )
         return address
 
-    def _pages(self, search: Callable[[str | None], PagedList[Found]]) -> list[Found]:
+    def _pages(self, search: "Callable[[str | None], PagedList[Found]]") -> list[Found]:
         found: list[Found] = []
         token: str | None = ""
         while token is not None:
@@ -284,7 +339,7 @@ class Store:
             token = page.token or None
         return found
 
-    def _translate(self, error: MlflowException) -> NoReturn:
+    def _translate(self, error: "MlflowException") -> NoReturn:
         text = one_line(error)
         if error.error_code in REFUSALS or "error code 401" in text or "error code 403" in text:
             raise UserError(
@@ -353,6 +408,10 @@ def probe(uri: str) -> None:
         Unreachable: it does not answer, or says that it is not well.
         UserError: what answers is not an MLflow server.
     """
+    from mlflow.exceptions import MlflowException
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request
+
     try:
         credentials = get_default_host_creds(uri)  # type: ignore[no-untyped-call]
         answer = http_request(  # type: ignore[no-untyped-call]

@@ -2,19 +2,18 @@
 
 import re
 from dataclasses import dataclass, replace
-
-from mlflow.entities import Run
+from difflib import get_close_matches
 
 from harness.errors import UserError
 from harness.store.artifacts import NotWhole, read_artifacts, require_unchanged
 from harness.store.digest import kept_files
 from harness.store.fetch import files_of
-from harness.store.reading import key_of
-from harness.store.runs import StudyRuns, outcome_of
-from harness.store.schema import text
+from harness.store.rows import Run
+from harness.store.runs import StudyRuns, key_of, outcome_of
 from harness.store.store import Store, require_schema
 from harness.store.uri import redacted
 from harness.study.levels import Levels, format_level
+from harness.study.plan import run_key
 from harness.study.study import Study
 from harness.subjects.subject import Subject, Trained
 
@@ -54,13 +53,16 @@ def find_run(store: Store, name: str) -> StoredRun:
         UserError: no run, or several, go by that name, or the run has not ended.
         NotWhole: its files are gone or damaged.
     """
-    with store.reach():
-        experiments = list(store.client.search_experiments())
+    experiments = store.experiments()
     start = name if len(name) >= SHORTEST and re.fullmatch("[0-9a-f]+", name) else None
-    matching = [
+    runs = [
         run
         for experiment in experiments
         for run in StudyRuns(store, experiment.experiment_id).children
+    ]
+    matching = [
+        run
+        for run in runs
         if name == run.info.run_name
         or (start and run.info.run_id.startswith(start))
         or (start and key_of(run).startswith(start))
@@ -70,39 +72,48 @@ def find_run(store: Store, name: str) -> StoredRun:
         for experiment in experiments if not matching else ():
             require_schema(experiment, store.uri)  # it may be a run of version 1.0
         found = ", ".join(f"{run.info.run_name} ({run.info.run_id[:8]})" for run in matching[:4])
+        near = get_close_matches(name, [run.info.run_name for run in runs], n=1)
+        meant = f"Did you mean '{near[0]}'? " if near and not matching else ""
         raise UserError(
             "RUN must name one run that has ended: by id, key or name",
             f"'{name}', which fits {found or 'none'} in {redacted(store.uri)}",
-            "Copy a run id from the UI (ablate ui).",
+            f"{meant}A study and levels name one as well: ablate show STUDY FACTOR=LEVEL seed=N.",
         )
     return _load(store, ended[0])
 
 
-def find_variant(store: Store, study: Study, levels: Levels, seed: int | None) -> StoredRun:
-    """The finished run of a study with these levels: of the seed, or of the lowest that is whole.
+def find_variant(
+    store: Store, study: Study, digest: str, levels: Levels, seed: int | None
+) -> StoredRun:
+    """The finished run of a study with these levels: of the seed, or of the first that is whole.
+
+    Args:
+        store: where it is.
+        study: with the steps that are meant.
+        digest: of its data.
+        levels: of each factor and tuned field.
+        seed: also one that is not the study's; None for any of the study's.
 
     Raises:
         UserError: there is none.
         NotWhole: the files of all that there are are gone or damaged.
     """
-    fields = study.fields(levels)
-    asked = {**levels, **({} if seed is None else {"seed": seed})}
-    wanted = {name: text(getattr(fields, name, value)) for name, value in asked.items()}
-    fitting = [
-        run
-        for run in _children(store, study)
+    fields, seeds = study.fields(levels), sorted(study.seeds) if seed is None else [seed]
+    finished = {
+        key_of(run): run for run in reversed(_children(store, study))
         if outcome_of(run) == "finished"
-        and wanted.items() <= run.data.params.items()
-        and "seed" in run.data.params
-    ]
+    }  # fmt: skip
+    keys = (run_key(study.model, fields, one, digest) for one in seeds)
+    fitting = [finished[key] for key in keys if key in finished]
     if not fitting:
+        asked = {**levels, **({} if seed is None else {"seed": seed})}
         raise UserError(
             "the variant must have a finished run in the store",
             ", ".join(f"{name}={format_level(value)}" for name, value in asked.items()),
-            "Run it first (ablate run STUDY), or name another with --variant.",
+            "Run it first (ablate run STUDY), or name another variant or seed.",
         )
     damaged: list[NotWhole] = []
-    for run in sorted(fitting, key=lambda run: int(run.data.params["seed"])):
+    for run in fitting:
         try:
             found = _load(store, run)
         except NotWhole as error:

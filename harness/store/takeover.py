@@ -7,9 +7,8 @@ was trained for. `Tracker.take_over` copies such a run, with all that the store 
 from collections import Counter
 from collections.abc import Collection, Mapping
 
-from mlflow.entities import Run
-
 from harness.store.digest import is_changed
+from harness.store.rows import Run
 from harness.store.runs import outcome_of
 from harness.store.schema import CHILDREN, OURS
 from harness.store.store import Store

@@ -8,7 +8,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Param
-from mlflow.entities import Run as MLflowRun
 
 from harness.errors import Unreachable, UserError
 from harness.store import presentation, schema
@@ -16,6 +15,7 @@ from harness.store.artifacts import require_unchanged, write_artifacts
 from harness.store.digest import DIGEST, FILES, digest_of, file_digests, kept_files
 from harness.store.fetch import files_of
 from harness.store.parent import ParentRun, Status
+from harness.store.rows import Run as StoredRun
 from harness.store.runs import OpenRun, StudyRuns, outcome_of
 from harness.store.session import Session
 from harness.store.store import Store, TargetDeleted
@@ -175,7 +175,7 @@ class Tracker:
             points = schema.points(result, self._study.model)
             self._complete(result.key, points, tags, ending, Path(folder), result.ended)
 
-    def take_over(self, key: str, other: MLflowRun) -> None:
+    def take_over(self, key: str, other: StoredRun) -> None:
         """Store a run that another study has finished as this study's own, with all its files.
 
         Raises:
@@ -229,9 +229,13 @@ class Tracker:
         """Tags by which later changes of an ended run show."""
         files = file_digests(folder)[: schema.LONGEST_TAG]
         identity = schema.identity_tags(planned, self._study, str(self._facts["digest"]))
-        params = {param.key: param.value for param in schema.params(planned)}
         numbers = {name: value for (name, _), value in wanted.items()}
-        return {FILES: files, DIGEST: digest_of(params, identity | tags | {FILES: files}, numbers)}
+        return {
+            FILES: files,
+            DIGEST: digest_of(
+                schema.param_values(planned), identity | tags | {FILES: files}, numbers
+            ),
+        }
 
     def _opened(self, key: str) -> OpenRun:
         """The MLflow run of that key, open for writing."""

@@ -2,18 +2,21 @@
 
 SQLAlchemy alone builds and parses the URLs of databases, as it does for MLflow: in one of these,
 `%20` is a space, and a `%` or a `?` of a file's name is written `%25` or `%3F`. It is imported when
-there is a URL to build or to parse, since that takes time.
+there is such a URL to build or to parse, since that takes time.
 """
 
 import os
-import stat
+import re
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from harness.errors import UserError
+from harness.files import project_folders
 
 DATABASES = ("postgresql", "mysql", "mssql")
 DATABASE = "mlflow.db"
+SQLITE = "sqlite:///"  # begins a file's URL
+PLAIN = re.compile(r"/[\w./-]+", re.ASCII)  # a path that is the same in a URL
 
 
 def tracking_uri(uri: str | None) -> str:
@@ -56,17 +59,10 @@ def database_file(uri: str | None) -> Path | None:
 def found_database() -> Path:
     """The `mlflow.db` of this directory, or of the nearest one above it in the same project.
 
-    The search ends at the root of a Git repository, and finds nothing in a directory where everyone
-    may leave files, such as /tmp. Where there is none, it is the one that this directory would get.
+    Where there is none, it is the one that this directory would get.
     """
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        found = folder / DATABASE
-        if os.path.isfile(found) and (folder == here or not _is_shared(folder)):
-            return found
-        if os.path.exists(folder / ".git"):
-            break
-    return here / DATABASE
+    databases = (folder / DATABASE for folder in project_folders())
+    return next(filter(os.path.isfile, databases), Path.cwd() / DATABASE)
 
 
 def found_above(uri: str | None) -> Path | None:
@@ -82,9 +78,11 @@ def sqlite_uri(path: Path) -> str:
     Raises:
         UserError: the path is no text.
     """
+    real = os.path.realpath(path)
+    if PLAIN.fullmatch(real):
+        return f"{SQLITE}{real}"
     from sqlalchemy.engine import URL
 
-    real = os.path.realpath(path)
     try:
         return URL.create("sqlite", database=real).render_as_string()
     except UnicodeEncodeError:
@@ -99,6 +97,8 @@ def sqlite_path(uri: str) -> Path | None:
     """The file of a resolved SQLite URI; None for any other store."""
     if not uri.startswith("sqlite:"):
         return None
+    if PLAIN.fullmatch(plain := uri.removeprefix(SQLITE)):
+        return Path(plain)
     from sqlalchemy.engine import make_url
 
     return Path(make_url(uri).database or "")
@@ -147,11 +147,6 @@ def _named_file(uri: str) -> Path:
     if url.drivername != "sqlite" or url.host or url.query or not named:
         raise _refused(rule, uri)
     return Path(str(url.database))
-
-
-def _is_shared(folder: Path) -> bool:
-    mode = folder.stat().st_mode
-    return bool(mode & stat.S_ISVTX and mode & stat.S_IWOTH)
 
 
 def _refused(rule: str, uri: str) -> UserError:

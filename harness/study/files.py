@@ -1,65 +1,81 @@
 """Study files: found by name or path, read, and checked as a whole."""
 
 import json
+import os
 import shlex
 import tomllib
 from collections.abc import Sequence
-from importlib.resources import files
 from itertools import combinations, islice
 from pathlib import Path
 
 from harness.errors import UserError, suggest
-from harness.files import require_regular
+from harness.files import project_folders, require_regular
 from harness.study.levels import Level, Levels, Where, matches, shown
 from harness.study.study import Study
 from harness.study.validation import validated
 from harness.subjects.subject import RunFields
 
+STUDIES, TOML = "ablations", ".toml"  # the folder of a project's studies, and their ending
 LARGEST_GRID = 20_000  # runs; above it a typing error is likelier than a plan
 LARGEST_FILE = 10_000_000  # bytes of a study file
 
 
+def project_studies() -> Path:
+    """The folder of the project's studies: the nearest `ablations/`, or the one to be made here."""
+    folders = (folder / STUDIES for folder in project_folders())
+    return next(filter(Path.is_dir, folders), Path(STUDIES))
+
+
+def study_files() -> dict[str, Path]:
+    """The studies that are known by name: the project's, and those that come with the package."""
+    shipped = Path(__file__).parents[2] / STUDIES
+    return {
+        path.stem: path
+        for folder in (shipped, project_studies())
+        for path in folder.glob(f"*{TOML}")
+    }
+
+
 def study_names() -> list[str]:
-    """Names of the studies installed with the package."""
-    return sorted(
-        entry.name.removesuffix(".toml")
-        for entry in files("ablations").iterdir()
-        if entry.name.endswith(".toml")
-    )
+    """Names of these studies."""
+    return sorted(study_files())
 
 
 def as_typed(name: str) -> str:
-    """A study as a command line names it: by its file, or those of the package by their name."""
-    return shlex.quote(name if name in study_names() else f"{name}.toml")
+    """A study as a command line names it: by its file, or those known by their name."""
+    return shlex.quote(name if name in study_names() else f"{name}{TOML}")
 
 
 def is_study(name_or_path: str) -> bool:
     """Whether this is the name of a study, or written as the path of one."""
-    return name_or_path.endswith(".toml") or name_or_path in study_names()
+    return name_or_path.endswith(TOML) or find_study(name_or_path) is not None
+
+
+def find_study(name_or_path: str) -> Path | None:
+    """The file that a path or a name means: a study known by name, or one in this directory."""
+    if name_or_path.endswith(TOML):
+        return Path(name_or_path)
+    beside = Path(f"{name_or_path}{TOML}")
+    return study_files().get(name_or_path) or (beside if os.path.isfile(beside) else None)
 
 
 def load_study(name_or_path: str) -> Study:
-    """A study by its name in `ablations/`, or by the path of a TOML file.
+    """A study by its name, or by the path of a TOML file.
 
     Raises:
         UserError: there is no such study, it is no TOML, or it does not validate.
     """
-    path = Path(name_or_path)
-    if path.suffix != ".toml" and name_or_path in study_names():
-        text = files("ablations").joinpath(f"{name_or_path}.toml").read_bytes()
-        return parse_study(text, path.stem)
+    path, reason = find_study(name_or_path), repr(name_or_path)
     try:
-        if path.suffix == ".toml":
+        if path is not None:
             require_regular(path, LARGEST_FILE)
             return parse_study(path.read_bytes(), path.stem, path.parent)
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
         reason = f"{name_or_path!r} ({getattr(error, 'strerror', None) or error})"
-    else:
-        reason = repr(name_or_path)
     raise UserError(
         "STUDY must be the name of a study or the path of a .toml file",
         reason,
-        suggest(name_or_path.removesuffix(".toml"), study_names(), "studies"),
+        suggest(name_or_path.removesuffix(TOML), study_names(), "studies"),
     )
 
 

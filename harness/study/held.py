@@ -7,23 +7,6 @@ from harness.study.study import Study
 APART = ("name", "subject", "seeds", "fixed")  # keys that are not compared as they are written
 
 
-def as_asked(held: Study, file: Study | None, seeds: tuple[int, ...] | None) -> Study:
-    """The study that a report is about: as its file says, for what was run of it.
-
-    Args:
-        held: as it was last run. The steps are its own; so are the seeds, if the variants are.
-        file: as its file says; None where it is gone.
-        seeds: asked for instead.
-    """
-    if file is None:
-        return held.override(seeds=seeds)
-    if "steps" not in {*held.varied, *file.varied} and steps(held) != steps(file):
-        file = file.override(steps=steps(held))
-    if seeds is None and same_variants(held, file):
-        seeds = held.seeds
-    return file.override(seeds=seeds)
-
-
 def same_variants(one: Study, other: Study) -> bool:
     """Whether two studies train the same variants, in whatever order and by whatever factors."""
 
@@ -44,8 +27,3 @@ def changed(held: Study, now: Study) -> list[str]:
     ]  # fmt: skip
     fixed = [{**study.fixed, "steps": 0} for study in (held, now)]  # which may be asked for
     return found + ["fixed"] * (fixed[0] != fixed[1])
-
-
-def steps(study: Study) -> int:
-    """How long the first of a study's runs is trained."""
-    return int(study.fields(next(study.trained())).steps)

@@ -122,6 +122,24 @@ def parse_levels(text: str, factors: Mapping[str, Sequence[Level]]) -> Levels:
     return levels
 
 
+def parse_run(
+    words: Sequence[str], factors: Mapping[str, Sequence[Level]]
+) -> tuple[Levels, int | None]:
+    """Levels and the seed from words such as "norm=batch", "lr=0.1,depth=5" and "seed=3".
+
+    Raises:
+        UserError: a factor or level is not in `factors`, or the seed is no number.
+    """
+    parts = [part.strip() for part in PART.findall(",".join(words))]
+    seeds = [part for part in parts if part.startswith("seed=")]
+    levels = parse_levels(",".join(part for part in parts if part not in seeds), factors)
+    if not seeds:
+        return levels, None
+    if len(seeds) > 1 or not re.fullmatch(r"seed=\d{1,9}", seeds[0]):
+        raise UserError("one seed is named, by its number", ",".join(seeds), "Write seed=1.")
+    return levels, int(seeds[0].removeprefix("seed="))
+
+
 def _toml_value(text: str) -> Any:
     """What a text means as a value of TOML; the text itself where it is none."""
     try:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.study.files import LARGEST_GRID, load_study
+from harness.study.files import LARGEST_GRID, find_study, load_study
 from harness.study.plan import Costs, Run, expand
 from harness.study.seeds import seeds_text
 from harness.study.study import Study
@@ -66,8 +66,8 @@ class Request:
         """
         if self.data is not None and not (self.environment and study.model.has_data):
             return study.model.load(self.data, Path())
-        folder = Path(self.study).parent if self.study.endswith(".toml") else Path()
-        return study.model.load(study.data, folder)
+        file = find_study(self.study)
+        return study.model.load(study.data, file.parent if file else Path())
 
 
 @dataclass(frozen=True)

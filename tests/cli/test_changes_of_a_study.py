@@ -1,5 +1,6 @@
 """A study whose file changes between two sessions: its runs belong to it by what they are."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -133,16 +134,48 @@ def test_seeds_of_earlier_variants_do_not_stay(tmp_path: Path, call: Call) -> No
     call("report", "s.toml")
     assert "8 of 8 runs ended: 4 variants, 2 seeds." in page()
     call("report", "s.toml", "--seeds", "4")
-    assert "12 of 16 runs ended: 4 variants, 4 seeds." in page()
-    assert "ablate report s.toml --seeds 2 judges these alone." in page()
+    assert "12 of 16 runs ended: 4 variants, 4 seeds." in page("s-seeds-1-4")
+    assert "ablate report s.toml --seeds 2 judges these alone." in page("s-seeds-1-4")
 
 
-def test_seeds_that_were_asked_for_stay(tmp_path: Path, call: Call) -> None:
+@pytest.mark.parametrize(
+    ("option", "value", "other", "folder"),
+    [
+        ("--seeds", "3", "the store holds 2 runs of s with seed 3;", "s-seeds-1-3"),
+        ("--steps", "50", "the store holds 4 runs of s with 50 steps;", "s-steps-50"),
+    ],
+)
+def test_the_file_decides_and_other_runs_are_apart(
+    tmp_path: Path, call: Call, option: str, value: str, other: str, folder: str
+) -> None:
     write(tmp_path / "s.toml", INTERCEPT)
     call("run", "s.toml")
-    call("run", "s.toml", "--seeds", "3")
-    call("report", "s.toml")
-    assert "6 of 6 runs ended: 2 variants, 3 seeds." in page()
+    call("run", "s.toml", option, value)
+    for command in (
+        ("report",), ("export",), ("compare", "intercept=true", "intercept=false"), ("plan",),
+    ):  # fmt: skip
+        said = call(command[0], "s.toml", *command[1:])
+        assert "s: 4 runs: 40 steps, seeds 1-2, line\n" in said or command == ("plan",)
+        assert other in said
+    (named,) = re.findall(r"To continue with those: (.*)\n", said)
+    assert "4 of 4 runs ended: 2 variants, 2 seeds." in page()
+    runs = pd.read_csv("exports/s/runs.csv")
+    assert (len(runs), set(runs["steps"]), set(runs["seed"])) == (4, {40}, {1, 2})
+    said = call("report", "s.toml", *named.split())
+    assert said.endswith(f"reports/{folder}/index.html\n")
+    assert "4 of 4 runs ended: 2 variants, 2 seeds." in page()
+    call("export", "s.toml", *named.split())
+    assert len(pd.read_csv(f"exports/{folder}/runs.csv")) == (6 if option == "--seeds" else 4)
+    call("export", "s.toml", "--all")
+    assert len(pd.read_csv("exports/s-all/runs.csv")) == (6 if option == "--seeds" else 8)
+
+
+def test_a_study_without_its_file_is_as_it_was_last_run(tmp_path: Path, call: Call) -> None:
+    write(tmp_path / "s.toml", INTERCEPT)
+    call("run", "s.toml")
+    (tmp_path / "s.toml").unlink()
+    for name in ("s", "s.toml"):
+        assert "s: 4 runs: 40 steps, seeds 1-2, line\n" in call("report", name)
 
 
 def test_a_claim_that_was_changed_in_the_file_is_the_one_that_is_judged(

@@ -1,7 +1,10 @@
 """`list`, `plan`, `run`, `show`, `sample` and `verify` on one small study, in order."""
 
+import os
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from tests.conftest import TINY
 
 pytestmark = pytest.mark.usefixtures("few_figures")
 
+ROOT = str(Path(__file__).parents[2])
 STUDY = """
 question = "Small enough for tests?"
 seeds = 2
@@ -135,9 +139,39 @@ def test_a_notebook_gets_every_response_of_every_run() -> None:
 @pytest.mark.usefixtures("folder")
 def test_sample_writes_as_many_names_as_requested_and_the_same_again() -> None:
     arguments = ("sample", "small.toml", "-n", "7", "--variant", "norm=none")
-    once = run(*arguments).output
-    assert len(once.splitlines()) == 7
-    assert once == run(*arguments).output != run("sample", "small.toml", "-n", "7").output
+    once = run(*arguments)
+    assert len(once.stdout.splitlines()) == 7
+    assert once.stderr == "small: 4 runs: 80 steps, seeds 1-2, words.txt\n"
+    assert once.stdout == run(*arguments).stdout != run("sample", "small.toml", "-n", "7").stdout
+    assert once.stdout == run("sample", "small.toml", "-n", "7", "norm=none", "seed=1").stdout
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_run_is_named_by_what_one_can_type() -> None:
+    first = run("show", "none · seed 2").stdout
+    key = re.findall(r"key (\w+)", first)[0]
+    for names in ((key[:8],), ("small.toml", "norm=none", "seed=2"), ("small", "seed=2,norm=none")):
+        assert run("show", *names).stdout == first
+    assert run("show", "small").stdout == run("show", "batch · seed 1").stdout
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("names", "remedy"),
+    [
+        (("none · sed 2",), "Did you mean 'none · seed 2'? A study and levels name one as well: "
+                            "ablate show STUDY FACTOR=LEVEL seed=N."),
+        (("small", "norms=none"), "Did you mean 'norm'?"),
+        (("small", "norm=bach"), "Did you mean 'batch'?"),
+        (("small", "seed=x"), "Write seed=1."),
+        (("small", "seed=9"), "Run it first (ablate run small), or name another variant or seed."),
+        (("smal", "norm=none"), "Write ablate show STUDY FACTOR=LEVEL seed=N."),
+    ],
+)  # fmt: skip
+def test_a_wrong_name_gets_a_suggestion(names: tuple[str, ...], remedy: str) -> None:
+    with pytest.raises(UserError) as refused:
+        run("show", *names)
+    assert refused.value.remedy == remedy
 
 
 @pytest.mark.usefixtures("folder")
@@ -147,3 +181,61 @@ def test_verify_finds_no_deviation_and_says_so() -> None:
     assert "OFF" not in done.output
     assert done.output.count("in the store") == 2 * 5 + 1
     assert "verified on 2 runs: bit-equal alone, restacked and in the store" in done.output
+
+
+LIGHT = """
+import sys
+from click.testing import CliRunner
+from harness.cli import ablate
+for words in {commands}:
+    done = CliRunner().invoke(ablate, words, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    print(*(name for name in {heavy} if name in sys.modules))
+"""
+
+
+@pytest.mark.usefixtures("folder")
+def test_reading_a_local_store_loads_no_more_than_it_needs() -> None:
+    """MLflow takes seconds to load, torch and matplotlib one each."""
+    commands = [["plan", "small"], ["compare", "small", "norm=none", "norm=batch"],
+                ["export", "small"], ["sample", "small"], ["show", "small"]]  # fmt: skip
+    heavy = ["mlflow", "matplotlib", "seaborn", "sqlalchemy", "torch", "pandas"]
+    script = LIGHT.format(commands=commands, heavy=heavy)
+    done = subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": ROOT},
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    assert done.stdout.splitlines() == ["", "pandas", "pandas", "torch pandas", "torch pandas"]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("names", [("small", "norm=none", "norm=batch"), ("small", "small")])
+def test_tables_fit_80_columns_and_cut_nothing(
+    names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    output = run("compare", *names).output
+    assert max(map(len, output.splitlines())) <= 80
+    assert "…" not in output
+
+
+def test_no_line_of_the_help_is_cut() -> None:
+    output = CliRunner(env={"COLUMNS": "80"}).invoke(ablate, ["--help"]).output
+    assert "..." not in output.partition("Commands:")[2]
+    assert max(map(len, output.splitlines())) <= 80
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("ablate plan sm", ["smoke"]),
+        ("ablate show smok", ["smoke"]),
+        ("ablate show small.toml norm=", ["norm=none", "norm=batch"]),
+        ("ablate sample small.toml s", ["seed=1", "seed=2"]),
+        ("ablate compare small.toml norm=b", ["norm=batch"]),
+    ],
+)
+def test_a_shell_completes_studies_and_levels(words: str, offered: list[str]) -> None:
+    environment = {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" ")),
+                   "_ABLATE_COMPLETE": "bash_complete"}  # fmt: skip
+    done = CliRunner(env=environment).invoke(ablate, prog_name="ablate")
+    assert [line.partition(",")[2] for line in done.output.splitlines()] == offered

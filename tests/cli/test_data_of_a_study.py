@@ -62,15 +62,20 @@ def test_the_file_names_the_data_and_other_runs_are_reported_with_their_option(
     assert refused == (
         2,
         "",
-        "error: the study must have runs on the data that are named; received 4 runs of s, all on "
-        "first.txt. Report those with --data first.txt, or run the study on these data first.\n",
+        "error: the study must have runs in the store, as it is asked for; received none of s with "
+        "20 steps, seeds 1-2, on second.txt. Run it first (ablate run studies/s.toml --data "
+        "second.txt), or take the 4 on first.txt: --data first.txt.\n",
     )
     study.write_text(STUDY.format(data='data = "../second.txt"\n'))
     _, output, _ = call("run")
     assert output.index(OTHERS) < output.index("training 4 runs")
     _, output, _ = call("report")
     assert OTHERS in output
+    assert "s: 4 runs: 20 steps, seeds 1-2, second.txt\n" in output
     assert "4 runs read" in output
+    _, output, _ = call("report", "--data", "first.txt")
+    assert "s: 4 runs: 20 steps, seeds 1-2, first.txt\n" in output
+    assert output.endswith("reports/s-data-first.txt/index.html\n")
 
 
 def test_an_environment_variable_overrides_the_file(

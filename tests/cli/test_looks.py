@@ -236,8 +236,8 @@ def test_seeds_on_the_command_line_end_at_a_look_or_between_two(
         "6 of 16 runs were not needed",
         "all 10 runs have ended, 2 of them now.",
     ]
-    call("report", "lines.toml")
-    page = (place / "reports" / "lines" / "report.md").read_text()
+    call("report", "lines.toml", "--seeds", "4")
+    page = (place / "reports" / "lines-seeds-1-4" / "report.md").read_text()
     assert "10 of 10 runs ended: 4 variants, 4 seeds." in page
     assert "All verdicts are exploratory" not in page
     assert lines(call("run", "lines.toml"))[-1] == "all 11 runs have ended, 1 of them now."
@@ -331,8 +331,8 @@ def test_a_study_without_claims_or_with_looks_at_any_time_trains_all_seeds(
     assert lines(call("run", "any.toml"))[-1] == "all 12 runs have ended, 12 of them now."
     call("run", "any.toml", "--seeds", "5")
     assert len(trained) == 40
-    call("report", "any.toml")
-    page = (place / "reports" / "any" / "report.md").read_text()
+    call("report", "any.toml", "--seeds", "5")
+    page = (place / "reports" / "any-seeds-1-5" / "report.md").read_text()
     assert "20 of 20 runs ended: 4 variants, 5 seeds." in page
     assert "All verdicts are exploratory" not in page
 

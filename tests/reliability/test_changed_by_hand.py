@@ -184,7 +184,8 @@ def test_deleted_tags_stop_no_command_and_doctor_writes_them_back(
         ("export", NAME), ("show", lost["run_key"].info.run_id), ("plan", *RUN[1:]), RUN,
     ):  # fmt: skip
         code, output, errors = ablate(capsys, *command)
-        assert (code, errors) == (0, ""), command
+        took = f"{NAME}: 8 runs: 60 steps, seeds 1-2, words.txt\n" * (command[0] == "sample")
+        assert (code, errors) == (0, took), command
     assert output.endswith("nothing to train.\n")
     page = (place / "reports" / NAME / "report.md").read_text().replace("\\", "")
     assert "3 runs lack ablate.kind, variant, run_key, which follow from what they have." in page
@@ -234,7 +235,7 @@ def test_the_command_that_trains_again_names_what_the_file_does_not_say(
     assert code == 1
     assert again.format("") in output
     assert again.format(" --steps 20") in output
-    code, output, _ = ablate(capsys, "report", FILE)
+    code, output, _ = ablate(capsys, "report", FILE, "--steps", "20")
     assert f"again: ablate run {FILE} --data words.txt --steps 20 --repair\n" in output
     for steps in ((), ("--steps", "20")):
         code, output, _ = ablate(capsys, *RUN, *steps, "--repair")

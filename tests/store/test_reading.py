@@ -142,7 +142,9 @@ def test_a_level_that_is_blank_is_read_as_it_was_written(uri: str) -> None:
     assert set(stored.runs["output_norm"]) == {'""', "none"}
     assert set(stored.runs["variant"]) == {'output_norm ""', "none"}
     assert [one for one in audit(gather(stored)) if one.severity == "refuse"] == []
-    found = find_variant(Store.existing(uri), asked, {"output_norm": ""}, None)
+    found = find_variant(
+        Store.existing(uri), asked, str(FACTS["digest"]), {"output_norm": ""}, None
+    )
     assert found.trained.fields.output_norm == "batch"
 
 
@@ -288,13 +290,13 @@ def test_a_damaged_config_is_named(filled: str, harm: str | bytes) -> None:
 def test_another_seed_samples_where_files_of_the_first_are_damaged(filled: str) -> None:
     levels = study().baseline
     store = Store.existing(filled)
-    first = find_variant(store, study(), levels, None)
+    first = find_variant(store, study(), str(FACTS["digest"]), levels, None)
     shutil.rmtree(folder_of(store.client.get_run(first.run_id).info.artifact_uri))
-    second = find_variant(store, study(), levels, None)
+    second = find_variant(store, study(), str(FACTS["digest"]), levels, None)
     assert (first.trained.seed, second.trained.seed) == (1, 2)
     assert second.passed_over == (f"{first.name}: its files are gone",)
     with pytest.raises(NotWhole, match="its files are gone"):
-        find_variant(store, study(), levels, 1)
+        find_variant(store, study(), str(FACTS["digest"]), levels, 1)
 
 
 @pytest.mark.parametrize("tag", sorted(IDENTITY))

@@ -40,7 +40,7 @@ def old(uri: str, tmp_path: Path) -> str:
         lambda store: fingerprint(store, "small"),
         lambda store: ended_runs(store, "small"),
         lambda store: find_key(store, study(), KEY),
-        lambda store: find_variant(store, study(), study().baseline, None),
+        lambda store: find_variant(store, study(), str(FACTS["digest"]), study().baseline, None),
         lambda store: find_run(store, KEY),
         lambda store: keep_verification(store, study(), str(FACTS["digest"]), "verified"),
         lambda store: plan_prune(store, "small", Workspace.of("small", store.uri)),

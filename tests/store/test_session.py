@@ -8,8 +8,8 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
-from mlflow.entities import Run, RunData, RunInfo, RunTag
 
+from harness.store.rows import Run, RunData, RunInfo
 from harness.store.session import STALE, Session, last_written, session_of, writer
 
 HERE = Session("one", socket.gethostname(), os.getppid(), "", 0.0)
@@ -36,8 +36,8 @@ def test_a_session_lives_while_its_process_says_so(
 
 
 def parent(tag: str) -> Run:
-    info = RunInfo("id", "1", "user", "RUNNING", 0, None, "active")
-    return Run(info, RunData(tags=[RunTag("session", tag)]))
+    info = RunInfo("id", "1", "name", "RUNNING", 0, None, "/files", "active")
+    return Run(info, RunData({}, {"session": tag}, {}))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 
 from harness.errors import UserError
 from harness.store.uri import (
@@ -149,3 +149,10 @@ def test_credentials_are_never_shown():
     with pytest.raises(UserError) as refused:
         tracking_uri("ftp://ann:secret@host")
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("path", ["/a/b.db", "/a.b-c_d/0/mlflow.db", "/x/../y.db"])
+def test_a_plain_path_is_what_sqlalchemy_makes_of_it(path: str) -> None:
+    real = os.path.realpath(path)
+    assert sqlite_uri(Path(path)) == URL.create("sqlite", database=real).render_as_string()
+    assert sqlite_path(sqlite_uri(Path(path))) == Path(real)

@@ -4,9 +4,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from harness.store.links import addresses, neighbours
 from harness.store.presentation import colours, plain
+from harness.store.runs import StudyRuns
+from harness.store.selection import Selection
 from harness.store.store import Store
 from harness.store.views import NAMES, views
-from tests.support.stores import children, grid, result, study, tracker
+from tests.support.stores import FACTS, children, experiment_id, grid, result, study, tracker
 
 
 def test_views_choose_the_factors_the_seed_and_the_primary_response():
@@ -49,7 +51,10 @@ def test_addresses_name_the_runs_to_compare(uri):
     with tracker(uri) as tracked:
         for run in grid(study()):
             tracked.deliver(result(run))
-    found = addresses(Store.open(uri), "http://127.0.0.1:5055", "small")
+    store, digest = Store.open(uri), str(FACTS["digest"])
+    runs = StudyRuns(store, experiment_id(uri))
+    chosen = Selection(name="small", steps="50", data_digest=digest, study=study(), runs=runs)
+    found = addresses(store, "http://127.0.0.1:5055", chosen)
     query = parse_qs(urlsplit(found["baseline against each change of one factor"]).fragment)
     compared = json.loads(next(iter(query.values()))[0])
     names = {run.info.run_id: run.data.tags["variant"] for run in children(uri)}

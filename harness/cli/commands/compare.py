@@ -4,9 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import naming, pass_store, study_options
-
-NARROWEST = 100  # columns of the table, on whatever terminal: names must stay whole
+from harness.cli.options import complete_levels, naming, pass_store, study_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,15 +18,17 @@ if TYPE_CHECKING:
 
 @click.command()
 @study_options
-@click.argument("names", nargs=-1, required=True, metavar="[A B | STUDY...]")
+@click.argument(
+    "names", nargs=-1, required=True, metavar="[A B | STUDY...]", shell_complete=complete_levels
+)
 @pass_store
 def command(uri: str | None, request: "Request", names: tuple[str, ...]) -> None:
-    """Compare the variants A and B of STUDY in every response, or several studies.
+    """Compare two variants of STUDY, or several studies.
 
-    A variant is named by where it differs from the baseline, as norm=none,depth=5, or as in
-    reports: "batch, kaiming, depth 5", of which as much as remains unique may be cut. Studies are
-    compared where their factors line up, in the first one's primary response, and in the verdicts
-    on claims that they share.
+    The variants A and B are compared in every response. A variant is named by where it differs from
+    the baseline, as norm=none,depth=5, or as in reports: "batch, kaiming, depth 5", of which as
+    much as remains unique may be cut. Studies are compared where their factors line up, in the
+    first one's primary response, and in the verdicts on claims that they share.
     """
     from dataclasses import replace
 
@@ -38,7 +38,6 @@ def command(uri: str | None, request: "Request", names: tuple[str, ...]) -> None
     from harness.study.files import is_study
 
     console = Console(highlight=False)
-    console.width = max(console.width, NARROWEST)
     studies = [is_study(name) for name in names]
     if all(studies):
         requests = [request, *(replace(request, study=name) for name in names)]
@@ -72,7 +71,7 @@ def _comparable(uri: str | None, request: "Request") -> "StudyData":
         stored = read_study(store, **selected)
     if stored.changed:
         notes.append(on_changes(selected["name"], stored.changed))
-    tables = gather(stored)
+    tables = gather(stored.numbers())
     for finding in audit(tables):
         if finding.severity == "refuse":
             raise UserError(
@@ -96,6 +95,8 @@ def _variants(console: "Console", tables: "StudyData", first: str, second: str) 
         f"A: {find_variant(tables, first)}\nB: {find_variant(tables, second)}", markup=False
     )
     console.print(_table(tables.study, compared))
+    for response, remark in compared.loc[compared["note"] != "", ["response", "note"]].to_numpy():
+        console.print(f"{response}: {remark}", markup=False)
     console.print(
         "B − A over the seeds that both have, with a 95 % t interval; exploratory, not corrected.",
         markup=False,
@@ -118,7 +119,8 @@ def _studies(console: "Console", data: list["StudyData"]) -> None:
     for factor, common in aligned.common.items():
         if len(common) == 1:
             console.print(f"compared at {factor} {common[0]}", markup=False)
-    shown = Table("variant", box=None, pad_edge=False)
+    shown = Table(box=None, pad_edge=False)
+    shown.add_column("variant", overflow="fold")
     for name in names:
         shown.add_column(name, justify="right")
     for name in names[1:]:
@@ -141,7 +143,9 @@ def _studies(console: "Console", data: list["StudyData"]) -> None:
     if shared.empty:
         console.print("These studies share no claims.")
         return
-    table = Table("claim", *names, box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for head in ("claim", *names):
+        table.add_column(head, overflow="fold")
     for _, row in shared.iterrows():
         table.add_row(*(Text(row[name] or "–") for name in ("id", *names)))
     console.print("\nverdicts on the claims that they share:", markup=False)
@@ -177,13 +181,12 @@ def _table(study: "Study", compared: "pd.DataFrame") -> "Table":
 
     from harness.report.words import difference, difference_interval, measured
 
-    shown = Table("response", box=None, pad_edge=False)
+    shown = Table(box=None, pad_edge=False)
+    shown.add_column("response", overflow="fold")
     for name in ("A", "B", "B − A"):
-        shown.add_column(name, justify="right")
-    shown.add_column("95 % interval")
-    shown.add_column("seeds", justify="right")
-    if compared["note"].any():
-        shown.add_column("remarks")
+        shown.add_column(name, justify="right", no_wrap=True)
+    shown.add_column("95 % interval", no_wrap=True)
+    shown.add_column("seeds", justify="right", no_wrap=True)
     for _, row in compared.iterrows():
         response = study.response(row["response"])
         cells = [
@@ -193,7 +196,6 @@ def _table(study: "Study", compared: "pd.DataFrame") -> "Table":
             difference(response, row["estimate"]),
             difference_interval(row["low"], row["high"], response),
             str(row["n"]),
-            row["note"],
         ]
-        shown.add_row(*(Text(cell) for cell in cells[: len(shown.columns)]))
+        shown.add_row(*map(Text, cells))
     return shown

@@ -36,8 +36,9 @@ ADVICE = {
 @click.option("--repair", is_flag=True, help="Repair what needs no guess.")
 @pass_store
 def command(uri: str | None, study: str | None, repair: bool) -> None:
-    """List what does not fit together in the store, or in what it holds of STUDY.
+    """List what does not fit together in the store.
 
+    With STUDY, only in what it holds of that.
     Runs whose files are gone or damaged, and files without runs; runs that were changed since they
     ended; tags that were deleted; runs that are stored twice; runs that no process writes any more.
     Exits with 1 if something is left.

@@ -1,14 +1,18 @@
 """`ablate export`: a study's runs for other programs."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import pass_store, study_argument, study_name
+from harness.cli.options import pass_store, study_options
+
+if TYPE_CHECKING:
+    from harness.study.request import Request
 
 
 @click.command()
-@study_argument
+@study_options
 @click.option(
     "--to",
     "folder",
@@ -16,21 +20,35 @@ from harness.cli.options import pass_store, study_argument, study_name
     metavar="DIR",
     help="Where to; default: exports/STUDY.",
 )
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="All runs of the study's experiment; default folder: exports/STUDY-all.",
+)
 @pass_store
-def command(uri: str | None, study: str, folder: Path | None) -> None:
-    """Write the runs of STUDY as tidy tables, each as CSV and as Parquet.
+def command(uri: str | None, request: "Request", folder: Path | None, everything: bool) -> None:
+    """Write the runs of STUDY as tidy tables, CSV and Parquet.
 
     `runs` has one row a run; `curves`, `layers`, `probes`, `weights` and `histograms` one row a
-    value. Runs that others logged to the study's experiment are marked by `ours` = false; reports
-    leave them out.
+    value. With --all, runs with other steps, seeds, data and levels are among them, and those that
+    others logged to the study's experiment, which are marked by `ours` = false.
     """
     from harness.analysis.export import export
-    from harness.store.reading import read_all
+    from harness.store.reading import read_all, read_study
+    from harness.store.selection import folder_name, select
     from harness.store.store import Store
 
-    name = study_name(study)
+    store = Store.existing(uri)
+    selected, notes = select(store, request)
+    if everything:
+        name, stored = f"{selected['name']}-all", read_all(store, selected["name"])
+    else:
+        name = folder_name(request, selected["study"])
+        stored = read_study(store, **selected).as_logged()
+        for note in notes:
+            click.echo(note)
     folder = folder or Path("exports") / name
-    stored = read_all(Store.existing(uri), name)
     for table, count in export(stored, folder).items():
         click.echo(f"{folder / table}.csv, .parquet: {count:,} rows")
     if lost := stored.about_unread():

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.command()
 @data_option
 def command(data: str | None) -> None:
-    """Reproduce the numbers that the lecture prints for its deep BatchNorm network.
+    """Reproduce what the lecture prints for its BatchNorm network.
 
     Exits with 1 if a printed digit is off; the gradient's last may differ by two.
     """

@@ -2,6 +2,8 @@
 
 import click
 
+from harness.cli.output import wrapped
+
 
 @click.command()
 def command() -> None:
@@ -13,4 +15,5 @@ def command() -> None:
     for name in names:
         study = load_study(name)
         most = " at most" if len(study.stage_ends) > 1 else ""
-        click.echo(f"{name:{width}}  {study.size():5,} runs{most}  {study.question}")
+        lead = f"{name:{width}}  {study.size():5,} runs{most}  "
+        click.echo(wrapped(lead, study.question))

@@ -22,7 +22,7 @@ WARM_UP, TIMED = 20, 200  # steps of a calibration
 @click.option("--calibrate", is_flag=True, help="Measure this machine's speed first.")
 @pass_store
 def command(uri: str | None, request: "Request", workers: int | None, calibrate: bool) -> None:
-    """Show the variants, stacks and expected time of STUDY; train nothing."""
+    """Show variants, stacks and expected time of STUDY."""
     from harness.study.plan import about_partial, about_twins, make_stacks
     from harness.study.speed import expected_seconds, format_duration, record_speed
 
@@ -77,18 +77,16 @@ def command(uri: str | None, request: "Request", workers: int | None, calibrate:
 
 
 def _ended(uri: str | None, plan: "Plan") -> tuple[Mapping[str, str], list[str]]:
-    """Outcomes by key of the runs that the store holds, and what to say about other data."""
+    """Outcomes by key of the runs that the store holds, and what to say about others."""
     from harness.store.peek import surely_new
 
     if surely_new(uri, plan.study.name):  # without loading MLflow
         return {}, []
-    from harness.store.selection import ended_runs, notes_on_other_data
+    from harness.store.selection import known_runs
     from harness.store.store import Store
 
-    store = Store.existing(uri)
-    return ended_runs(store, plan.study.name), notes_on_other_data(
-        store, plan.study.name, plan.data.digest
-    )
+    keys = {run.key for run in plan.runs}
+    return known_runs(Store.existing(uri), plan.study, plan.data.digest, keys)
 
 
 def _elsewhere(uri: str | None, plan: "Plan", missing: list["Run"]) -> tuple[set[str], list[str]]:

@@ -12,7 +12,7 @@ from harness.cli.options import pass_store, study_argument, study_name
 @click.option("--yes", is_flag=True, help="Remove without asking.")
 @pass_store
 def command(uri: str | None, study: str, yes: bool) -> None:
-    """Remove the runs, models and artifacts of STUDY for good, and what of it waits on disk.
+    """Remove for good what the store holds of STUDY.
 
     Also where the study's experiment is deleted in MLflow. Study files and reports stay.
     """

@@ -43,7 +43,7 @@ def command(
     output: Path | None,
     publish: bool,
 ) -> None:
-    """Write the report of STUDY from what the store holds; train nothing.
+    """Write the report of STUDY from what the store holds.
 
     A report is remade only when something has changed. Exits with 1 if its runs cannot be compared.
     """
@@ -52,7 +52,7 @@ def command(
     from harness.store.afterwards import keep_report
     from harness.store.publishing import run_digests
     from harness.store.reading import fingerprint, read_study
-    from harness.store.selection import on_changes, run_command, select
+    from harness.store.selection import folder_name, on_changes, run_command, select
     from harness.store.store import Store
     from harness.training.digests import DIGESTS, digests_csv
     from harness.training.published import PUBLISHED, per_machine
@@ -63,7 +63,8 @@ def command(
         click.echo(note)
     forms = tuple(dict.fromkeys(form.strip() for form in formats.split(",")))
     state = fingerprint(store, **selected)
-    folder = output or (PUBLISHED if publish else Path("reports")) / selected["name"]
+    name = folder_name(request, selected["study"])
+    folder = output or (PUBLISHED if publish else Path("reports")) / name
     publish = publish or DIGESTS in written(folder)  # a published report stays one
     if figure is None and not publish and is_current(folder, forms, state):
         click.echo(f"{folder / 'index.html'} (nothing has changed)")

@@ -1,18 +1,23 @@
 """`ablate sample`: what a trained run writes."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import pass_store, study_argument, study_name
+from harness.cli.commands.show import run_of_study
+from harness.cli.options import complete_levels, pass_store, study_options
+
+if TYPE_CHECKING:
+    from harness.study.request import Request
 
 
 @click.command()
-@study_argument
-@click.option(
-    "--variant", metavar="FACTOR=LEVEL,…", default="", help="Where it differs from the baseline."
+@study_options
+@click.argument(
+    "names", nargs=-1, metavar="[FACTOR=LEVEL]... [seed=N]", shell_complete=complete_levels
 )
-@click.option("--seed", type=int, help="Block whose run writes; default: the first that finished.")
+@click.option("--variant", metavar="FACTOR=LEVEL,…", default="", help="The same as FACTOR=LEVEL…")
+@click.option("--seed", type=int, help="The same as seed=N.")
 @click.option(
     "-n", "count", type=click.IntRange(1, 10_000), default=20, help="How many; default 20."
 )
@@ -21,26 +26,30 @@ from harness.cli.options import pass_store, study_argument, study_name
 @click.option("--draw", type=int, default=1, help="Seed of the draws; default 1.")
 @pass_store
 def command(
-    uri: str | None, /, study: str, variant: str, seed: int | None, draw: int, **request: Any
+    uri: str | None,
+    /,
+    request: "Request",
+    names: tuple[str, ...],
+    variant: str,
+    seed: int | None,
+    draw: int,
+    **asked: Any,
 ) -> None:
-    """Write samples with a trained run of STUDY: the baseline's, or another variant's."""
+    """Write samples with a trained run of STUDY.
+
+    FACTOR=LEVEL says where the variant differs from the baseline, seed=N which run of it; default:
+    the first that has finished.
+    """
     from harness.errors import UserError
     from harness.store.store import Store
-    from harness.store.stored import find_variant
-    from harness.study.files import load_study
-    from harness.study.levels import parse_levels
     from harness.subjects.subject import SampleRequest
 
-    resolved = load_study(study)
-    levels = resolved.baseline | parse_levels(variant, resolved.varied)
-    found = find_variant(Store.existing(uri), resolved, levels, seed)
-    for why in found.passed_over:
-        click.echo(f"passed over: {why}", err=True)
-    samples = resolved.model.sample(found.trained, SampleRequest(seed=draw, **request))
+    found = run_of_study(Store.existing(uri), request, [variant, *names], seed)
+    samples = found.subject.sample(found.trained, SampleRequest(seed=draw, **asked))
     if samples is None:
         raise UserError(
             "samples need a subject that writes some",
-            f"'{resolved.subject}', the subject of {study_name(study)}",
+            f"'{found.subject.name}', the subject of {found.tags.get('study', request.study)}",
             "See `ablate show RUN` for what its runs hold.",
         )
     for sample in samples:

@@ -1,24 +1,98 @@
 """`ablate show`: look inside one run."""
 
+from typing import TYPE_CHECKING
+
 import click
 
-from harness.cli.options import pass_store
+from harness.cli.options import (
+    complete_levels,
+    data_from_environment,
+    data_option,
+    naming,
+    pass_store,
+    steps_option,
+)
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from harness.store.store import Store
+    from harness.store.stored import StoredRun
+    from harness.study.request import Request
 
 
 @click.command()
-@click.argument("run")
+@click.argument(
+    "names",
+    nargs=-1,
+    required=True,
+    metavar="RUN | STUDY [FACTOR=LEVEL]... [seed=N]",
+    shell_complete=complete_levels,
+)
+@steps_option
+@data_option
 @pass_store
-def command(uri: str | None, run: str) -> None:
-    """Show the inside of RUN: what was measured in it last, and what its subject says of it.
+def command(uri: str | None, names: tuple[str, ...], steps: int | None, data: str | None) -> None:
+    """Show the inside of one run: what was measured last.
 
-    RUN is an MLflow run id, a run key (or the first letters of one), or a run's name.
+    RUN is an MLflow run id, a run key (or the first letters of one), or a run's name. A run of
+    STUDY is named by where its variant differs from the baseline, and by its seed; default: the
+    first that has finished.
     """
     from harness.store.store import Store
     from harness.store.stored import find_run
+    from harness.study.files import is_study
+    from harness.study.request import Request
 
-    found = find_run(Store.existing(uri), run)
+    store, (first, *levels) = Store.existing(uri), names
+    if is_study(first):
+        request = Request(first, steps, None, data, data_from_environment())
+        found = run_of_study(store, request, levels)
+    elif levels:
+        raise UserError(
+            "one run is shown: RUN, or STUDY with levels",
+            " ".join(names),
+            "Write ablate show STUDY FACTOR=LEVEL seed=N.",
+        )
+    else:
+        found = find_run(store, first)
     click.echo(
         f"{found.name}  run {found.run_id}  key {found.key}  data {found.trained.facts['name']}"
     )
     for line in found.subject.inspect(found.trained):
         click.echo(line)
+
+
+def run_of_study(
+    store: "Store", request: "Request", words: "list[str]", seed: int | None = None
+) -> "StoredRun":
+    """The finished run of a study that some words mean, such as "norm=batch" and "seed=3".
+
+    What was taken of the study, and what was passed over, is said on stderr.
+
+    Args:
+        store: where it is.
+        request: the study.
+        words: where its variant differs from the baseline, and the seed.
+        seed: if no word names one.
+
+    Raises:
+        UserError: there is no such run.
+    """
+    from harness.store.selection import select
+    from harness.store.stored import find_variant
+    from harness.study.levels import parse_run
+
+    with naming(request.typed):
+        selected, notes = select(store, request)
+        study = selected["study"]
+        levels, named = parse_run(words, study.varied)
+        found = find_variant(
+            store,
+            study,
+            selected["data_digest"],
+            study.baseline | levels,
+            seed if named is None else named,
+        )
+    for note in (*notes, *(f"passed over: {why}" for why in found.passed_over)):
+        click.echo(note, err=True)
+    return found

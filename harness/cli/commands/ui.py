@@ -5,21 +5,41 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import naming, pass_store, runnable, study_name
+from harness.cli.options import (
+    complete_studies,
+    data_from_environment,
+    data_option,
+    naming,
+    pass_store,
+    seeds_option,
+    steps_option,
+)
 
 if TYPE_CHECKING:
     from harness.store.store import Store
+    from harness.study.request import Request
 
 PORT = 5055  # not 5000, which macOS uses itself
 
 
 @click.command()
-@click.argument("studies", nargs=-1, metavar="[STUDY]...")
+@click.argument("studies", nargs=-1, metavar="[STUDY]...", shell_complete=complete_studies)
+@steps_option
+@seeds_option
+@data_option
 @click.option("--port", type=click.IntRange(1, 65535), default=PORT, show_default=True)
 @click.option("--open", "browse", is_flag=True, help="Open the first address in a browser.")
 @pass_store
-def command(uri: str | None, studies: tuple[str, ...], port: int, browse: bool) -> None:
-    """Start MLflow's UI for the store in use, on this machine only, and print where to look.
+def command(
+    uri: str | None,
+    studies: tuple[str, ...],
+    steps: int | None,
+    seeds: tuple[int, ...] | None,
+    data: str | None,
+    port: int,
+    browse: bool,
+) -> None:
+    """Start MLflow's UI on this machine, and print where to look.
 
     With STUDY, the addresses open on its runs, its charts, and its baseline against each change of
     one factor; with several, on the runs of all of them too. Where the store is a server, its own
@@ -29,29 +49,38 @@ def command(uri: str | None, studies: tuple[str, ...], port: int, browse: bool) 
     from harness.store.server import serving
     from harness.store.store import Store
     from harness.store.uri import is_server, redacted
+    from harness.study.request import Request
 
-    store = Store.existing(uri)
+    store, environment = Store.existing(uri), data_from_environment()
+    requests = [Request(study, steps, seeds, data, environment) for study in studies]
     if is_server(store.uri):
-        _show(store, redacted(store.uri), studies, browse)
+        _show(store, redacted(store.uri), requests, browse)
         return
     with until_stopped(), serving(store.uri, port) as server:
-        _show(store, server, studies, browse)
+        _show(store, server, requests, browse)
         click.echo("Ctrl-C stops the server.")
         signal.pause()
 
 
-def _show(store: "Store", server: str, studies: tuple[str, ...], browse: bool) -> None:
+def _show(store: "Store", server: str, requests: "list[Request]", browse: bool) -> None:
     """Print where to look, and open the first of it if asked to."""
     from harness.store.links import addresses, home, together
+    from harness.store.selection import select
 
-    names = [study_name(study) for study in studies]
-    found = {} if studies else {"experiments": home(server)}
-    if len(names) > 1:
+    chosen = []
+    for request in requests:
+        with naming(request.typed):
+            selected, notes = select(store, request)
+        chosen.append(selected)
+        for note in notes:
+            click.echo(note)
+    found = {} if chosen else {"experiments": home(server)}
+    if len(chosen) > 1:
+        names = [selected["name"] for selected in chosen]
         found["all runs of these studies"] = together(store, server, names)
-    for study, name in zip(studies, names, strict=True):
-        of = f"{name}, " if len(names) > 1 else ""
-        with naming(runnable(study)):
-            there = addresses(store, server, name)
+    for selected in chosen:
+        of = f"{selected['name']}, " if len(chosen) > 1 else ""
+        there = addresses(store, server, selected)
         found |= {f"{of}{what}": address for what, address in there.items()}
     for what, address in found.items():
         click.echo(f"{what}:\n  {address}")

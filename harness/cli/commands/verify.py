@@ -50,7 +50,7 @@ def command(
     published: bool,
     runs: int | None,
 ) -> None:
-    """Retrain sampled runs of STUDY alone and restacked, and against plain reference code.
+    """Retrain sampled runs of STUDY, and compare every bit.
 
     Restacked, and against the store where it has the run, every bit must agree; against the
     subject's reference code, where it has some, the numbers to its tolerance. Exits with 1 if one
