@@ -250,7 +250,7 @@ def report_outcome(tally: SessionSummary, runs: int, console: Console) -> int:
     """Say how a session ended; returns the exit code."""
     for why in sorted(set(tally.failed.values())):
         count = list(tally.failed.values()).count(why)
-        say(console, f"{count} runs failed: {why.strip().splitlines()[-1]}")
+        say(console, f"{count} runs failed: {last_of(why)}")
     if tally.interrupted:
         say(console, CONTINUE)
         return INTERRUPTED
@@ -266,6 +266,13 @@ def report_outcome(tally: SessionSummary, runs: int, console: Console) -> int:
     how = f", {trained} of them now." if trained else " already; nothing to train."
     say(console, f"all {runs} runs have ended{how}")
     return DONE
+
+
+def last_of(why: str) -> str:
+    """The end of a traceback in one line: the error, and where it was raised."""
+    lines = [line.strip() for line in why.strip().splitlines()]
+    places = [line for line in lines if line.startswith("File ")]
+    return f"{lines[-1]} ({places[-1]})" if places else lines[-1]
 
 
 def rerun_command(arguments: Sequence[str]) -> str:
