@@ -18,7 +18,7 @@ from harness.cli.progress import Bars, Lines
 from harness.cli.signals import CONTINUE, INTERRUPTED, stop_signals
 from harness.engines import Engine
 from harness.engines.local import LocalEngine
-from harness.errors import Locked, Unreachable, UserError, few
+from harness.errors import Locked, Unreachable, UserError
 from harness.flow import NOTHING_DONE, SessionSummary, run_study
 from harness.store.peek import surely_new
 from harness.store.uri import redacted, tracking_uri
@@ -216,18 +216,14 @@ def take_over(
 def look_after(store: "Store", plan: Plan, console: Console, *, repair: bool) -> None:
     """Have runs that lost files or were changed trained again, or say that there are some."""
     from harness.store.doctor import doubtful, reopen
+    from harness.store.selection import on_doubtful
 
     name, keys = plan.study.name, {run.key for run in plan.runs}
     if repair:
         for what in reopen(store, name, keys):
             say(console, f"to be trained again: {what}")
     elif found := doubtful(store, name, keys):
-        say(
-            console,
-            f"{len(found)} runs have ended, but their files are gone, or their values were changed "
-            f"since: {few(found)}. This trains exactly those again: "
-            f"{rerun_command([*sys.argv[1:], '--repair'])}",
-        )
+        say(console, on_doubtful(found, rerun_command([*sys.argv[1:], "--repair"])))
 
 
 def check_subject(plan: Plan, runs: Sequence[Run]) -> None:

@@ -28,7 +28,7 @@ def command(uri: str | None, request: "Request", workers: int | None, calibrate:
 
     plan = request.resolve()
     study, costs = plan.study, plan.costs
-    outcomes, notes = _ended(uri, plan)
+    outcomes, notes = _ended(uri, plan, request)
     needed, remarks = _needed(uri, plan)
     missing = [run for run in needed if run.key not in outcomes]
     taken, said = _elsewhere(uri, plan, missing)
@@ -76,19 +76,23 @@ def command(uri: str | None, request: "Request", workers: int | None, calibrate:
         click.echo(sentence)
 
 
-def _ended(uri: str | None, plan: "Plan") -> tuple[Mapping[str, str], list[str]]:
-    """Outcomes by key of the runs that the store holds, and what to say about other data."""
+def _ended(
+    uri: str | None, plan: "Plan", request: "Request"
+) -> tuple[Mapping[str, str], list[str]]:
+    """Outcomes by key of the runs that the store holds, and what to say of these and others."""
     from harness.store.peek import surely_new
 
     if surely_new(uri, plan.study.name):  # without loading MLflow
         return {}, []
-    from harness.store.selection import ended_runs, notes_on_other_data
+    from harness.store.doctor import doubtful
+    from harness.store.selection import ended_runs, notes_on_other_data, on_doubtful
     from harness.store.store import Store
 
-    store = Store.existing(uri)
-    return ended_runs(store, plan.study.name), notes_on_other_data(
-        store, plan.study.name, plan.data.digest
-    )
+    store, name = Store.existing(uri), plan.study.name
+    notes = notes_on_other_data(store, name, plan.data.digest)
+    if found := doubtful(store, name, {run.key for run in plan.runs}):
+        notes.append(on_doubtful(found, f"ablate run {request.typed} --repair"))
+    return ended_runs(store, name), notes
 
 
 def _elsewhere(uri: str | None, plan: "Plan", missing: list["Run"]) -> tuple[set[str], list[str]]:
