@@ -43,7 +43,8 @@ def open_output() -> Output | None:
     codecs.register_error(NEAREST, nearest)
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.open(os.devnull, os.O_RDWR), mode))
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, open(nowhere, mode))  # noqa: SIM115 - as long as the program runs
     outputs = {name: _opened(name) for name in ("stdout", "stderr")}
     return outputs["stdout"]
 

@@ -187,9 +187,7 @@ def test_a_report_is_written_into_no_folder_of_other_files(
 
 
 @pytest.mark.parametrize("name", ["index.html", "data/runs.csv", "figures/dev_loss.svg", "data"])
-def test_a_report_replaces_no_file_of_ones_own(
-    small: StudyData, tmp_path: Path, name: str
-) -> None:
+def test_a_report_replaces_no_file_of_ones_own(small: StudyData, tmp_path: Path, name: str) -> None:
     build(small, tmp_path, ("svg",), only_figure="final_loss")
     put(tmp_path, name)
     before = contents(tmp_path)
