@@ -115,7 +115,7 @@ def _unusable(folder: Path, error: OSError) -> UserError:
     return UserError(
         "the folder of a report must be writable",
         f"{folder} ({error.strerror})",
-        "Make it writable, or name another with --output.",
+        "Free some space, make it writable, or name another with --output.",
     )
 
 
