@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
+from harness.errors import UserError
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+
 
 def project_folders() -> Iterator[Path]:
     """This directory, then those above it in the same project, the nearest first.
@@ -67,3 +71,26 @@ def require_regular(path: Path, largest: int) -> None:
         raise OSError(errno.EINVAL, "not a regular file", str(path))
     if found.st_size > largest:
         raise OSError(errno.EFBIG, f"more than {largest:,} bytes", str(path))
+
+
+def lacks_room(error: OSError) -> bool:
+    """Whether files could not be written or read for want of space or permission."""
+    return error.errno in NO_ROOM or "usable temporary directory" in str(error.strerror)
+
+
+def refusal(error: OSError) -> UserError | None:
+    """What a failure to read or write files comes down to, if users can do something about it."""
+    where = str(error.filename or "")
+    if lacks_room(error):
+        return UserError(
+            "files need room and permission",
+            f"{error.strerror}: {where}" if where else error.strerror,
+            "Free some space or change the permissions; then run the same command again.",
+        )
+    if error.errno == errno.ENAMETOOLONG:
+        return UserError(
+            "a path must fit the file system",
+            f"{where[:40]}… ({error.strerror})",
+            "Use a shorter one.",
+        )
+    return None

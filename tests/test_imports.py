@@ -11,8 +11,8 @@ import pytest
 HARNESS = Path(__file__).parents[1] / "harness"
 
 # Lowest first: each may import what stands before it.
-ORDER = ("errors", "files", "subjects", "study", "training", "engines", "store", "analysis",
-         "report", "looks", "flow", "cli")  # fmt: skip
+ORDER = ("errors", "files", "output", "subjects", "study", "training", "engines", "store",
+         "analysis", "report", "looks", "flow", "cli")  # fmt: skip
 # `harness/notebook.py` and `harness/__init__.py` are the door for Python users: above all but cli.
 DOOR = ("", "notebook")
 

@@ -139,6 +139,24 @@ def test_an_unknown_subject_is_refused_with_a_suggestion() -> None:
     )
 
 
+def test_a_module_that_does_not_run_is_refused_with_its_own_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "__init__.py").touch()
+    for name, code, received in (
+        ("broken", "x = (", "broken.py:1: x = (; SyntaxError: '(' was never closed"),
+        ("wrong", "1 / 0", "wrong.py:1 in <module>: 1 / 0; ZeroDivisionError: division by zero"),
+    ):
+        (tmp_path / "mine" / f"{name}.py").write_text(code)
+        with pytest.raises(UserError) as error:
+            find_subject(f"mine.{name}")
+        assert str(error.value) == (
+            f"mine.{name} must run when it is imported; received {received}. Fix it there."
+        )
+
+
 def test_the_subject_is_part_of_a_runs_identity() -> None:
     subject = find_subject("tests.support.linear")
     fields = subject.Fields.model_validate({})

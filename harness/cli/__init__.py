@@ -1,14 +1,13 @@
 """The command line: `commands/` has one module per command; each parses, calls, and echoes.
 
 `options.py` holds the options that commands share, `session.py` is one session of `ablate run`,
-`progress.py` displays progress, `output.py` prints on any terminal, `signals.py` handles Ctrl-C and
-SIGTERM. Commands import what they
-use when they are called, so that `--help` is quick. May import: everything.
+`progress.py` displays progress, `signals.py` handles Ctrl-C, SIGTERM and SIGHUP. Commands import
+what they use when they are called, so that `--help` is quick. May import: everything.
 """
 
-import errno
 import os
 import sys
+import warnings
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import NoReturn
@@ -16,9 +15,10 @@ from typing import NoReturn
 import click
 
 from harness.cli import commands
-from harness.cli.output import open_output
 from harness.cli.signals import INTERRUPTED, exit_at_once
 from harness.errors import InvalidValue, Locked, Unreachable, UserError
+from harness.files import refusal
+from harness.output import open_output
 
 COMMANDS = sorted(module.name for module in iter_modules(commands.__path__))
 
@@ -54,7 +54,26 @@ def ablate(ctx: click.Context, tracking_uri: str | None) -> None:
 
 def main() -> None:
     """Run the command line; a user's mistake becomes one message and exit code 2."""
-    open_output()
+    show_warnings()
+    printed = open_output()
+    try:
+        _run()
+    except SystemExit as end:
+        sys.stdout.flush()
+        if end.code == INTERRUPTED:
+            os._exit(INTERRUPTED)  # unloading torch and MLflow would take seconds more
+        if printed and printed.lost and not end.code:
+            _refuse(
+                UserError(
+                    "what is printed must have somewhere to go",
+                    f"{printed.lost.strerror}: stdout",
+                    "All else is done. Free some space, and run the same command again.",
+                )
+            )
+        raise
+
+
+def _run() -> None:
     try:
         require_folder()
         with exit_at_once():
@@ -80,21 +99,21 @@ def main() -> None:
             )
         )
     except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
+        if (refused := refusal(error)) is None:
             raise
-        long = f"{str(error.filename)[:40]}…"
-        _refuse(
-            UserError(
-                "a path must fit the file system",
-                f"{long} ({error.strerror})",
-                "Use a shorter one.",
-            )
-        )
-    except SystemExit as end:
-        if end.code == INTERRUPTED:
-            sys.stdout.flush()
-            os._exit(INTERRUPTED)  # unloading torch and MLflow would take seconds more
-        raise
+        _refuse(refused)
+
+
+def show_warnings() -> None:
+    """Show warnings where the environment makes errors of them: those of libraries end nothing.
+
+    In the processes that this one starts as well.
+    """
+    actions = [option.partition(":")[0] for option in sys.warnoptions]
+    if any(action and "error".startswith(action) for action in actions):
+        os.environ["PYTHONWARNINGS"] = "default"
+        sys.warnoptions[:] = ["default"]
+        warnings.simplefilter("default")
 
 
 def require_folder() -> None:

@@ -18,7 +18,7 @@ from harness.cli.progress import Bars, Lines
 from harness.cli.signals import CONTINUE, INTERRUPTED, stop_signals
 from harness.engines import Engine
 from harness.engines.local import LocalEngine
-from harness.errors import Locked, Unreachable, UserError, few
+from harness.errors import Locked, Unreachable, UserError
 from harness.flow import NOTHING_DONE, SessionSummary, run_study
 from harness.store.peek import surely_new
 from harness.store.uri import redacted, tracking_uri
@@ -216,18 +216,14 @@ def take_over(
 def look_after(store: "Store", plan: Plan, console: Console, *, repair: bool) -> None:
     """Have runs that lost files or were changed trained again, or say that there are some."""
     from harness.store.doctor import doubtful, reopen
+    from harness.store.selection import on_doubtful
 
     name, keys = plan.study.name, {run.key for run in plan.runs}
     if repair:
         for what in reopen(store, name, keys):
             say(console, f"to be trained again: {what}")
     elif found := doubtful(store, name, keys):
-        say(
-            console,
-            f"{len(found)} runs have ended, but their files are gone, or their values were changed "
-            f"since: {few(found)}. This trains exactly those again: "
-            f"{rerun_command([*sys.argv[1:], '--repair'])}",
-        )
+        say(console, on_doubtful(found, rerun_command([*sys.argv[1:], "--repair"])))
 
 
 def check_subject(plan: Plan, runs: Sequence[Run]) -> None:
@@ -250,7 +246,7 @@ def report_outcome(tally: SessionSummary, runs: int, console: Console) -> int:
     """Say how a session ended; returns the exit code."""
     for why in sorted(set(tally.failed.values())):
         count = list(tally.failed.values()).count(why)
-        say(console, f"{count} runs failed: {why.strip().splitlines()[-1]}")
+        say(console, f"{count} runs failed: {last_of(why)}")
     if tally.interrupted:
         say(console, CONTINUE)
         return INTERRUPTED
@@ -266,6 +262,13 @@ def report_outcome(tally: SessionSummary, runs: int, console: Console) -> int:
     how = f", {trained} of them now." if trained else " already; nothing to train."
     say(console, f"all {runs} runs have ended{how}")
     return DONE
+
+
+def last_of(why: str) -> str:
+    """The end of a traceback in one line: the error, and where it was raised."""
+    lines = [line.strip() for line in why.strip().splitlines()]
+    places = [line for line in lines if line.startswith("File ")]
+    return f"{lines[-1]} ({places[-1]})" if places else lines[-1]
 
 
 def rerun_command(arguments: Sequence[str]) -> str:

@@ -1,10 +1,10 @@
-"""Ctrl-C and SIGTERM: time to save everything, and an exit when that time is over."""
+"""Ctrl-C, SIGTERM, SIGHUP: time to save everything, and an exit when that time is over."""
 
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 INTERRUPTED = 130  # exit code, as shells have it
@@ -13,14 +13,23 @@ EXIT_GRACE = 0.6  # seconds for leaving after them
 CONTINUE = "interrupted; all is saved, and the same command continues from here."
 CUT_OFF = "interrupted; what was saved before is kept."  # where there was no time for more
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SOON = 0.01  # seconds until a way out that was swallowed is taken again
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last where a terminal closes
 Handler = Callable[[int, FrameType | None], None]
+
+
+class Interruption(SystemExit):
+    """The way out of the program that a signal takes."""
+
+    def __init__(self) -> None:
+        super().__init__(INTERRUPTED)
 
 
 @contextmanager
 def exit_at_once() -> Iterator[None]:
     """Within the block, a signal ends the program at once: there is nothing to save."""
-    with _handled(_exit):
+    with _handled(_exit), _not_swallowed():
         yield
 
 
@@ -50,15 +59,8 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
 @contextmanager
 def until_stopped() -> Iterator[None]:
     """Within the block, a signal is a quiet way out of it."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a handler's form
-        raise KeyboardInterrupt
-
-    with _handled(interrupt):
-        try:
-            yield
-        except KeyboardInterrupt:
-            return
+    with suppress(Interruption), _handled(_leave):
+        yield
 
 
 def _overdue(number: int, frame: FrameType | None) -> None:
@@ -68,12 +70,42 @@ def _overdue(number: int, frame: FrameType | None) -> None:
 
 def _exit(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a handler's form
     print(CUT_OFF, file=sys.stderr, flush=True)
-    sys.exit(INTERRUPTED)
+    raise Interruption
+
+
+def _leave(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a handler's form
+    raise Interruption
+
+
+@contextmanager
+def _not_swallowed() -> Iterator[None]:
+    """Within the block, an interruption that hits a destructor or a callback is raised again.
+
+    Python ignores exceptions there, those of a garbage collection among them.
+    """
+    before = sys.unraisablehook
+
+    def again(ignored: "sys.UnraisableHookArgs") -> None:
+        if not isinstance(ignored.exc_value, Interruption):
+            before(ignored)
+            return
+        if signal.getsignal(signal.SIGALRM) is signal.SIG_DFL:  # else time is over
+            signal.signal(signal.SIGALRM, _leave)
+        signal.setitimer(signal.ITIMER_REAL, SOON)
+
+    sys.unraisablehook = again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 @contextmanager
 def _handled(handler: Handler) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in SIGNALS}
+    """Within the block, signals are handled; but one that `nohup` has ignored stays ignored."""
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    handled = [number for number in SIGNALS if number != signal.SIGHUP or not ignored]
+    before = {number: signal.signal(number, handler) for number in handled}
     try:
         yield
     finally:

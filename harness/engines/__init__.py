@@ -3,7 +3,8 @@
 `local.py` trains in processes of this machine, `ray.py` on a Ray cluster; `worker.py` is what both
 run. `cli/session.py` opens the engine that `ablate run --engine` names. Engines know no store, and
 the trainer knows no engine. Workers hold no state that matters: all they produce flows back as
-events. May import: `errors`, `files`, `subjects`, `study`, `training`. Only `ray.py` imports Ray.
+events. May import: `errors`, `files`, `output`, `subjects`, `study`, `training`. Only `ray.py`
+imports Ray.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -16,12 +16,14 @@ from threading import Thread
 from harness.engines import CHECKPOINT_SECONDS, TRIES, Task, TaskDone, TaskEvent
 from harness.engines.worker import batches, preload, run_task
 from harness.errors import UserError
+from harness.output import open_output
 from harness.subjects.subject import Data, Subject
 from harness.training.records import Checkpoint
 
 STOP_TIMEOUT = 2.5  # seconds that a stopping worker has for its last checkpoint
 POLL = 0.2  # seconds between two checks whether to stop
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # which the coordinator acts on
 
 
 @dataclass
@@ -164,14 +166,15 @@ def _ready(busy: list[Worker], seconds: float) -> list[Worker]:
 
 @contextmanager
 def _worker_environment() -> Iterator[None]:
-    """Within the block, processes start single-threaded and with Ctrl-C and SIGTERM blocked.
+    """Within the block, processes start single-threaded and with `SIGNALS` blocked.
 
-    A terminal sends Ctrl-C to all of them, and the coordinator decides when to stop.
+    A terminal sends Ctrl-C to all of them, and SIGHUP where it closes; the coordinator decides when
+    to stop.
     """
     resource_tracker.ensure_running()  # its start would unblock the signals again
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))  # read when the worker imports its libraries
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
     finally:
@@ -190,6 +193,7 @@ def work(pipe: Connection, pause: float, subject: Subject) -> None:
         pause: seconds between two checkpoints of a task.
         subject: what is trained.
     """
+    open_output()  # what a user's file prints
     Thread(target=preload, args=(subject,), daemon=True).start()  # the pipe is read meanwhile
     try:
         data = pipe.recv()

@@ -257,6 +257,8 @@ def _connect(ray: Any, address: str | None, workers: int | None) -> Any:
     quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
     try:
         if address is None:
+            # In this thread, for the processes of Ray: a terminal that closes would end them.
+            signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGHUP,))
             return ray.init("local", num_cpus=workers, include_dashboard=False, **quiet)
         if "://" in address:
             raise ValueError("an address of the Ray client, which cannot follow a study")

@@ -14,7 +14,7 @@ from harness.report.marks import without_marks
 from harness.report.picture import FORMATS, LAID_OUT, ONE_COLUMN, inline, pdf, render
 from harness.report.share import shareable
 from harness.report.source import Source
-from harness.report.stamp import hash_inputs, put_files
+from harness.report.stamp import hash_inputs, put_files, require_own
 from harness.report.style import settings
 
 DEFAULT_FORMATS = ("png", "svg")
@@ -43,7 +43,7 @@ def build(
 
     Raises:
         UserError: there are no runs, no such figure or format, or nothing to show in the figure;
-            or the folder has files in the way that no report wrote, or cannot be written.
+            or the folder is that of other files, or cannot be written.
     """
     name, subject = data.study.name, data.study.subject
     if data.runs.empty:
@@ -55,6 +55,7 @@ def build(
             raise UserError(
                 "--format takes formats of figures", repr(form), suggest(form, FORMATS, "formats")
             )
+    require_own(folder)
     with tempfile.TemporaryDirectory(prefix="ablate-") as scratch:
         made = Path(scratch)
         for file, text in (also or {}).items():

@@ -6,6 +6,7 @@ all else that lies in its folder is left alone.
 
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
-from harness.errors import UserError
+from harness.errors import UserError, few
 from harness.files import write_atomically
 
 STAMP = "stamp.json"
@@ -107,11 +108,35 @@ def put_files(made: Path, folder: Path, made_from: str | None, subject: str) -> 
                     (folder / name).unlink(missing_ok=True)
             stamp.write(folder)
     except OSError as error:
+        raise _unusable(folder, error) from None
+
+
+def _unusable(folder: Path, error: OSError) -> UserError:
+    return UserError(
+        "the folder of a report must be writable",
+        f"{folder} ({error.strerror})",
+        "Free some space, make it writable, or name another with --output.",
+    )
+
+
+def require_own(folder: Path) -> None:
+    """Check that a folder is a report's, or has nothing in it.
+
+    Raises:
+        UserError: others have files there, or it cannot be read.
+    """
+    try:
+        found = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _unusable(folder, error) from None
+    if found and not written(folder):
         raise UserError(
-            "the folder of a report must be writable",
-            f"{folder} ({error.strerror})",
-            "Make it writable, or name another with --output.",
-        ) from None
+            "a report has a folder of its own",
+            f"{folder}, in which no report is, but {few(found)}",
+            f"Name a new folder, for example --output {shlex.quote(str(folder / 'report'))}",
+        )
 
 
 def require_free(folder: Path, name: str) -> None:

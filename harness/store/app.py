@@ -10,8 +10,10 @@ from mlflow.server.fastapi_app import app
 
 from harness.store.location import follow_databases
 from harness.store.pages import with_larger_pages
+from harness.store.server import end_with_owner
 
 __all__ = ["app"]
 
+end_with_owner()
 follow_databases()
 flask_app.wsgi_app = with_larger_pages(flask_app.wsgi_app)  # type: ignore[assignment, method-assign]

@@ -6,12 +6,11 @@ verify` checks arithmetic instead. What a repair deletes, MLflow can restore.
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
-
-from mlflow.entities import Param, ViewType
 
 from harness.errors import UserError
 from harness.store.artifacts import (
@@ -156,7 +155,15 @@ def doubtful(store: Store, study: str, keys: Collection[str]) -> list[str]:
 def _ended(store: Store, study: str, keys: Collection[str]) -> list[Run]:
     runs = StudyRuns.find(store, study)
     children = runs.children if runs else []
-    return [run for run in children if outcome_of(run) and key_of(run) in keys]
+    return [run for run in children if outcome_of(run) and _kept_key(store, run) in keys]
+
+
+def _kept_key(store: Store, run: Run) -> str:
+    """The key that a run ended with, which its files tell where it was changed."""
+    if is_changed(run):
+        with suppress(NotWhole), files_of(store, run, CONFIG) as folder:
+            return read_config(folder).run_key
+    return key_of(run)
 
 
 def _has_no_files(run: Run) -> bool:
@@ -230,7 +237,8 @@ def _of_run(store: Store, run: Run, study: str, plans: Plans) -> Iterator[Incons
         changed = {name: value for name, value in told.items() if data.tags.get(name) != value}
         named = ", ".join(changed) if found else "params, tags or numbers"
         repair = partial(_tag, store, run, changed) if found else None
-        yield _about("values", study, run, f"other {named} than when it ended", repair)
+        about = _about("values", study, run, f"other {named} than when it ended", repair)
+        yield replace(about, key=told.get("run_key", about.key))
         return
     yield from _lost_tags(store, run, study)
     planned = plans.get(key_of(run))
@@ -297,6 +305,8 @@ def _files_without_runs(store: Store) -> Iterator[Inconsistency]:
     folders = [path for path in sorted(root.glob("*")) if path.is_dir() and _names_a_run(path)]
     if not folders:
         return
+    from mlflow.entities import ViewType
+
     with store.reach():
         experiments = list(store.client.search_experiments(ViewType.ALL))
     known = {
@@ -318,6 +328,8 @@ def _names_a_run(path: Path) -> bool:
 
 def _write(store: Store, run: Run, names: Collection[str]) -> None:
     """Write back what a run lacks, as it was filled in."""
+    from mlflow.entities import Param
+
     params, tags = run.data.params, run.data.tags
     with store.reach():
         store.client.log_batch(

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypedDict
 
-from harness.errors import UserError
+from harness.errors import UserError, few
 from harness.store.parent import locate, stored_runs
 from harness.store.presentation import steps_text
 from harness.store.runs import StudyRuns, key_of, outcome_of
@@ -241,4 +241,12 @@ def on_changes(name: str, changed: Sequence[str]) -> str:
     return (
         f"{name} has changed since it was last run, in: {', '.join(changed)}; the file as it is "
         "now counts, with those runs that fit it"
+    )
+
+
+def on_doubtful(names: Sequence[str], repair: str) -> str:
+    """That ended runs of these names lost files or were changed, and the command that repairs."""
+    return (
+        f"{len(names)} runs have ended, but their files are gone, or their values were changed "
+        f"since: {few(names)}. This trains exactly those again: {repair}"
     )

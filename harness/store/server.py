@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 from harness.errors import UserError
 from harness.store.database import ARTIFACTS
@@ -20,6 +21,7 @@ HOST = "127.0.0.1"
 START_TIMEOUT = 60  # seconds that the server may take to answer
 STOP_TIMEOUT = 5  # seconds that it may take to stop
 LIGHT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+OWNED = "ABLATE_SERVER_OWNED"  # environment variable of a server that ends with who started it
 
 
 @contextmanager
@@ -39,11 +41,14 @@ def serving(uri: str, port: int) -> Iterator[str]:
                "--workers", "1", "--app-name", "ablate",
                "--artifacts-destination", (folder / ARTIFACTS).as_uri()]  # fmt: skip
     # The address may hold a password, which a command line would show to everyone.
-    environment = {**os.environ, **LIGHT, "MLFLOW_BACKEND_STORE_URI": for_mlflow(uri)}
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(  # noqa: S603
-            command, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True
-        )
+    environment = {**os.environ, **LIGHT, OWNED: "1", "MLFLOW_BACKEND_STORE_URI": for_mlflow(uri)}
+    with (
+        tempfile.TemporaryFile() as log,
+        subprocess.Popen(  # noqa: S603
+            command, env=environment, cwd=folder, start_new_session=True,
+            stdin=subprocess.PIPE, stdout=log, stderr=log,
+        ) as process,
+    ):  # fmt: skip
         try:
             address = f"http://{HOST}:{port}"
             if not answers(process, address):
@@ -98,3 +103,19 @@ def stop(process: subprocess.Popen[bytes]) -> None:
             return
         except subprocess.TimeoutExpired:
             continue
+
+
+def end_with_owner() -> None:
+    """In a server that `serving` started, end all its processes once the one that did is gone.
+
+    However that one ends, the server's stdin is at its end then.
+    """
+
+    def wait() -> None:
+        os.read(0, 1)
+        os.killpg(0, signal.SIGTERM)
+        time.sleep(STOP_TIMEOUT)
+        os.killpg(0, signal.SIGKILL)
+
+    if OWNED in os.environ:
+        Thread(target=wait, daemon=True).start()

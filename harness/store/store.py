@@ -6,9 +6,9 @@ name them only where they mean more. No call waits longer than a few seconds for
 for a process that has a database locked.
 """
 
-import errno
 import os
 import shlex
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 from harness.errors import Locked, Unreachable, UserError
+from harness.files import lacks_room
 from harness.store import location, rows
 from harness.store.database import (
     ARTIFACTS,
@@ -42,7 +43,6 @@ PROBE = 3  # seconds a server may take to say that it is well
 PAGE = 1000  # runs fetched at once
 LONGEST_ARTIFACT_URI = 200  # characters; PostgreSQL enforces it
 ARTIFACT_TAIL = 60  # characters that follow the artifact location: experiment, run, "artifacts"
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 REFUSALS = ("UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED", "PERMISSION_DENIED")
 ACTIVE = 1  # MLflow's ViewType.ACTIVE_ONLY: runs that are not deleted
 DELETED = "deleted"  # lifecycle stage of what MLflow can still restore
@@ -133,8 +133,10 @@ class Store:
         except (DBAPIError, sqlite3.Error) as error:
             self._refuse_known(one_line(error))
             raise Unreachable(f"{redacted(self.uri)}: {one_line(error)}") from None
+        except shutil.Error as error:  # of files that MLflow copied; each with its own reason
+            raise self._no_room(str(error.args[0][0][-1])) from None
         except OSError as error:  # that of the network is one
-            if error.errno in NO_ROOM:
+            if lacks_room(error):
                 raise self._no_room(one_line(error)) from None
             raise Unreachable(f"{redacted(self.uri)}: {one_line(error)}") from None
 

@@ -12,6 +12,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
+from types import ModuleType
 
 from harness.errors import UserError, suggest
 from harness.subjects.subject import Subject
@@ -38,6 +39,25 @@ def _of_a_file(path: Path) -> Subject:
     return FileSubject(file)
 
 
+def _module(name: str) -> ModuleType | None:
+    """The module of a subject; None if there is none of that name."""
+    from harness.subjects.user_file import importing
+
+    path = name if "." in name else f"{__name__}.{name}"
+    try:
+        package = find_spec(path.partition(".")[0])
+    except ValueError:  # an empty name
+        package = None
+    folder = Path(package.origin).parent if package and package.origin else Path.cwd()
+    with importing(path, folder):
+        try:
+            return import_module(path) if package and find_spec(path) else None
+        except ModuleNotFoundError as error:
+            if f"{path}.".startswith(f"{error.name}."):
+                return None
+            raise
+
+
 @cache
 def find_subject(name: str) -> Subject:
     """The subject that a study names.
@@ -51,12 +71,7 @@ def find_subject(name: str) -> Subject:
     """
     if name.endswith(".py"):
         return _of_a_file(Path(name))
-    path = name if "." in name else f"{__name__}.{name}"
-    try:
-        known = find_spec(path) is not None
-    except (ImportError, ValueError):
-        known = False
-    found = getattr(import_module(path), "SUBJECT", None) if known else None
+    found = getattr(_module(name), "SUBJECT", None)
     if found is None:
         raise UserError(
             "a subject must be one of the harness's, a .py file, or a module that binds SUBJECT",

@@ -14,6 +14,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -77,16 +78,8 @@ class UserFile:
         Raises:
             UserError: it fails; the message has the frames that are in the user's own files.
         """
-        try:
+        with running(f"{self.path.name}: {signature}", self.path.resolve().parent):
             return function()
-        except UserError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise UserError(
-                f"{self.path.name}: {signature} must run",
-                own_frames(error, self.path.resolve().parent),
-                "Fix it there.",
-            ) from None
 
     def refuse(self, rule: str, received: object, remedy: str) -> UserError:
         """The error that says what is wrong with the file."""
@@ -134,6 +127,10 @@ def own_frames(error: BaseException, folder: Path) -> str:
         if Path(frame.filename).is_relative_to(folder) and ".venv" not in frame.filename
     ]
     what = f"{type(error).__name__}: {error}"
+    if isinstance(error, SyntaxError):  # its place is in no frame
+        place = f"{Path(error.filename or '').name}:{error.lineno}"
+        frames.append(f"{place}: {(error.text or '').strip()}")
+        what = f"{type(error).__name__}: {error.msg}"
     short = what if len(what) <= LONGEST else f"{what[:LONGEST]}…"
     return "; ".join([*frames[-MOST_FRAMES:], short])
 
@@ -151,19 +148,37 @@ def _import(path: Path, digest: str) -> ModuleType:
         sys.path.append(folder)  # for the local modules that it imports
     sys.modules[name] = module  # dataclasses look their module up
     try:
-        spec.loader.exec_module(module)
-    except SyntaxError as error:
+        with importing(path.name, path.resolve().parent):
+            spec.loader.exec_module(module)
+    except UserError:
         del sys.modules[name]
-        received = f"line {error.lineno}: {(error.text or '').strip()} ({error.msg})"
-        raise _does_not_run(path, received) from None
-    except (Exception, SystemExit) as error:
-        del sys.modules[name]
-        raise _does_not_run(path, own_frames(error, path.resolve().parent)) from None
+        raise
     return module
 
 
-def _does_not_run(path: Path, received: str) -> UserError:
-    return UserError(f"{path.name} must run when it is imported", received, "Fix the file there.")
+def importing(name: str, folder: Path) -> AbstractContextManager[None]:
+    """Within the block, code of the user's is imported; arguments as `running`'s."""
+    return running(name, folder, "must run when it is imported")
+
+
+@contextmanager
+def running(name: str, folder: Path, rule: str = "must run") -> Iterator[None]:
+    """Within the block, code of the user's runs.
+
+    Args:
+        name: of the file, or of what it does.
+        folder: where the user's own files are.
+        rule: what follows the name in the message.
+
+    Raises:
+        UserError: it fails; the message has the frames that are in the user's own files.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise UserError(f"{name} {rule}", own_frames(error, folder), "Fix it there.") from None
 
 
 def code_digest(path: Path) -> str:

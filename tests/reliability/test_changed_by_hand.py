@@ -103,13 +103,15 @@ def test_lost_files_are_named_by_every_command_and_trained_again_on_request(
     )
     assert output.endswith("1 studies, 8 runs, 3 inconsistencies\n")
 
-    code, output, _ = ablate(capsys, *RUN)
-    assert code == 0
     again = " ".join(["ablate", *RUN, "--repair"])
-    assert (
+    doubted = (
         "1 runs have ended, but their files are gone, or their values were changed since: "
         f"batch, lr 0.1 · seed 1. This trains exactly those again: {again}\n"
-    ) in output
+    )
+    assert doubted in ablate(capsys, "plan", *RUN[1:])[1]
+    code, output, _ = ablate(capsys, *RUN)
+    assert code == 0
+    assert doubted in output
     assert output.endswith("all 8 runs have ended already; nothing to train.\n")
     code, output, _ = ablate(capsys, *RUN, "--repair")
     assert code == 0

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: all is saved, exit code 130 within 5 seconds, and how to continue."""
+"""Ctrl-C, SIGTERM, SIGHUP: all is saved, exit code 130 within 5 seconds, and how to continue."""
 
 import os
 import random
@@ -7,6 +7,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +19,7 @@ from mlflow import MlflowClient
 from harness.cli.signals import CONTINUE, CUT_OFF
 from tests.support.inprocess import run_undisturbed
 from tests.support.kills import store, workspace
-from tests.support.small_study import NAME, command, run, start, workers, write_study
+from tests.support.small_study import NAME, ROOT, command, run, start, workers, write_study
 from tests.support.stores import picture
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(900)]
@@ -41,7 +42,7 @@ def create(folder: Path, template: Path) -> Path:
     return folder
 
 
-def wait_for_session(process: subprocess.Popen[str], folder: Path) -> None:
+def wait_for_session(process: subprocess.Popen[Any], folder: Path) -> None:
     """Wait until the process has opened the store and its study there: training starts then."""
     end = time.monotonic() + 120
     while "RUNNING" not in statuses(folder) and process.poll() is None and time.monotonic() < end:
@@ -103,6 +104,27 @@ def test_an_interrupted_study_says_how_to_continue_and_does(
     assert code == 0, output
     assert picture(store(folder), NAME) == expected
     assert not workspace(folder).exists()
+
+
+def test_a_study_whose_terminal_closes_saves_all(template: Path, tmp_path: Path) -> None:
+    """The kernel sends SIGHUP to all of its processes, and takes no more output."""
+    folder = write_study(create(tmp_path, template), 100_000)
+    terminal, leader = os.openpty()
+    process = subprocess.Popen(
+        ["setsid", "--ctty", "--wait", sys.executable, "-m", "tests.support.hurried",
+         "30", "60", *command()],
+        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=leader, stdout=leader, stderr=leader,
+    )  # fmt: skip
+    os.close(leader)
+    wait_for_session(process, folder)
+    time.sleep(1)
+    began = time.monotonic()
+    os.close(terminal)
+    assert process.wait(timeout=60) == 130
+    assert time.monotonic() - began < 5
+    assert statuses(folder).isdisjoint({"RUNNING"})
+    assert list(workspace(folder).glob("checkpoints/*"))
 
 
 def statuses(folder: Path) -> set[str]:

@@ -162,6 +162,7 @@ def put(folder: Path, name: str) -> None:
 
 def test_what_no_report_wrote_is_left_alone(small: StudyData, tmp_path: Path) -> None:
     mine = ("data/raw_measurements.csv", "figures/fig1.tex", "figures/sketch.svg", "notes.txt")
+    build(small, tmp_path, ("svg",))
     for name in mine:
         put(tmp_path, name)
     for formats in (("svg",), ("png",)):
@@ -170,21 +171,30 @@ def test_what_no_report_wrote_is_left_alone(small: StudyData, tmp_path: Path) ->
     assert not list(tmp_path.glob("figures/dev_loss.svg"))
 
 
-@pytest.mark.parametrize(
-    "name", ["index.html", "report.md", STAMP, "data/runs.csv", "figures/dev_loss.svg", "data"]
-)
 @pytest.mark.parametrize("figure", [None, "dev_loss"])
-def test_a_report_replaces_no_file_of_ones_own(
+@pytest.mark.parametrize("name", ["notes.txt", "index.html", STAMP, "data"])
+def test_a_report_is_written_into_no_folder_of_other_files(
     small: StudyData, tmp_path: Path, name: str, figure: str | None
 ) -> None:
+    put(tmp_path, ".git/config")
     put(tmp_path, name)
-    if figure and name not in (STAMP, "figures/dev_loss.svg"):
-        build(small, tmp_path, only_figure=figure)  # which needs no other
-    else:
-        with pytest.raises(UserError, match=f"{name}, which no report wrote"):
-            build(small, tmp_path, only_figure=figure)
-        assert contents(tmp_path) == {name: b"mine"}
-    assert (tmp_path / name).read_text() == "mine"
+    with pytest.raises(UserError) as error:
+        build(small, tmp_path, only_figure=figure)
+    assert str(error.value) == (
+        f"a report has a folder of its own; received {tmp_path}, in which no report is, but {name}."
+        f" Name a new folder, for example --output {tmp_path}/report"
+    )
+    assert contents(tmp_path) == {".git/config": b"mine", name: b"mine"}
+
+
+@pytest.mark.parametrize("name", ["index.html", "data/runs.csv", "figures/dev_loss.svg", "data"])
+def test_a_report_replaces_no_file_of_ones_own(small: StudyData, tmp_path: Path, name: str) -> None:
+    build(small, tmp_path, ("svg",), only_figure="final_loss")
+    put(tmp_path, name)
+    before = contents(tmp_path)
+    with pytest.raises(UserError, match=f"{name}, which no report wrote"):
+        build(small, tmp_path)
+    assert contents(tmp_path) == before
 
 
 def test_a_folder_that_cannot_be_written_is_refused(small: StudyData, tmp_path: Path) -> None:

@@ -164,7 +164,8 @@ def test_a_decisive_tag_that_was_changed_is_put_back_if_the_files_tell_it(
     ((kind, words, mends),) = found(filled)
     assert (kind, mends) == ("values", True)
     assert words == f"{run.info.run_name}: other {tag} than when it ended"
-    repair(filled)
+    assert doubtful(Store.existing(filled), "small", KEYS) == [run.info.run_name]
+    assert reopen(Store.existing(filled), "small", KEYS) == [words]
     assert picture(filled) == before
     assert seen(filled).found == []
 

@@ -53,8 +53,8 @@ def test_the_server_answers_on_loopback_alone_and_stops(uri):
 
 
 @pytest.mark.service
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ablate_ui_stops_cleanly_when_asked_to(uri, number):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
+def test_the_server_of_ablate_ui_ends_with_it_whatever_ends_it(uri, number):
     port = free_port()
     ablate = str(Path(sys.executable).with_name("ablate"))
     command = [ablate, "--tracking-uri", uri, "ui", "--port", str(port)]
@@ -63,6 +63,8 @@ def test_ablate_ui_stops_cleanly_when_asked_to(uri, number):
         lines = [process.stdout.readline() for _ in range(3)]
         assert f"http://{HOST}:{port}/#/experiments" in lines[1]
         process.send_signal(number)
-        assert process.wait(20) == 0
-    time.sleep(0.5)
+        assert process.wait(20) == (-number if number == signal.SIGKILL else 0)
+    end = time.monotonic() + 10
+    while listens(port) and time.monotonic() < end:
+        time.sleep(0.1)
     assert not listens(port)

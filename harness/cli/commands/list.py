@@ -2,7 +2,7 @@
 
 import click
 
-from harness.cli.output import wrapped
+from harness.output import wrapped
 
 
 @click.command()

@@ -28,7 +28,7 @@ def command(uri: str | None, request: "Request", workers: int | None, calibrate:
 
     plan = request.resolve()
     study, costs = plan.study, plan.costs
-    outcomes, notes = _ended(uri, plan)
+    outcomes, notes = _ended(uri, plan, request)
     needed, remarks = _needed(uri, plan)
     missing = [run for run in needed if run.key not in outcomes]
     taken, said = _elsewhere(uri, plan, missing)
@@ -76,17 +76,23 @@ def command(uri: str | None, request: "Request", workers: int | None, calibrate:
         click.echo(sentence)
 
 
-def _ended(uri: str | None, plan: "Plan") -> tuple[Mapping[str, str], list[str]]:
-    """Outcomes by key of the runs that the store holds, and what to say about others."""
+def _ended(
+    uri: str | None, plan: "Plan", request: "Request"
+) -> tuple[Mapping[str, str], list[str]]:
+    """Outcomes by key of the runs that the store holds, and what to say of these and others."""
     from harness.store.peek import surely_new
 
     if surely_new(uri, plan.study.name):  # without loading MLflow
         return {}, []
-    from harness.store.selection import known_runs
+    from harness.store.doctor import doubtful
+    from harness.store.selection import known_runs, on_doubtful
     from harness.store.store import Store
 
-    keys = {run.key for run in plan.runs}
-    return known_runs(Store.existing(uri), plan.study, plan.data.digest, keys)
+    store, keys = Store.existing(uri), {run.key for run in plan.runs}
+    outcomes, notes = known_runs(store, plan.study, plan.data.digest, keys)
+    if found := doubtful(store, plan.study.name, keys):
+        notes.append(on_doubtful(found, f"ablate run {request.typed} --repair"))
+    return outcomes, notes
 
 
 def _elsewhere(uri: str | None, plan: "Plan", missing: list["Run"]) -> tuple[set[str], list[str]]:

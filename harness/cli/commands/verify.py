@@ -154,6 +154,8 @@ def _verify_study(uri: str | None, request: "Request") -> int:
     click.echo(f"\n{conclusion}")
     if store and store.writable:
         keep_verification(store, plan.study, plan.data.digest, conclusion)
+    elif store:
+        click.echo("the store cannot be written, so it does not keep the result")
     return 0 if all(comparison.passed for comparison in found) else 1
 
 

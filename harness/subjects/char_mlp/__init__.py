@@ -31,6 +31,7 @@ from harness.subjects.subject import (
     Subject,
     Trained,
 )
+from harness.subjects.user_file import running
 
 
 class CharMLP(Subject):
@@ -69,6 +70,15 @@ class CharMLP(Subject):
         """A hash of each norm and activation that did not come with the harness."""
         own = {fields.norm, fields.output_norm, fields.activation} - layers.SHIPPED
         return {name: layers.source(name) for name in sorted(own)}
+
+    def check(self, fields: Any, data: Any) -> Iterator[str]:
+        """Norms and activations of one's own, in a step of the textbook network."""
+        if own := self.sources(fields):
+            from harness.subjects.char_mlp.textbook import try_step
+
+            with running(f"{', '.join(own)}: a step of the network", layers.FOLDER):
+                try_step(fields, data)
+            yield f"{', '.join(own)}: a step of the network in its textbook form"
 
     def start(
         self,

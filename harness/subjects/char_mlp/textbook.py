@@ -68,6 +68,17 @@ def against_textbook(
         yield Comparison(compared, quantity, apart, TOLERANCE)
 
 
+def try_step(fields: Fields, corpus: Corpus) -> None:
+    """Train the network of a run for a step, and compute its loss in eval mode."""
+    torch.set_num_threads(1)
+    network = MLP.initial(fields, 0, corpus.vocabulary)
+    X, Y = corpus.splits_of(fields, 0).train.tensors()
+    x, y = X[: fields.batch], Y[: fields.batch]
+    textbook_step(network, x, y, fields.lr)
+    with torch.no_grad():
+        network.train(False)(x)
+
+
 def relative(ours: Array, plain: Array) -> float:
     """The largest difference between two arrays, relative to the numbers of the second above 1."""
     scale = np.maximum(np.abs(plain), 1)

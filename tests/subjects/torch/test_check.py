@@ -68,7 +68,7 @@ def test_check_says_what_holds(tmp_path: Path) -> None:
         (('{"near":', '{"near 0.1":'),
          "net.py: metrics(model, batch) must give one value an example by name; received the name "
          "'near 0.1'. Use letters, digits and _"),
-        (('return {"near": ', "return ["), "net.py must run when it is imported; received line "),
+        (('return {"near": ', "return ["), "net.py must run when it is imported; received net.py:"),
         (("nn.LazyLinear(1))", "nn.LazyLinear(1), Unused())\n\n\n" + NET
           + "self.w = nn.Parameter(torch.ones(2))\n    def forward(self, x):\n        return x\n"
           "\n\nUnused = Net"),

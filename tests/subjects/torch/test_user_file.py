@@ -238,7 +238,7 @@ def test_runs_and_subjects_travel_to_other_processes(folder: Path) -> None:
         (("import torch\n", "import torch\nraise OSError('no disk')\n"),
          "net.py must run when it is imported; received net.py:7 in <module>: raise OSError"),
         (("def loss(model, batch):", "def loss(model, batch:"),
-         "net.py must run when it is imported; received line "),
+         "net.py must run when it is imported; received net.py:"),
         (('"dev": (x[200:250], y[200:250]),', ""),
          "net.py: data(fields) must give tuples of tensors for train, dev and test; received "
          "['test', 'train']."),

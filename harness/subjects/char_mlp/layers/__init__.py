@@ -30,12 +30,19 @@ SHIPPED = {"none", "batch", "layer", "gelu", "relu", "tanh"}  # covered by the s
 
 def norm(name: str) -> Any:
     """The module of a norm other than "none"."""
-    return import_module(f"harness.subjects.char_mlp.layers.norms.{name}")
+    return _load("norms", name)
 
 
 def activation(name: str) -> Any:
     """The module of an activation."""
-    return import_module(f"harness.subjects.char_mlp.layers.activations.{name}")
+    return _load("activations", name)
+
+
+def _load(kind: str, name: str) -> Any:
+    from harness.subjects.user_file import importing
+
+    with importing(f"{name}.py", FOLDER / kind):
+        return import_module(f"{__name__}.{kind}.{name}")
 
 
 @cache

@@ -64,3 +64,42 @@ def test_a_message_into_a_closed_pipe_keeps_its_exit_code(tmp_path: Path) -> Non
     assert process.stderr is not None
     process.stderr.close()
     assert process.wait(timeout=60) == 2
+
+
+@pytest.mark.parametrize("buffered", ["", "1"])
+def test_output_to_a_full_disk_is_said_to_be_lost(tmp_path: Path, buffered: str) -> None:
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [sys.executable, *ABLATE, "--version"], cwd=tmp_path, stdout=full,
+            env=environment(PYTHONUNBUFFERED=buffered), stderr=subprocess.PIPE, check=False,
+        )  # fmt: skip
+    assert (ended.returncode, ended.stderr.decode()) == (
+        2,
+        "error: what is printed must have somewhere to go; received No space left on device: "
+        "stdout. All else is done. Free some space, and run the same command again.\n",
+    )
+
+
+def test_a_message_that_a_full_disk_takes_keeps_its_exit_code(tmp_path: Path) -> None:
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [sys.executable, *ABLATE, "plam"], cwd=tmp_path, env=environment(), stderr=full,
+            check=False,
+        )  # fmt: skip
+    assert ended.returncode == 2
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed_end_nothing_and_lend_their_numbers_to_no_file(
+    tmp_path: Path, closed: str
+) -> None:
+    code = (
+        "import os, sys; from harness.output import open_output; open_output();"
+        "print(sys.stdin.isatty()); print(1, file=sys.stderr); sys.stdout.flush();"
+        "sys.exit(os.open(os.devnull, os.O_RDONLY) < 3)"
+    )
+    ended = subprocess.run(
+        f'"{sys.executable}" -c "{code}" {closed}',
+        shell=True, cwd=tmp_path, env=environment(), check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0
