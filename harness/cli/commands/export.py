@@ -1,10 +1,14 @@
 """`ablate export`: a study's runs for other programs."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import pass_store, study_argument, study_name
+from harness.cli.options import json_option, pass_store, study_argument, study_name
+
+if TYPE_CHECKING:
+    from harness.cli.documents import Emit
 
 
 @click.command()
@@ -16,8 +20,9 @@ from harness.cli.options import pass_store, study_argument, study_name
     metavar="DIR",
     help="Where to; default: exports/STUDY.",
 )
+@json_option
 @pass_store
-def command(uri: str | None, study: str, folder: Path | None) -> None:
+def command(uri: str | None, study: str, folder: Path | None, emit: "Emit | None") -> None:
     """Write the runs of STUDY as tidy tables, each as CSV and as Parquet.
 
     `runs` has one row a run; `curves`, `layers`, `weights` and `histograms` one row a value. Runs
@@ -25,13 +30,24 @@ def command(uri: str | None, study: str, folder: Path | None) -> None:
     out.
     """
     from harness.analysis.export import export
+    from harness.cli.documents import ExportedTable, ExportedTables
     from harness.store.reading import read_all
     from harness.store.store import Store
 
     name = study_name(study)
     folder = folder or Path("exports") / name
     stored = read_all(Store.existing(uri), name)
-    for table, count in export(stored, folder).items():
+    counts, lost = export(stored, folder), stored.about_unread()
+    if emit:
+        tables = (
+            ExportedTable(name=table, rows=count, files=tuple(
+                str(folder / f"{table}.{form}") for form in ("csv", "parquet")
+            ))
+            for table, count in counts.items()
+        )  # fmt: skip
+        emit(ExportedTables(study=name, tables=tuple(tables), notes=(lost,) if lost else ()))
+        return
+    for table, count in counts.items():
         click.echo(f"{folder / table}.csv, .parquet: {count:,} rows")
-    if lost := stored.about_unread():
+    if lost:
         click.echo(lost, err=True)
