@@ -299,11 +299,8 @@ def test_a_run_that_cannot_be_trained_has_failed(monkeypatch: pytest.MonkeyPatch
     for run in failed:
         assert (run["outcome"], run["responses"], run["seconds"]) == ("failed", {}, None)
         assert run["cause"] == "its worker died with exit code -9"
-    assert (events[-1]["outcome"], events[-1]["exit_code"], events[-1]["failed"]) == (
-        "failed",
-        1,
-        8,
-    )
+    last = events[-1]
+    assert (last["outcome"], last["exit_code"], last["failed"]) == ("failed", 1, 8)
 
 
 @pytest.mark.usefixtures("place")
@@ -402,8 +399,8 @@ def test_schemas_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_schema_does_not_change_unseen(name: str) -> None:
     def bare(part: Any) -> Any:
         if isinstance(part, dict):
-            return {key: bare(value) for key, value in part.items()
-                    if not (key in ("description", "title") and isinstance(value, str))}  # fmt: skip
+            said = {key for key in ("description", "title") if isinstance(part.get(key), str)}
+            return {key: bare(value) for key, value in part.items() if key not in said}
         return [bare(value) for value in part] if isinstance(part, list) else part
 
     text = json.dumps(bare(json_schema(name)), sort_keys=True)
@@ -417,16 +414,15 @@ def test_the_program_on_the_page_decides(
     (program,) = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
 
     def here(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
-        code, output, _ = inprocess.ablate(capsys, *command[1:])
+        code, output = inprocess.ablate(capsys, *command[1:])[:2]
         return subprocess.CompletedProcess(command, code, output)
 
     assert folder == Path.cwd()
-    said = StringIO()
+    said: list[str] = []
     with monkeypatch.context() as patch:
         patch.setattr("subprocess.run", here)
         patch.setattr("sys.argv", ["decide.py", "lines.toml"])
-        with redirect_stdout(said):
-            exec(program, {})  # noqa: S102 - the page's own
-    first, *_, last = said.getvalue().splitlines()
+        exec(program, {"print": said.append})  # noqa: S102 - the page's own
+    first, *_, last = said
     assert first == "0 runs, about 0 s"
     assert re.fullmatch(r"intercept-helps: SUPPORTED; decided, interval -\S+ to -\S+", last)
