@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from docs.findings import FINDINGS, with_claims
 from docs.refusals import refusals
 from harness.cli import COMMANDS, ablate
+from harness.cli.documents import SCHEMAS
 from harness.study.claims import Claim
 from harness.study.files import load_study, study_names
 from harness.study.levels import format_level
@@ -115,6 +116,10 @@ def reference() -> str:
         "## The command line\n\nExit codes: 0 done, 1 some runs failed or a check did not hold, "
         "2 a mistake in what was asked, 130 interrupted.",
         *command_sections(),
+        "## JSON documents\n\nWhat commands print with `--json`, a key each; `ablate schema NAME` "
+        "prints the same as a JSON Schema. [machines.md](machines.md) says how to use them. A list "
+        "of parts is named by the part; a part's table follows its document's.",
+        *document_sections(),
         "## What is refused\n\nA mistake is reported as rule, what was received, remedy; the exit "
         'code is 2. What was stored before stays, and nothing is left half-written. "…" stands '
         "for what depends on the case.",
@@ -198,6 +203,47 @@ def help_of(name: str, command: click.Command) -> str:
     )
     text = re.sub(r"[ \t]+$", "", command.get_help(context), flags=re.MULTILINE)
     return f"### {name}\n\n```\n{text}\n```"
+
+
+def document_sections() -> Iterator[str]:
+    """A heading and the keys of every document that --json prints, then of its parts."""
+    described: set[type[BaseModel]] = set()
+    for documents in SCHEMAS.values():
+        for document in documents:
+            name = document.model_fields["schema_name"].default
+            event = document.model_fields.get("event")
+            heading = f"`{name}`, `{event.default}`" if event else f"`{name}`"
+            yield f"### {heading}\n\n{(document.__doc__ or '').splitlines()[0]}"
+            yield table(("key", "meaning"), key_rows(document))
+            for part in parts_of(document):
+                if part not in described:
+                    described.add(part)
+                    yield f"`{part.__name__}`: {(part.__doc__ or '').splitlines()[0]}"
+                    yield table(("key", "meaning"), key_rows(part))
+
+
+def key_rows(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
+    """Key and meaning of every field of a document or a part that is not in all documents."""
+    for name, field in model.model_fields.items():
+        if name not in ("schema_name", "event"):
+            named = ", ".join(f"`{part.__name__}`" for part in models_in(field.annotation))
+            yield f"`{name}`", f"{field.description}{f': {named}' if named else ''}"
+
+
+def parts_of(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """The models that a document is made of, in the order of its keys."""
+    for field in model.model_fields.values():
+        for part in models_in(field.annotation):
+            yield part
+            yield from parts_of(part)
+
+
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models in a type, such as the one of a tuple."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from models_in(argument)
 
 
 def refusal_sections() -> Iterator[str]:

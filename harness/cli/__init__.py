@@ -1,8 +1,9 @@
 """The command line: `commands/` has one module per command; each parses, calls, and echoes.
 
 `options.py` holds the options that commands share, `session.py` is one session of `ablate run`,
-`progress.py` displays progress, `signals.py` handles Ctrl-C, SIGTERM and SIGHUP. Commands import
-what they use when they are called, so that `--help` is quick. May import: everything.
+`progress.py` displays progress, `signals.py` handles Ctrl-C, SIGTERM and SIGHUP. `documents.py`
+says what --json prints, `events.py` that of `ablate run`. Commands import what they use when they
+are called, so that `--help` is quick. May import: everything.
 """
 
 import os
@@ -10,7 +11,7 @@ import sys
 import warnings
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -36,6 +37,20 @@ class Commands(click.Group):
             return None
         command: click.Command = import_module(f"{commands.__name__}.{name}").command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; what is wrong with its options is also said in JSON, if that is wanted."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            _say_in_json(
+                UserError(
+                    "a command must be given as its --help says",
+                    error.format_message(),
+                    "See the --help of the command.",
+                )
+            )
+            raise
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -134,4 +149,13 @@ def require_folder() -> None:
 
 def _refuse(error: UserError) -> NoReturn:
     click.echo(f"error: {error}", err=True)
+    _say_in_json(error)
     sys.exit(2)
+
+
+def _say_in_json(error: UserError) -> None:
+    """Print a mistake for programs, if the command line has --json."""
+    if "--json" in sys.argv:
+        from harness.cli.documents import Mistake, printing
+
+        printing(sys.stdout)(Mistake.of(error))

@@ -2,8 +2,9 @@
 
 import re
 import shlex
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -171,6 +172,29 @@ def pass_store(command: Command) -> Command:
 
     wrapped: Any = with_store
     found: Command = wrapped
+    return found
+
+
+def json_option(command: Command) -> Command:
+    """--json, which reaches the command as `emit`: prints a document, or None where people read.
+
+    What else is printed meanwhile, by a user's file for instance, goes to standard error.
+    """
+
+    @click.option(
+        "--json", "as_json", is_flag=True, help="Print JSON for programs; see `ablate schema`."
+    )
+    @wraps(command)
+    def with_emit(*args: Any, as_json: bool, emit: Any = None, **options: Any) -> Any:
+        if emit or not as_json:  # another command may have passed its own on
+            return command(*args, emit=emit, **options)
+        from harness.cli.documents import printing
+
+        emit = printing(sys.stdout)
+        with redirect_stdout(sys.stderr):
+            return command(*args, emit=emit, **options)
+
+    found: Command = with_emit  # type: ignore[assignment]
     return found
 
 

@@ -1,4 +1,7 @@
-"""How a study goes, for people: bars on a terminal, plain lines elsewhere."""
+"""How a study goes, for people: bars on a terminal, plain lines elsewhere.
+
+`events.py` has the same for programs.
+"""
 
 import time
 from collections.abc import Sequence
@@ -16,6 +19,7 @@ from rich.progress import (
 )
 
 from harness.engines import Task, TaskDone
+from harness.flow import Progress as Watcher
 from harness.study.levels import place_label
 from harness.study.plan import Costs, Stack
 from harness.study.speed import expected_seconds, format_duration
@@ -122,13 +126,34 @@ class Lines:
             )
 
 
+class Together:
+    """Several watchers as one."""
+
+    def __init__(self, *watchers: Watcher) -> None:
+        self._watchers = watchers
+
+    def plan(self, tasks: Sequence[Task]) -> None:
+        """Tell each what will be trained."""
+        for watcher in self._watchers:
+            watcher.plan(tasks)
+
+    def follow(self, task: Task, event: Event | TaskDone) -> None:
+        """Tell each what has just happened."""
+        for watcher in self._watchers:
+            watcher.follow(task, event)
+
+
 def announce(tasks: Sequence[Task], costs: Costs, workers: int, before: str = "") -> str:
     """What will be trained, the estimate of how long it takes, and what comes before."""
     runs = sum(len(task.stack.runs) for task in tasks)
-    seconds, _ = expected_seconds([task.stack for task in tasks], costs, workers)
-    time_ = format_duration(START + seconds)
+    time_ = format_duration(session_seconds(tasks, costs, workers))
     more = f"; {before}" if before else ""
     return f"training {runs} runs in {len(tasks)} stacks, about {time_}{more}"
+
+
+def session_seconds(tasks: Sequence[Task], costs: Costs, workers: int) -> float:
+    """Estimate of how long a session takes that trains these tasks."""
+    return START + expected_seconds([task.stack for task in tasks], costs, workers)[0]
 
 
 def title(stack: Stack) -> str:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from harness.cli.progress import Bars, Lines
+from harness.cli.events import Events
+from harness.cli.progress import Bars, Lines, Together
 from harness.cli.signals import CONTINUE, INTERRUPTED, stop_signals
 from harness.engines import Engine
 from harness.engines.local import LocalEngine
@@ -29,6 +30,7 @@ from harness.study.speed import record_speed
 from harness.subjects.subject import Subject
 
 if TYPE_CHECKING:
+    from harness.cli.documents import Emit
     from harness.store.store import Store
     from harness.store.tracker import Tracker
 
@@ -76,6 +78,7 @@ def run_session(
     *,
     any_size: bool = False,
     repair: bool = False,
+    emit: "Emit | None" = None,
 ) -> int:
     """Train what is missing of a study; returns the exit code.
 
@@ -85,6 +88,7 @@ def run_session(
         options: where to train.
         any_size: whether a very large grid is trained without asking.
         repair: whether runs whose files are gone or damaged, or that were changed, are missing.
+        emit: prints the session's events for programs; None if nobody asked for them.
 
     Raises:
         UserError: a mistake that the user can fix; nothing was trained then.
@@ -105,17 +109,22 @@ def run_session(
         say(console, f"data: {plan.data.name}, {plan.data.size}; store: {redacted(store)}")
         for note in plan.data.notes:
             say(console, note)
+        events = Events(emit, plan, engine)
+        events.start(redacted(store))
         with workspace.locked():
             done = train_missing(
-                uri, plan, workspace, engine, console, stopping, checked=new, repair=repair
+                uri, plan, workspace, engine, console, events, stopping, checked=new, repair=repair
             )
     if done is None:
         say(console, CONTINUE)
+        events.finish(INTERRUPTED, None, NOTHING_DONE)
         return INTERRUPTED
     tally, needed = done
     if options.kind == "local" and not tally.diverged:
         record_speed(plan.subject.name, tally.seconds, plan.costs.of_runs(tally.trained))
-    return report_outcome(tally, needed, console)
+    code = report_outcome(tally, needed, console)
+    events.finish(code, needed, tally)
+    return code
 
 
 def train_missing(
@@ -124,6 +133,7 @@ def train_missing(
     workspace: Workspace,
     engine: Engine,
     console: Console,
+    events: Events,
     stopping: Callable[[], bool],
     *,
     checked: bool,
@@ -181,10 +191,11 @@ def train_missing(
             say(console, introduction)
         show, tally = Bars if console.is_terminal else Lines, NOTHING_DONE
         for part in look_by_look(plan, store, tracker, partial(say, console)):
-            take_over(store, part, tracker, console, stopping)
+            take_over(store, part, tracker, console, events, stopping)
             before = plan.subject.preparation()
             with show(console, plan.costs, engine.workers, before) as watch:
-                tally += run_study(part, tracker, workspace, engine, watch, stopping)
+                watcher = Together(watch, events)
+                tally += run_study(part, tracker, workspace, engine, watcher, stopping)
             if not tally.complete:
                 break
         if tally.complete:
@@ -197,7 +208,12 @@ def train_missing(
 
 
 def take_over(
-    store: "Store", part: Plan, tracker: "Tracker", console: Console, stopping: Callable[[], bool]
+    store: "Store",
+    part: Plan,
+    tracker: "Tracker",
+    console: Console,
+    events: Events,
+    stopping: Callable[[], bool],
 ) -> None:
     """Take over the missing runs that other studies of the store have finished, and say so."""
     from harness.store.takeover import about_taken, finished_elsewhere
@@ -211,6 +227,7 @@ def take_over(
             tracker.take_over(key, other)
     if taken := {key: run for key, run in found.items() if key in tracker.ended}:
         say(console, about_taken(taken))
+        events.take_over(taken)
 
 
 def look_after(store: "Store", plan: Plan, console: Console, *, repair: bool) -> None:

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -186,14 +187,16 @@ def _worker_environment() -> Iterator[None]:
 def work(pipe: Connection, pause: float, subject: Subject) -> None:
     """A worker's loop: train the tasks that come through the pipe after the data, until it closes.
 
-    When the coordinator is gone, the pipe is at its end. A message during a task means stop.
+    When the coordinator is gone, the pipe is at its end. A message during a task means stop. What a
+    user's file prints goes to standard error: standard output is the command's.
 
     Args:
         pipe: to the coordinator.
         pause: seconds between two checkpoints of a task.
         subject: what is trained.
     """
-    open_output()  # what a user's file prints
+    open_output()
+    sys.stdout = sys.stderr  # what a user's file prints is not the command's output
     Thread(target=preload, args=(subject,), daemon=True).start()  # the pipe is read meanwhile
     try:
         data = pipe.recv()

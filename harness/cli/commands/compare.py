@@ -1,17 +1,22 @@
 """`ablate compare`: two variants of a study, or several studies, side by side."""
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import complete_levels, naming, pass_store, study_options
+from harness.cli.options import complete_levels, json_option, naming, pass_store, study_options
+
+Notes = Sequence[str]
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
     from rich.table import Table
 
+    from harness.analysis.across import Alignment
     from harness.analysis.frames import StudyData
+    from harness.cli.documents import Emit, StudyComparison, VariantComparison
     from harness.study.request import Request
     from harness.study.study import Study
 
@@ -21,8 +26,11 @@ if TYPE_CHECKING:
 @click.argument(
     "names", nargs=-1, required=True, metavar="[A B | STUDY...]", shell_complete=complete_levels
 )
+@json_option
 @pass_store
-def command(uri: str | None, request: "Request", names: tuple[str, ...]) -> None:
+def command(
+    uri: str | None, request: "Request", names: tuple[str, ...], emit: "Emit | None"
+) -> None:
     """Compare two variants of STUDY, or several studies.
 
     The variants A and B are compared in every response. A variant is named by where it differs from
@@ -37,13 +45,19 @@ def command(uri: str | None, request: "Request", names: tuple[str, ...]) -> None
     from harness.errors import UserError
     from harness.study.files import is_study
 
-    console = Console(highlight=False)
     studies = [is_study(name) for name in names]
+    notes: list[str] = []
+
+    def say(note: str) -> None:
+        notes.append(note)
+        click.echo(note)
+
+    console = Console(highlight=False)
     if all(studies):
         requests = [request, *(replace(request, study=name) for name in names)]
-        _studies(console, [_comparable(uri, one) for one in requests])
+        _studies(console, [_comparable(uri, one, say) for one in requests], emit, notes)
     elif len(names) == 2 and not any(studies):
-        _variants(console, _comparable(uri, request), *names)
+        _variants(console, _comparable(uri, request, say), names, emit, notes)
     else:
         raise UserError(
             "two variants of a study are compared, or two studies or more",
@@ -52,7 +66,7 @@ def command(uri: str | None, request: "Request", names: tuple[str, ...]) -> None
         )
 
 
-def _comparable(uri: str | None, request: "Request") -> "StudyData":
+def _comparable(uri: str | None, request: "Request", say: Callable[[str], None]) -> "StudyData":
     """A study's tables, after saying what the audit found.
 
     Raises:
@@ -81,19 +95,22 @@ def _comparable(uri: str | None, request: "Request") -> "StudyData":
             )
         notes.append(finding.message)
     for note in notes:
-        click.echo(note)
+        say(note)
     return tables
 
 
-def _variants(console: "Console", tables: "StudyData", first: str, second: str) -> None:
+def _variants(
+    console: "Console", tables: "StudyData", names: Sequence[str], emit: "Emit | None", notes: Notes
+) -> None:
     """Print two variants side by side."""
     from harness.analysis.compare import compare, find_variant
 
-    first, second = (_variant(tables.study, name) for name in (first, second))
+    first, second = (find_variant(tables, _variant(tables.study, name)) for name in names)
     compared = compare(tables, first, second)
-    console.print(
-        f"A: {find_variant(tables, first)}\nB: {find_variant(tables, second)}", markup=False
-    )
+    if emit:
+        emit(_compared_variants(tables.study, first, second, compared, notes))
+        return
+    console.print(f"A: {first}\nB: {second}", markup=False)
     console.print(_table(tables.study, compared))
     for response, remark in compared.loc[compared["note"] != "", ["response", "note"]].to_numpy():
         console.print(f"{response}: {remark}", markup=False)
@@ -103,7 +120,9 @@ def _variants(console: "Console", tables: "StudyData", first: str, second: str) 
     )
 
 
-def _studies(console: "Console", data: list["StudyData"]) -> None:
+def _studies(
+    console: "Console", data: list["StudyData"], emit: "Emit | None", notes: Notes
+) -> None:
     """Print several studies side by side."""
     from rich.table import Table
     from rich.text import Text
@@ -113,6 +132,10 @@ def _studies(console: "Console", data: list["StudyData"]) -> None:
 
     first, names = data[0].study, [one.study.name for one in data]
     response, aligned = first.response(), align([one.study for one in data])
+    across, shared = across_table(data, first.primary), verdicts_across(data)
+    if emit:
+        emit(_compared_studies(data, aligned, across, shared, notes))
+        return
     for field, levels in aligned.apart.items():
         said = "; ".join(f"{name} {mine}" for name, mine in zip(names, levels, strict=True))
         console.print(f"{field}: {said}", markup=False)
@@ -125,7 +148,7 @@ def _studies(console: "Console", data: list["StudyData"]) -> None:
         shown.add_column(name, justify="right")
     for name in names[1:]:
         shown.add_column(f"{name} − {first.name}, 95 % interval", justify="right")
-    for place, rows in across_table(data, first.primary).groupby("place", sort=False):
+    for place, rows in across.groupby("place", sort=False):
         means = [
             with_interval(response, *mean)
             for mean in rows[["mean", "low", "high"]].itertuples(index=False)
@@ -139,7 +162,6 @@ def _studies(console: "Console", data: list["StudyData"]) -> None:
         shown.add_row(*map(Text, (str(place), *means, *apart)))
     console.print(f"{response.name}, mean ± half its 95 % interval:", markup=False)
     console.print(shown)
-    shared = verdicts_across(data)
     if shared.empty:
         console.print("These studies share no claims.")
         return
@@ -150,6 +172,55 @@ def _studies(console: "Console", data: list["StudyData"]) -> None:
         table.add_row(*(Text(row[name] or "–") for name in ("id", *names)))
     console.print("\nverdicts on the claims that they share:", markup=False)
     console.print(table)
+
+
+def _compared_variants(
+    study: "Study", first: str, second: str, compared: "pd.DataFrame", notes: Notes
+) -> "VariantComparison":
+    """Two variants for programs."""
+    from harness.cli.documents import ComparedResponse, VariantComparison
+
+    compared = compared.rename(columns={"first": "a", "second": "b", "estimate": "difference"})
+    responses = (
+        ComparedResponse.model_validate({**row, "unit": study.response(row["response"]).unit})
+        for row in compared.to_dict("records")
+    )
+    return VariantComparison(
+        study=study.name, a=first, b=second, responses=tuple(responses), notes=tuple(notes)
+    )
+
+
+def _compared_studies(
+    data: "Sequence[StudyData]",
+    aligned: "Alignment",
+    across: "pd.DataFrame",
+    shared: "pd.DataFrame",
+    notes: Notes,
+) -> "StudyComparison":
+    """Several studies for programs."""
+    from harness.cli.documents import ComparedPlace, SharedClaim, StudyAtPlace, StudyComparison
+
+    names, response = [one.study.name for one in data], data[0].study.response()
+    across = across.rename(columns={"estimate": "difference"})
+    places = (
+        ComparedPlace(
+            place=place, studies=tuple(map(StudyAtPlace.model_validate, rows.to_dict("records")))
+        )
+        for place, rows in across.groupby("place", sort=False)
+    )
+    claims = (
+        SharedClaim(
+            id=row["id"],
+            says=row["says"],
+            verdicts={name: row[name] for name in names if row[name]},
+        )
+        for row in shared.to_dict("records")
+    )
+    return StudyComparison(
+        studies=names, response=response.name, unit=response.unit, common=aligned.common,
+        apart={field: dict(zip(names, said, strict=True)) for field, said in aligned.apart.items()},
+        places=tuple(places), claims=tuple(claims), notes=notes,
+    )  # fmt: skip
 
 
 def _variant(study: "Study", name: str) -> str:

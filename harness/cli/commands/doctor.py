@@ -1,14 +1,16 @@
 """`ablate doctor`: what does not fit together in a store."""
 
 import sys
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import pass_store, study_name
+from harness.cli.options import json_option, pass_store, study_name
 
 if TYPE_CHECKING:
+    from harness.cli.documents import Emit, FoundInconsistency
     from harness.store.doctor import Inconsistency
 
 TITLES = {
@@ -34,8 +36,9 @@ ADVICE = {
 @click.command()
 @click.argument("study", required=False)
 @click.option("--repair", is_flag=True, help="Repair what needs no guess.")
+@json_option
 @pass_store
-def command(uri: str | None, study: str | None, repair: bool) -> None:
+def command(uri: str | None, study: str | None, repair: bool, emit: "Emit | None") -> None:
     """List what does not fit together in the store.
 
     With STUDY, only in what it holds of that.
@@ -47,29 +50,35 @@ def command(uri: str | None, study: str | None, repair: bool) -> None:
     of equal runs all but one are deleted (MLflow can restore them). `ablate run STUDY --repair`
     trains the runs again that lost files or were changed.
     """
+    from harness.cli.documents import StoreExamination
     from harness.store.doctor import examine
     from harness.store.store import Store
     from harness.store.uri import redacted
 
     store = Store.existing(uri)
     seen = examine(store, study and study_name(study))
-    left = []
-    for kind, title in TITLES.items():
-        alike = [one for one in seen.found if one.kind == kind]
-        if alike:
-            click.echo(f"{title}:")
+    found = [
+        _described(one, study, repair=repair)
+        for kind in TITLES
+        for one in seen.found
+        if one.kind == kind
+    ]
+    left = [one for one in found if not one.repaired]
+    if emit:
+        emit(StoreExamination(store=redacted(store.uri), studies=seen.studies, runs=seen.runs,
+                              unchecked=seen.unchecked, found=tuple(found)))  # fmt: skip
+        sys.exit(1 if left else 0)
+    for kind, alike in groupby(found, key=lambda one: one.kind):
+        click.echo(f"{TITLES[kind]}:")
+        remedies: dict[str, None] = {}
         for one in alike:
-            repaired = repair and one.repair is not None
-            if repair and one.repair:
-                one.repair()
-            else:
-                left.append(one)
-            click.echo(f"  {one.study and f'{one.study}, '}{one.what}{', repaired' * repaired}")
-        for advice in _advice(kind, [one for one in alike if one in left], study):
-            click.echo(f"  {advice}")
+            click.echo(f"  {one.study and f'{one.study}, '}{one.what}{', repaired' * one.repaired}")
+            remedies[one.remedy] = None
+        for remedy in filter(None, remedies):
+            click.echo(f"  {remedy}")
     if seen.unchecked:
         click.echo(f"{seen.unchecked:,} runs have no digest: changes of them cannot be seen")
-    repairable = sum(one.repair is not None for one in left)
+    repairable = sum(one.repairable for one in left)
     how = f", {repairable} of which --repair repairs" if repairable else ""
     click.echo(
         f"{redacted(store.uri)}: {seen.studies} studies, {seen.runs:,} runs, "
@@ -78,12 +87,17 @@ def command(uri: str | None, study: str | None, repair: bool) -> None:
     sys.exit(1 if left else 0)
 
 
-def _advice(kind: str, left: "list[Inconsistency]", study: str | None) -> list[str]:
-    """What to do about those that --repair leaves, once for each study."""
-    one_each = {(one.study, one.defined and id(one.defined[0])): one
-                for one in left if one.repair is None}  # fmt: skip
-    runs = [_run_command(one, study) for one in one_each.values()]
-    return list(dict.fromkeys(ADVICE[kind].format(run=run) for run in runs))
+def _described(one: "Inconsistency", study: str | None, *, repair: bool) -> "FoundInconsistency":
+    """An inconsistency for people and programs, after its repair if that is wanted and possible."""
+    from harness.cli.documents import FoundInconsistency
+
+    if repair and one.repair:
+        one.repair()
+    return FoundInconsistency(
+        kind=one.kind, study=one.study, what=one.what, run_id=one.run_id, run_key=one.key,
+        repairable=one.repair is not None, repaired=repair and one.repair is not None,
+        remedy="" if one.repair else ADVICE[one.kind].format(run=_run_command(one, study)),
+    )  # fmt: skip
 
 
 def _run_command(one: "Inconsistency", study: str | None) -> str:

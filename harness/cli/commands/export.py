@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import pass_store, study_options
+from harness.cli.options import json_option, pass_store, study_options
 
 if TYPE_CHECKING:
+    from harness.cli.documents import Emit
     from harness.study.request import Request
 
 
@@ -26,8 +27,11 @@ if TYPE_CHECKING:
     is_flag=True,
     help="All runs of the study's experiment; default folder: exports/STUDY-all.",
 )
+@json_option
 @pass_store
-def command(uri: str | None, request: "Request", folder: Path | None, everything: bool) -> None:
+def command(
+    uri: str | None, request: "Request", folder: Path | None, everything: bool, emit: "Emit | None"
+) -> None:
     """Write the runs of STUDY as tidy tables, CSV and Parquet.
 
     `runs` has one row a run; `curves`, `layers`, `probes`, `weights` and `histograms` one row a
@@ -35,6 +39,7 @@ def command(uri: str | None, request: "Request", folder: Path | None, everything
     others logged to the study's experiment, which are marked by `ours` = false.
     """
     from harness.analysis.export import export
+    from harness.cli.documents import ExportedTable, ExportedTables
     from harness.store.reading import read_all, read_study
     from harness.store.selection import folder_name, select
     from harness.store.store import Store
@@ -42,14 +47,25 @@ def command(uri: str | None, request: "Request", folder: Path | None, everything
     store = Store.existing(uri)
     selected, notes = select(store, request)
     if everything:
-        name, stored = f"{selected['name']}-all", read_all(store, selected["name"])
+        name, stored, notes = f"{selected['name']}-all", read_all(store, selected["name"]), []
     else:
         name = folder_name(request, selected["study"])
         stored = read_study(store, **selected).as_logged()
-        for note in notes:
-            click.echo(note)
     folder = folder or Path("exports") / name
-    for table, count in export(stored, folder).items():
+    counts, lost = export(stored, folder), stored.about_unread()
+    if emit:
+        tables = (
+            ExportedTable(name=table, rows=count, files=tuple(
+                str(folder / f"{table}.{form}") for form in ("csv", "parquet")
+            ))
+            for table, count in counts.items()
+        )  # fmt: skip
+        said = (*notes, lost) if lost else tuple(notes)
+        emit(ExportedTables(study=selected["name"], tables=tuple(tables), notes=said))
+        return
+    for note in notes:
+        click.echo(note)
+    for table, count in counts.items():
         click.echo(f"{folder / table}.csv, .parquet: {count:,} rows")
-    if lost := stored.about_unread():
+    if lost:
         click.echo(lost, err=True)

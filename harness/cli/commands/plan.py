@@ -1,15 +1,16 @@
 """`ablate plan`: what a study will train, and how long it will take."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import pass_store, study_options, workers_option
+from harness.cli.options import json_option, pass_store, study_options, workers_option
 
 if TYPE_CHECKING:
-    from harness.study.plan import Run
+    from harness.cli.documents import Emit, PlannedVariant, Training
+    from harness.study.plan import Costs, Run, Stack
     from harness.study.request import Plan, Request
 
 SHOWN = 48  # variants listed
@@ -20,11 +21,15 @@ WARM_UP, TIMED = 20, 200  # steps of a calibration
 @study_options
 @workers_option
 @click.option("--calibrate", is_flag=True, help="Measure this machine's speed first.")
+@json_option
 @pass_store
-def command(uri: str | None, request: "Request", workers: int | None, calibrate: bool) -> None:
+def command(
+    uri: str | None, request: "Request", workers: int | None, calibrate: bool, emit: "Emit | None"
+) -> None:
     """Show variants, stacks and expected time of STUDY."""
+    from harness.cli.documents import DataFacts, StudyPlan
     from harness.study.plan import about_partial, about_twins, make_stacks
-    from harness.study.speed import expected_seconds, format_duration, record_speed
+    from harness.study.speed import record_speed
 
     plan = request.resolve()
     study, costs = plan.study, plan.costs
@@ -33,47 +38,48 @@ def command(uri: str | None, request: "Request", workers: int | None, calibrate:
     missing = [run for run in needed if run.key not in outcomes]
     taken, said = _elsewhere(uri, plan, missing)
     missing = [run for run in missing if run.key not in taken]
-    remarks += said
     workers = workers or os.cpu_count() or 1
     stacks = make_stacks(missing, costs, workers)
     if calibrate and stacks:
         seconds = _calibrate(plan, stacks[0].runs)
         record_speed(plan.subject.name, seconds, costs.of_runs(stacks[0].runs))
+    same = about_twins(study)
+    about_grid = [
+        about_partial(study),
+        same and f"{same} Leave out a level, or say where it has a meaning with [[only]].",
+        *remarks,
+        *said,
+    ]
+    about_data = [*plan.data.notes, *notes]
+    advice = plan.subject.advice([run.fields for run in missing]) if missing else ()
+    found = StudyPlan(
+        study=study.name, question=study.question,
+        code=tuple(map(str, plan.subject.code().values())), data=DataFacts.of(plan.data),
+        variants=tuple(_variants(plan, needed, outcomes)), tuned=study.tuned, seeds=study.seeds,
+        looks=study.declared_looks, runs=len(plan.runs),
+        ended=sum(run.key in outcomes for run in plan.runs), taken_over=len(taken),
+        training=_training(stacks, costs, workers),
+        notes=tuple(filter(None, (*about_data, *about_grid, *advice))),
+    )  # fmt: skip
+    if emit:
+        emit(found)
+        return
     click.echo(f"{study.name}: {study.question}")
-    if code := plan.subject.code():
-        click.echo(f"runs the code of {', '.join(map(str, code.values()))}")
+    if found.code:
+        click.echo(f"runs the code of {', '.join(found.code)}")
     click.echo(f"data: {plan.data.name}, {plan.data.size}, digest {plan.data.digest[:12]}")
-    for note in (*plan.data.notes, *notes):
-        click.echo(note)
-    for line in _variants(plan, needed, outcomes):
+    for line in (*about_data, *_table(found.variants)):
         click.echo(line)
-    cells, ended = sum(1 for _ in study.cells()), sum(r.key in outcomes for r in plan.runs)
+    cells = sum(1 for _ in study.cells())
     tuned = "".join(f" × {len(levels)} {field}" for field, levels in study.tuned.items())
     most = "at most " if len(study.stage_ends) > 1 else ""
     click.echo(
-        f"\n{cells} variants{tuned} × {len(study.seeds)} seeds = {most}{len(plan.runs):,} runs, "
-        f"{ended:,} of them ended"
+        f"\n{cells} variants{tuned} × {len(study.seeds)} seeds = {most}"
+        f"{found.runs:,} runs, {found.ended:,} of them ended"
     )
-    if part := about_partial(study):
-        click.echo(part)
-    if same := about_twins(study):
-        click.echo(f"{same} Leave out a level, or say where it has a meaning with [[only]].")
-    for remark in remarks:
-        click.echo(remark)
-    if not stacks:
-        click.echo("nothing to train")
-        return
-    seconds, measured = expected_seconds(stacks, costs, workers)
-    sizes = sorted({len(stack.runs) for stack in stacks})
-    members = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
-    guess = "" if measured else " (a guess: --calibrate measures this machine)"
     until = " until the next look" if most else ""
-    click.echo(
-        f"to train{until}: {len(missing):,} runs in {len(stacks):,} stacks of {members} members, "
-        f"about {format_duration(seconds)} on {workers} workers{guess}"
-    )
-    for sentence in plan.subject.advice([run.fields for run in missing]):
-        click.echo(sentence)
+    for line in (*filter(None, about_grid), _about_training(found.training, until), *advice):
+        click.echo(line)
 
 
 def _ended(
@@ -133,21 +139,61 @@ def _needed(uri: str | None, plan: "Plan") -> tuple[list["Run"], list[str]]:
     return runs, [*remarks, *about_stages(study, known)]
 
 
-def _variants(plan: "Plan", needed: list["Run"], outcomes: Mapping[str, str]) -> Iterator[str]:
-    """A table of the variants: parameters of the network, and how many seeds ended or diverged."""
+def _variants(
+    plan: "Plan", needed: list["Run"], outcomes: Mapping[str, str]
+) -> "Iterator[PlannedVariant]":
+    """The variants: parameters of the network, and how many seeds ended or diverged."""
+    from harness.cli.documents import PlannedVariant
+
     by_variant: dict[str, list[Run]] = {}
     for run in plan.runs:
         by_variant.setdefault(run.variant, []).append(run)
-    counted = {run.key for run in needed} | outcomes.keys()
-    width, costs = max(len(variant) for variant in by_variant), plan.costs
-    yield f"\n{'variant':{width}}  parameters   ended  diverged"
-    for variant, alike in list(by_variant.items())[:SHOWN]:
+    counted, costs = {run.key for run in needed} | outcomes.keys(), plan.costs
+    for variant, alike in by_variant.items():
         known = [outcomes[run.key] for run in alike if run.key in outcomes]
-        expected = sum(run.key in counted for run in alike)
-        size, ended = costs(alike[0].fields).parameters, f"{len(known)}/{expected}"
-        yield f"{variant:{width}}  {size:10,}  {ended:>6}  {known.count('diverged') or '':>8}"
-    if len(by_variant) > SHOWN:
-        yield f"… and {len(by_variant) - SHOWN:,} more variants"
+        yield PlannedVariant(
+            variant=variant, levels=alike[0].cell, parameters=costs(alike[0].fields).parameters,
+            runs=sum(run.key in counted for run in alike), ended=len(known),
+            diverged=known.count("diverged"),
+        )  # fmt: skip
+
+
+def _training(stacks: "Sequence[Stack]", costs: "Costs", workers: int) -> "Training":
+    """What these stacks take."""
+    from harness.cli.documents import Training
+    from harness.study.speed import expected_seconds
+
+    seconds, measured = expected_seconds(stacks, costs, workers)
+    sizes = [len(stack.runs) for stack in stacks]
+    members = (min(sizes), max(sizes)) if sizes else None
+    return Training(runs=sum(sizes), stacks=len(stacks), members=members, workers=workers,
+                    seconds=seconds, measured=measured)  # fmt: skip
+
+
+def _table(variants: "Sequence[PlannedVariant]") -> Iterator[str]:
+    """The variants for people."""
+    width = max(len(one.variant) for one in variants)
+    yield f"\n{'variant':{width}}  parameters   ended  diverged"
+    for one in variants[:SHOWN]:
+        ended = f"{one.ended}/{one.runs}"
+        yield f"{one.variant:{width}}  {one.parameters:10,}  {ended:>6}  {one.diverged or '':>8}"
+    if len(variants) > SHOWN:
+        yield f"… and {len(variants) - SHOWN:,} more variants"
+
+
+def _about_training(training: "Training", until: str) -> str:
+    """What would be trained, as a line."""
+    from harness.study.speed import format_duration
+
+    if training.members is None:
+        return "nothing to train"
+    least, most = training.members
+    members = f"{most}" if least == most else f"{least} to {most}"
+    guess = "" if training.measured else " (a guess: --calibrate measures this machine)"
+    return (
+        f"to train{until}: {training.runs:,} runs in {training.stacks:,} stacks of {members} "
+        f"members, about {format_duration(training.seconds)} on {training.workers} workers{guess}"
+    )
 
 
 def _calibrate(plan: "Plan", runs: "tuple[Run, ...]") -> float:

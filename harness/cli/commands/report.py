@@ -1,14 +1,17 @@
 """`ablate report`: what follows from a study's runs, as tables, figures and text."""
 
+import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import pass_store, study_options
+from harness.cli.options import json_option, pass_store, study_options
 
 if TYPE_CHECKING:
+    from harness.cli.documents import Emit, StudyReport
     from harness.study.request import Request
 
 
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Write it to reports/published/STUDY, with digests for `ablate verify --published`.",
 )
+@json_option
 @pass_store
 def command(
     uri: str | None,
@@ -42,12 +46,14 @@ def command(
     formats: str,
     output: Path | None,
     publish: bool,
+    emit: "Emit | None",
 ) -> None:
     """Write the report of STUDY from what the store holds.
 
     A report is remade only when something has changed. Exits with 1 if its runs cannot be compared.
     """
     from harness.analysis.gather import gather
+    from harness.errors import UserError
     from harness.report import build, is_current, written
     from harness.store.afterwards import keep_report
     from harness.store.publishing import run_digests
@@ -57,6 +63,9 @@ def command(
     from harness.training.digests import DIGESTS, digests_csv
     from harness.training.published import PUBLISHED, per_machine
 
+    if emit and figure is not None:
+        raise UserError("--json prints the numbers of a whole report", f"--figure {figure}",
+                        "Leave one of them out.")  # fmt: skip
     store = Store.existing(uri)
     selected, notes = select(store, request)
     for note in notes:
@@ -68,16 +77,23 @@ def command(
     publish = publish or DIGESTS in written(folder)  # a published report stays one
     if figure is None and not publish and is_current(folder, forms, state):
         click.echo(f"{folder / 'index.html'} (nothing has changed)")
+        if emit:
+            emit(_document(folder, notes, changed=False))
         _say_refusals(folder)
         return
+
+    def say(note: str) -> None:
+        notes.append(note)
+        click.echo(note)
+
     stored = read_study(store, **selected)
     if stored.changed:
-        click.echo(on_changes(selected["name"], stored.changed))
+        say(on_changes(selected["name"], stored.changed))
     tables = gather(stored)
     click.echo(f"{selected['name']}: {len(tables.runs):,} runs read")
     if lost := stored.about_unread():
         again = run_command(request.study, stored.study, stored.facts["name"])
-        click.echo(f"{lost}. This trains exactly those again: {again} --repair")
+        say(f"{lost}. This trains exactly those again: {again} --repair")
     shared = publish and stored.study.model.same_bits
     digests = run_digests(stored) if shared else []
     also = {DIGESTS: digests_csv(digests)} if shared else {}
@@ -86,13 +102,52 @@ def command(
     if shared:
         click.echo(f"{folder / DIGESTS}: {len(digests):,} runs")
     elif publish:
-        click.echo(f"no {DIGESTS}: {per_machine(stored.study)}")
+        say(f"no {DIGESTS}: {per_machine(stored.study)}")
     if store.writable:
         keep_report(store, tables.facts["parent_run_id"], folder, written(folder))
     else:
-        click.echo("the store cannot be written, so it does not keep the report")
+        say("the store cannot be written, so it does not keep the report")
+    if emit:
+        emit(_document(folder, notes, changed=True))
     if figure is None:
         _say_refusals(folder)
+
+
+def _document(folder: Path, notes: Sequence[str], *, changed: bool) -> "StudyReport":
+    """A report's verdicts and numbers, from its own tables."""
+    from harness.analysis.frames import ENDED, read_csv
+    from harness.cli.documents import (
+        ClaimVerdict,
+        EffectEstimate,
+        Finding,
+        PrimaryResponse,
+        StudyReport,
+        VariantMean,
+    )
+    from harness.report import refusals
+    from harness.study.plan import variant_label
+    from harness.study.study import Study
+
+    def rows(table: str) -> list[Any]:
+        path = folder / "data" / f"{table}.csv"  # of runs that cannot be compared some are missing
+        return read_csv(path).to_dict("records") if path.exists() else []
+
+    whole = json.loads((folder / "data" / "study.json").read_text(encoding="utf-8"))
+    study = Study.model_validate(whole["study"])
+    levels = {variant_label(cell): cell for cell in study.cells()}
+    outcomes = [row["outcome"] for row in rows("runs")]
+    return StudyReport(
+        study=study.name, question=study.question, page=str(folder / "index.html"),
+        changed=changed, data=whole["facts"]["name"],
+        response=PrimaryResponse.model_validate(study.response(), from_attributes=True),
+        runs=len(outcomes), ended=sum(outcome in ENDED for outcome in outcomes),
+        diverged=outcomes.count("diverged"), comparable=not refusals(folder),
+        findings=tuple(map(Finding.model_validate, rows("integrity"))),
+        claims=tuple(map(ClaimVerdict.model_validate, rows("claims"))),
+        means=tuple(VariantMean.model_validate({**row, "levels": levels[row["variant"]]})
+                    for row in rows("means")),
+        effects=tuple(map(EffectEstimate.model_validate, rows("effects"))), notes=tuple(notes),
+    )  # fmt: skip
 
 
 def _say_refusals(folder: Path) -> None:

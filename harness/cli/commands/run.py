@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.commands.report import command as reporting
-from harness.cli.options import cpu_only, study_options, workers_option
+from harness.cli.options import cpu_only, json_option, study_options, workers_option
 
 if TYPE_CHECKING:
+    from harness.cli.documents import Emit
     from harness.study.request import Request
 
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     help="Also train again the runs that lost files, or that were changed by hand.",
 )
 @click.option("--report", is_flag=True, help="Then write the report, as `ablate report` does.")
+@json_option
 @click.pass_context
 def command(
     context: click.Context,
@@ -46,6 +48,7 @@ def command(
     yes: bool,
     repair: bool,
     report: bool,
+    emit: "Emit | None",
 ) -> None:
     """Train what is missing of STUDY, and log every run to MLflow.
 
@@ -55,7 +58,7 @@ def command(
     from harness.cli.session import DONE, EngineOptions, run_session
 
     options = EngineOptions(engine, address, workers)
-    code = run_session(context.obj, request, options, any_size=yes, repair=repair)
+    code = run_session(context.obj, request, options, any_size=yes, repair=repair, emit=emit)
     if report and code == DONE:
-        context.invoke(reporting, **vars(request))
+        context.invoke(reporting, **vars(request), emit=emit)
     sys.exit(code)

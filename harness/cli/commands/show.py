@@ -8,6 +8,7 @@ from harness.cli.options import (
     complete_levels,
     data_from_environment,
     data_option,
+    json_option,
     naming,
     pass_store,
     steps_option,
@@ -15,6 +16,7 @@ from harness.cli.options import (
 from harness.errors import UserError
 
 if TYPE_CHECKING:
+    from harness.cli.documents import Emit, RunView
     from harness.store.store import Store
     from harness.store.stored import StoredRun
     from harness.study.request import Request
@@ -30,8 +32,15 @@ if TYPE_CHECKING:
 )
 @steps_option
 @data_option
+@json_option
 @pass_store
-def command(uri: str | None, names: tuple[str, ...], steps: int | None, data: str | None) -> None:
+def command(
+    uri: str | None,
+    names: tuple[str, ...],
+    steps: int | None,
+    data: str | None,
+    emit: "Emit | None",
+) -> None:
     """Show the inside of one run: what was measured last.
 
     RUN is an MLflow run id, a run key (or the first letters of one), or a run's name. A run of
@@ -55,6 +64,9 @@ def command(uri: str | None, names: tuple[str, ...], steps: int | None, data: st
         )
     else:
         found = find_run(store, first)
+    if emit:
+        emit(_view(found))
+        return
     click.echo(
         f"{found.name}  run {found.run_id}  key {found.key}  data {found.trained.facts['name']}"
     )
@@ -96,3 +108,16 @@ def run_of_study(
     for note in (*notes, *(f"passed over: {why}" for why in found.passed_over)):
         click.echo(note, err=True)
     return found
+
+
+def _view(found: "StoredRun") -> "RunView":
+    """The same for programs, with all numbers that the store has of the run."""
+    from harness.cli.documents import RunView
+
+    trained = found.trained
+    return RunView(
+        name=found.name, run_id=found.run_id, run_key=found.key, subject=found.subject.name,
+        data=str(trained.facts["name"]), seed=trained.seed, outcome=trained.outcome,
+        fields=trained.fields.model_dump(mode="json"), metrics=found.metrics,
+        inside=tuple(found.subject.inspect(trained)),
+    )  # fmt: skip
