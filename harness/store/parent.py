@@ -3,10 +3,15 @@
 import json
 import tempfile
 import time
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Literal
 
+from mlflow.entities import Run
+
 from harness.store import presentation
+from harness.store.artifacts import NotWhole, read_file
+from harness.store.fetch import files_of
 from harness.store.identity import key_of_parent
 from harness.store.runs import OpenRun, StudyRuns
 from harness.store.schema import (
@@ -23,7 +28,7 @@ from harness.store.store import Store
 from harness.study.held import changed, same_variants
 from harness.study.seeds import seeds_text
 from harness.study.study import Study
-from harness.subjects.subject import Facts
+from harness.subjects.subject import Facts, Outcome
 
 Status = Literal["finished", "failed", "interrupted"]
 
@@ -73,7 +78,7 @@ class ParentRun:
             },
         )
         parent = cls(runs.store, opened, session)
-        parent._define(study, facts)
+        parent.define(study, facts)
         return parent
 
     def renew(self, progress: str, *, at_once: bool = True) -> None:
@@ -89,9 +94,11 @@ class ParentRun:
         with self._store.reach():
             self._store.client.set_terminated(self.run_id, STATUS[status])
 
-    def _define(self, study: Study, facts: Facts) -> None:
+    def define(self, study: Study, facts: Facts) -> None:
         """Store the study as resolved now; seeds of earlier sessions with these variants stay."""
-        earlier = read_definition(self._store, self.run_id)
+        with self._store.reach():
+            run = self._store.client.get_run(self.run_id)
+        earlier = read_definition(self._store, run)
         self.changed = changed(earlier[0], study) if earlier else []
         if earlier and same_variants(earlier[0], study):
             seeds = dict.fromkeys((*earlier[0].seeds, *study.seeds))
@@ -139,20 +146,35 @@ def close_orphans(runs: StudyRuns) -> None:
             runs.kill(run.info.run_id)
 
 
-def read_definition(store: Store, run_id: str) -> tuple[Study, Facts] | None:
-    """The study and the facts that a parent run holds; None where no whole ones were stored."""
-    with store.reach(), tempfile.TemporaryDirectory(prefix="ablate-") as folder:
-        if DEFINITION not in {file.path for file in store.client.list_artifacts(run_id)}:
-            return None
-        path = Path(store.client.download_artifacts(run_id, DEFINITION, folder))
-        text = path.read_text(encoding="utf-8")
+def read_definition(
+    store: Store, run: Run, beside: Store | None = None
+) -> tuple[Study, Facts] | None:
+    """The study and the facts that a parent run holds; None where no whole ones were stored.
+
+    Args:
+        store: where the run is.
+        run: the parent run.
+        beside: the store in whose directory a subject that is a file is looked for; default: this.
+
+    Raises:
+        UserError: the subject's file is not there, or cannot be used.
+    """
     try:
-        whole = json.loads(text)
+        with files_of(store, run, DEFINITION) as folder:
+            whole = json.loads(read_file(folder, DEFINITION))
         facts = {str(name): value for name, value in whole["facts"].items()}
         if not {"name", "digest"} <= facts.keys():
             return None
-        whole["study"]["subject"] = store.placed(whole["study"]["subject"])
+        whole["study"]["subject"] = (beside or store).placed(whole["study"]["subject"])
         return Study.model_validate(whole["study"]), facts
     # pydantic's ValidationError is a ValueError
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (NotWhole, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def progress(ended: Mapping[str, Outcome], expected: Collection[str]) -> str:
+    """How many of the runs expected have ended, by their keys, in words."""
+    outcomes = [ended[key] for key in expected if key in ended]
+    diverged = outcomes.count("diverged")
+    end = f", {diverged} of them diverged" if diverged else ""
+    return f"{len(outcomes)} of {len(expected)} runs{end}"

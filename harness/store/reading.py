@@ -237,7 +237,7 @@ def locate(
         which = ", ".join(f"{tag} {value}" for tag, value in wanted.items())
         raise _missing(f"no runs with {which}" if which else "no runs of it")
     parent = max(parents, key=last_written)
-    definition = read_definition(store, parent.info.run_id)
+    definition = read_definition(store, parent)
     if definition is None:  # it was never stored whole
         raise _missing(f"no whole definition of it in {redacted(store.uri)}")
     return runs, parent, *definition

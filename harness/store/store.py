@@ -19,6 +19,7 @@ import requests
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, LoggedModel, Run, ViewType
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.store.entities import PagedList
 from mlflow.utils.credentials import get_default_host_creds
@@ -127,24 +128,27 @@ class Store:
                 raise self._no_room(one_line(error)) from None
             raise Unreachable(f"{redacted(self.uri)}: {one_line(error)}") from None
 
+    def files_at(self, address: str) -> ArtifactRepository:
+        """The files of a run, by their address.
+
+        MLflow's client would read the run to learn it, and remember it for all stores, so that a
+        copy's files would come from its original, and go to it.
+        """
+        return get_artifact_repository(address, tracking_uri=for_mlflow(self.uri))
+
     def log_files(self, folder: str, address: str, below: str | None = None) -> None:
         """Copy a folder to a run's files.
-
-        MLflow's client would read the run to learn their address, and remember it for all stores,
-        so that a copy's files would go to its original.
 
         Args:
             folder: on this machine.
             address: of the run's files.
             below: folder among them; None for all of them.
         """
-        files = get_artifact_repository(address, tracking_uri=for_mlflow(self.uri))
-        files.log_artifacts(folder, below)  # type: ignore[no-untyped-call]  # MLflow leaves it untyped
+        self.files_at(address).log_artifacts(folder, below)
 
     def log_file(self, path: Path, address: str) -> None:
         """Copy a file to a run's files, whole or not at all."""
-        files = get_artifact_repository(address, tracking_uri=for_mlflow(self.uri))
-        files.log_artifact(str(path))  # type: ignore[no-untyped-call]  # MLflow leaves it untyped
+        self.files_at(address).log_artifact(str(path))
 
     def points(self, run: Run) -> Points:
         """Every metric point of a run."""

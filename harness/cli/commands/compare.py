@@ -60,8 +60,7 @@ def _comparable(uri: str | None, request: "Request") -> "StudyData":
         UserError: its runs cannot be compared.
     """
     from harness.analysis.gather import gather
-    from harness.analysis.integrity import audit
-    from harness.errors import UserError
+    from harness.analysis.integrity import require_comparable
     from harness.store.reading import read_study
     from harness.store.selection import on_changes, select
     from harness.store.store import Store
@@ -73,14 +72,7 @@ def _comparable(uri: str | None, request: "Request") -> "StudyData":
     if stored.changed:
         notes.append(on_changes(selected["name"], stored.changed))
     tables = gather(stored)
-    for finding in audit(tables):
-        if finding.severity == "refuse":
-            raise UserError(
-                "runs that are compared must be comparable",
-                finding.message,
-                "`ablate report` shows which they are.",
-            )
-        notes.append(finding.message)
+    notes += [finding.message for finding in require_comparable(tables)]
     for note in notes:
         click.echo(note)
     return tables

@@ -1,0 +1,131 @@
+"""The page on notebooks, whose code is run, and the names that are public."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+import harness
+import harness.cli.session
+from harness import Results, UserError
+from harness.report.figures import drawings
+from tests.conftest import TINY
+from tests.store.conftest import template
+from tests.support.inprocess import InlineEngine
+from tests.support.made_up import CORE, made_up
+
+__all__ = ["template"]
+
+PAGE = Path(__file__).parents[2] / "docs" / "notebook.md"
+CORE_RESULTS = Results(made_up(CORE))
+
+
+@pytest.fixture(scope="module")
+def cells(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """The names that the page's code binds, run from top to bottom in a folder of its own."""
+    folder = tmp_path_factory.mktemp("notebook")
+    shutil.copy(template, folder / "mlflow.db")
+    (folder / "words.txt").write_text("\n".join(TINY.split()))
+    bound: dict[str, Any] = {}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        patched.setenv("ABLATE_DATA", "words.txt")
+        patched.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patched.setattr(harness.cli.session, "LocalEngine", lambda _: InlineEngine())
+        for code in re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL):
+            exec(code, bound)  # noqa: S102 - the page's own
+        yield bound
+
+
+def test_the_code_on_the_page_does_what_it_says(cells: dict[str, Any]) -> None:
+    results = cells["results"]
+    assert isinstance(results, Results)
+    assert repr(results) == "<Results of smoke: 12 of 12 runs ended, 1 claims>"
+    assert set(results.study.seeds) == {1, 2, 3}
+    assert len(cells["losses"]) == 12
+    assert cells["losses"]["value"].notna().all()
+    assert isinstance(cells["figure"], Figure)
+    assert Path("by_norm.pdf").stat().st_size > 1000
+    assert Path("smoke_report/index.html").exists()
+
+
+def test_the_page_names_every_frame_and_public_name() -> None:
+    text = PAGE.read_text("utf-8")
+    frames = [name for name, member in vars(Results).items()
+              if not name.startswith("_") and name not in ("study", "data", "attribution")
+              and not isinstance(member, str)]  # fmt: skip
+    assert [name for name in frames if f"results.{name}" not in text] == []
+    assert [name for name in harness.__all__ if f"`{name}`" not in text] == []
+
+
+def test_public_names_have_docstrings_and_are_found_by_dir() -> None:
+    for name in harness.__all__:
+        assert getattr(harness, name).__doc__, name
+        assert name in dir(harness)
+    for name, member in vars(Results).items():
+        if not name.startswith("_") and name != "data":
+            assert member.__doc__, name
+    with pytest.raises(AttributeError, match="module 'harness' has no attribute 'nothing'"):
+        _ = harness.nothing  # type: ignore[attr-defined]
+
+
+def test_importing_the_package_loads_nothing_of_it() -> None:
+    code = "import sys, harness; print(*(name for name in sys.modules if 'harness.' in name))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+def test_frames_are_those_of_the_report() -> None:
+    source = CORE_RESULTS._source
+    pd.testing.assert_frame_equal(CORE_RESULTS.claims, source.claims)
+    assert CORE_RESULTS.verdicts == dict(
+        zip(source.claims["id"], source.claims["verdict"], strict=True)
+    )
+    cells = CORE_RESULTS.cells.set_index("variant")
+    assert list(cells.columns) == [
+        "norm",
+        "init",
+        "output_scale",
+        "depth",
+        "mean",
+        "low",
+        "high",
+        "n",
+    ]
+    means = CORE_RESULTS.runs.groupby("variant")["final/dev_loss"].mean()
+    for variant, row in cells.iterrows():
+        assert row["mean"] == pytest.approx(means[variant], rel=1e-12)
+
+
+def test_every_figure_is_one_of_matplotlib_or_says_that_it_is_empty() -> None:
+    drawn = 0
+    assert CORE_RESULTS.figures == [drawing.name for drawing in drawings(CORE_RESULTS.study)]
+    for name in CORE_RESULTS.figures[:3]:
+        try:
+            drawn += isinstance(CORE_RESULTS.figure(name), Figure)
+        except UserError as error:
+            assert str(error) == (
+                f"a figure needs something to show; received nothing in study 'made-up' for "
+                f"'{name}'. `figures` has the names of others."
+            )
+    assert drawn
+    with pytest.raises(UserError, match="named as in the report; received 'efects'. Did you mean"):
+        CORE_RESULTS.figure("efects")
+
+
+def test_runs_that_cannot_be_compared_have_no_effects() -> None:
+    data = made_up(CORE)
+    data.trained.loc[0, "changed"] = "yes"
+    refused = Results(data)
+    for name in ("effects", "claims", "verdicts", "attribution"):
+        with pytest.raises(UserError, match="runs that are compared must be comparable"):
+            getattr(refused, name)
+    assert len(refused.runs) == 120
+    assert (refused.findings["severity"] == "refuse").any()
