@@ -4,11 +4,9 @@
 """
 
 import os
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError, suggest
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
 
     from harness.analysis.frames import StudyData
     from harness.report.source import Source
+    from harness.study.request import Request
     from harness.study.study import Study
 
 
@@ -111,6 +110,7 @@ class Results:
     data: "StudyData"
 
     def __repr__(self) -> str:
+        """The study's name, and how much of it is there."""
         runs = self.data.ended
         ended = f"{len(runs)} of {len(self._source.expected)} runs ended"
         return f"<Results of {self.study.name}: {ended}, {len(self.study.claims)} claims>"
@@ -213,18 +213,6 @@ class Results:
             )
         return figure
 
-    def report(
-        self, folder: str | os.PathLike[str], formats: Sequence[str] = ("png", "svg")
-    ) -> Path:
-        """Write the report into a folder, in the place of an earlier one; returns its page.
-
-        Raises:
-            UserError: the folder has other files in the way, or cannot be written.
-        """
-        from harness.report import build
-
-        return build(self.data, Path(folder), formats)
-
     @cached_property
     def _source(self) -> "Source":
         from harness.report.share import shareable
@@ -242,12 +230,16 @@ class Results:
 
 def _request(
     study: str, steps: int | None, seeds: int | Sequence[int] | None, data: str | None
-) -> Any:
+) -> "Request":
+    from harness.study.files import is_study
     from harness.study.request import Request
 
-    chosen = tuple(range(1, seeds + 1)) if isinstance(seeds, int) else seeds and tuple(seeds)
+    file = study if is_study(study) else f"{study}.toml"
+    count = range(1, seeds + 1) if isinstance(seeds, int) else seeds
     given = os.environ.get("ABLATE_DATA")
-    return Request(study, steps, chosen, data or given, environment=data is None and bool(given))
+    return Request(
+        file, steps, None if count is None else tuple(count), data or given, environment=not data
+    )
 
 
 def _uri(store: str | None) -> str | None:

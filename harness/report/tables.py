@@ -5,7 +5,7 @@ of a column have the same decimals, so many that intervals show two digits.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from math import isfinite

@@ -60,7 +60,7 @@ def _download(store: Store, run: Run, only: str, folder: str) -> None:
     files = store.files_at(run.info.artifact_uri)
     try:
         with store.reach():
-            files.download_artifacts(only, folder)
+            files.download_artifacts(only, folder)  # type: ignore[no-untyped-call]
     except (Unreachable, UserError):  # a server says so of a file that is not there as well
         above = only.rpartition("/")[0]
         with store.reach():

@@ -144,11 +144,11 @@ class Store:
             address: of the run's files.
             below: folder among them; None for all of them.
         """
-        self.files_at(address).log_artifacts(folder, below)
+        self.files_at(address).log_artifacts(folder, below)  # type: ignore[no-untyped-call]
 
     def log_file(self, path: Path, address: str) -> None:
         """Copy a file to a run's files, whole or not at all."""
-        self.files_at(address).log_artifact(str(path))
+        self.files_at(address).log_artifact(str(path))  # type: ignore[no-untyped-call]
 
     def points(self, run: Run) -> Points:
         """Every metric point of a run."""

@@ -4,12 +4,15 @@ LaTeX is checked by its structure, since not every machine has it.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
 
+from harness.analysis.frames import StudyData, level_texts
 from harness.report.source import Source
 from harness.report.tables import (
     Cell,
@@ -22,13 +25,32 @@ from harness.report.tables import (
     to_latex,
     to_markdown,
 )
-from tests.support.made_up import CORE, ONE_AT_A_TIME, ONE_FACTOR, SOME_LEFT_OUT, TUNED, made_up
 
-SOURCE = Source(made_up(CORE))
-CELLS, EFFECTS, CLAIMS = paper_tables(SOURCE)
 ODD = r"a_b & 5% $x$ #1 {y} \z ~ ^ | <i> [j] *k* − ± ≥"
-SHAPES = {"one factor": ONE_FACTOR, "one at a time": ONE_AT_A_TIME, "partial": SOME_LEFT_OUT,
-          "tuned": TUNED}  # fmt: skip
+LOSS = "dev loss [nats]"
+
+
+@pytest.fixture(scope="module")
+def source(core: StudyData) -> Source:
+    return Source(core)
+
+
+@pytest.fixture(scope="module")
+def tables(source: Source) -> list[PaperTable]:
+    """Cells, effects and claims."""
+    return list(paper_tables(source))
+
+
+@pytest.fixture(scope="module")
+def diverged(reports: Callable[[str], Path]) -> Source:
+    """A study some of whose runs diverged."""
+    return Source.load(reports("some diverged") / "data")
+
+
+def content(table: PaperTable, column: str) -> list[Number]:
+    """The numbers of a column."""
+    found = [row[table.head.index(column)].content for row in table.rows]
+    return [one for one in found if isinstance(one, Number)]
 
 
 def rows_of(latex: str) -> list[list[str]]:
@@ -60,78 +82,84 @@ def require_sound(latex: str, table: PaperTable) -> None:
         assert (column == "r") == (i in table.numeric)
 
 
-@pytest.mark.parametrize("siunitx", [False, True])
-@pytest.mark.parametrize("text", SHAPES.values(), ids=SHAPES)
-def test_latex_is_sound_for_studies_of_every_shape(text: str, siunitx: bool) -> None:
-    for table in paper_tables(Source(made_up(text))):
-        require_sound(to_latex(table, siunitx=siunitx), table)
-
-
-@pytest.mark.parametrize("options", [{"seeds": 1}, {"diverging": 0.3}], ids=str)
-def test_latex_is_sound_without_intervals_and_with_diverged_runs(options: dict[str, float]) -> None:
-    tables = list(paper_tables(Source(made_up(CORE, **options))))  # type: ignore[arg-type]
-    for table in tables:
+@pytest.mark.parametrize("shape", ["one factor", "one seed", "some diverged", "some left out"])
+def test_latex_is_sound_for_studies_of_every_shape(
+    shape: str, reports: Callable[[str], Path]
+) -> None:
+    for table in paper_tables(Source.load(reports(shape) / "data")):
         require_sound(to_latex(table), table)
-    assert ("diverged" in tables[0].head) == ("diverging" in options)
+        require_sound(to_latex(table, siunitx=True), table)
 
 
-def test_cells_have_the_means_of_the_report_and_the_best_is_marked() -> None:
-    means = SOURCE.means
-    place = CELLS.head.index("dev loss [nats]")
-    assert [row[place].content for row in CELLS.rows] == [
-        Number(row["mean"], (row["high"] - row["low"]) / 2, 4)
-        for _, row in means.reindex(list(SOURCE.cells)).iterrows()
+def test_cells_have_the_means_of_the_report_and_the_best_is_marked(
+    source: Source, tables: list[PaperTable]
+) -> None:
+    cells, means = tables[0], source.means.reindex(list(source.cells))
+    assert [(one.value, one.half) for one in content(cells, LOSS)] == [
+        (row["mean"], (row["high"] - row["low"]) / 2) for _, row in means.iterrows()
     ]
-    best = [row for row in CELLS.rows if row[place].best]
-    levels = tuple(SOURCE.cells[str(means["mean"].idxmin())].values())
-    assert [tuple(cell.content for cell in row[:4]) for row in best] == [tuple(map(str, levels))]
-    assert [row[CELLS.head.index("n")].content for row in CELLS.rows] == [Number(5.0)] * 12
+    (best,) = [row for row in cells.rows if row[cells.head.index(LOSS)].best]
+    levels = level_texts(source.cells[str(means["mean"].idxmin())])
+    assert [cell.content for cell in best[:4]] == list(levels.values())
+    assert {one.value for one in content(cells, "n")} == {5.0}
 
 
-def test_diverged_runs_count_as_in_the_report() -> None:
-    source = Source(made_up(CORE, diverging=0.3))
-    table = next(paper_tables(source))
-    counts = source.data.runs[source.data.runs["outcome"] == "diverged"]["variant"].value_counts()
-    assert [row[-1].content for row in table.rows] == [
-        Number(float(counts.get(variant, 0))) for variant in source.cells
+def test_diverged_runs_are_counted_beside_the_means_of_the_report(diverged: Source) -> None:
+    cells = next(paper_tables(diverged))
+    runs = diverged.data.runs
+    counts = runs[runs["outcome"] == "diverged"]["variant"].value_counts()
+    assert [one.value for one in content(cells, "diverged")] == [
+        counts.get(variant, 0) for variant in diverged.cells
     ]
-    assert source.about_capping() in table.remarks
+    assert [one.value for one in content(cells, LOSS)] == list(
+        diverged.means["mean"].reindex(list(diverged.cells))
+    )
+    assert diverged.about_capping() in cells.remarks
 
 
-def test_effects_are_the_main_effects_and_interactions_of_the_report() -> None:
-    found = SOURCE.effects[SOURCE.effects["kind"].isin(["main", "interaction"])]
-    place = EFFECTS.head.index("difference in dev loss [nats]")
-    shown = [row[place] for row in EFFECTS.rows]
-    assert [cell.content.value for cell in shown] == list(found["estimate"])  # type: ignore[union-attr]
-    for cell, (_, row) in zip(shown, found.iterrows(), strict=True):
-        assert (f"CONDITIONAL: {row['conditional']}." in cell.notes) == (row["conditional"] != "")
-    assert any(cell.notes for cell in shown)
+def test_effects_are_the_main_effects_and_interactions_of_the_report(core: StudyData) -> None:
+    source = Source(core)
+    table = source.effects.copy()
+    table.loc[table["kind"] == "main", "conditional"] = "higher here, lower there"
+    vars(source)["effects"] = table  # as of a study whose effects depend on the place
+    _, effects, _ = paper_tables(source)
+    found = table[table["kind"].isin(["main", "interaction"])]
+    shown = content(effects, f"difference in {LOSS}")
+    assert [one.value for one in shown] == list(found["estimate"])
+    assert [one.half for one in shown] == list((found["high"] - found["low"]) / 2)
+    note = "CONDITIONAL: higher here, lower there."
+    marked = [any(cell.notes == (note,) for cell in row) for row in effects.rows]
+    assert marked == list(found["kind"] == "main")
 
 
-def test_claims_carry_their_verdicts_and_what_these_must_not_be_read_without() -> None:
-    for row, (_, claim) in zip(CLAIMS.rows, SOURCE.claims.iterrows(), strict=True):
-        says, verdict, response, claimed, *_ = row
+def test_claims_carry_their_verdicts_and_what_these_must_not_be_read_without(
+    source: Source, tables: list[PaperTable]
+) -> None:
+    claims = tables[2]
+    assert any(source.claims["condition"])
+    for row, (_, claim) in zip(claims.rows, source.claims.iterrows(), strict=True):
+        says, verdict = row[:2]
         assert (says.content, verdict.content) == (claim["says"], claim["verdict"])
         assert any(claim["why"][1:] in note for note in verdict.notes)
-        assert any("if no run fails" in note.lower() for note in verdict.notes) == (
-            claim["condition"] != ""
-        )
-    threshold = CLAIMS.rows[0]
-    assert [threshold[i].content for i in (2, 3)] == ["worst saturation, final [%]", "< 5.00"]
-    assert isinstance(threshold[5].content, Interval)
+        assert ("If no run fails." in verdict.notes) == (claim["condition"] != "")
+    threshold, difference = claims.rows
+    assert [cell.content for cell in threshold[2:4]] == ["saturation, worst layer [%]", "< 5.00"]
+    assert [cell.content for cell in difference[2:4]] == [LOSS, "< −0.0100"]
+    ends = source.claims[["low", "high"]].iloc[1]
+    assert difference[5].content == Interval(ends["low"], ends["high"], 4)
 
 
-def test_claims_on_seeds_that_were_added_are_exploratory() -> None:
-    data = made_up(CORE)
-    added = replace(data, facts=data.facts | {"first_seeds": "1-3"})
-    *_, claims = paper_tables(Source(added))
-    (stamp,) = set(Source(added).claims["stamps"])
+def test_claims_on_seeds_that_were_added_are_exploratory(core: StudyData) -> None:
+    added = Source(replace(core, facts=core.facts | {"first_seeds": "1-3"}))
+    *_, claims = paper_tables(added)
+    (stamp,) = set(added.claims["stamps"])
     assert claims.remarks == (f"Exploratory: {stamp}.",)
     assert f"Exploratory: {stamp}." in to_markdown(claims)
 
 
-def test_a_study_without_claims_has_two_tables() -> None:
-    assert list(paper_files(paper_tables(Source(made_up(ONE_FACTOR))), latex=True, markdown=True)) == [
+def test_a_study_without_claims_has_two_tables(reports: Callable[[str], Path]) -> None:
+    found = paper_tables(Source.load(reports("one factor") / "data"))
+    assert list(paper_files(found, latex=True, markdown=True)) == [
         "cells.tex", "cells.md", "effects.tex", "effects.md",
     ]  # fmt: skip
 
@@ -185,9 +213,9 @@ def test_markdown_shows_every_sign_as_it_is() -> None:
     assert strong.count("**−0.50 ± 0.25**") == 2
 
 
-def test_the_decimals_of_a_column_show_two_digits_of_its_intervals() -> None:
-    place = CELLS.head.index("dev loss [nats]")
-    halves = pd.Series([row[place].content.half for row in CELLS.rows])  # type: ignore[union-attr]
-    digits = {row[place].content.decimals for row in CELLS.rows}  # type: ignore[union-attr]
-    assert len(digits) == 1
-    assert 10 <= halves.median() * 10 ** digits.pop() < 100
+def test_the_decimals_of_a_column_show_two_digits_of_its_intervals(
+    tables: list[PaperTable],
+) -> None:
+    numbers = content(tables[0], LOSS)
+    (digits,) = {one.decimals for one in numbers}
+    assert 10 <= pd.Series([one.half for one in numbers]).median() * 10**digits < 100
