@@ -4,6 +4,7 @@
 """
 
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -51,8 +52,9 @@ def run(
     from harness.cli.session import EngineOptions, run_session
     from harness.cli.signals import INTERRUPTED
 
-    request = _request(study, steps, seeds, data)
-    if run_session(_uri(store), request, EngineOptions(workers=workers)) == INTERRUPTED:
+    uri, request = _uri(store), _request(study, steps, seeds, data)
+    typed = [*(("--tracking-uri", uri) if uri else ()), "run", *shlex.split(request.typed)]
+    if run_session(uri, request, EngineOptions(workers=workers), typed=typed) == INTERRUPTED:
         raise KeyboardInterrupt
     return load(study, steps=steps, seeds=seeds, data=data, store=store)
 

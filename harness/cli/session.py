@@ -76,6 +76,7 @@ def run_session(
     *,
     any_size: bool = False,
     repair: bool = False,
+    typed: Sequence[str] | None = None,
 ) -> int:
     """Train what is missing of a study; returns the exit code.
 
@@ -85,11 +86,13 @@ def run_session(
         options: where to train.
         any_size: whether a very large grid is trained without asking.
         repair: whether runs whose files are gone or damaged, or that were changed, are missing.
+        typed: the arguments that ask for this session again; default: this command's own.
 
     Raises:
         UserError: a mistake that the user can fix; nothing was trained then.
     """
     console = Console(stderr=False, highlight=False)
+    typed = sys.argv[1:] if typed is None else typed
     plan = request.resolve(any_size=any_size)
     study = plan.study
     with stop_signals() as stopping, options.open() as engine:
@@ -107,7 +110,7 @@ def run_session(
             say(console, note)
         with workspace.locked():
             done = train_missing(
-                uri, plan, workspace, engine, console, stopping, checked=new, repair=repair
+                uri, plan, workspace, engine, console, stopping, typed, checked=new, repair=repair
             )
     if done is None:
         say(console, CONTINUE)
@@ -115,7 +118,7 @@ def run_session(
     tally, needed = done
     if options.kind == "local" and not tally.diverged:
         record_speed(plan.subject.name, tally.seconds, plan.costs.of_runs(tally.trained))
-    return report_outcome(tally, needed, console)
+    return report_outcome(tally, needed, console, typed)
 
 
 def train_missing(
@@ -125,6 +128,7 @@ def train_missing(
     engine: Engine,
     console: Console,
     stopping: Callable[[], bool],
+    typed: Sequence[str],
     *,
     checked: bool,
     repair: bool,
@@ -153,7 +157,7 @@ def train_missing(
         return None
     try:
         store = Store.open(uri)
-        look_after(store, plan, console, repair=repair)
+        look_after(store, plan, console, typed, repair=repair)
         if not checked and type(plan.subject).check is not Subject.check:
             ended = ended_runs(store, study.name)
             check_subject(plan, [run for run in plan.runs if run.key not in ended])
@@ -213,7 +217,9 @@ def take_over(
         say(console, about_taken(taken))
 
 
-def look_after(store: "Store", plan: Plan, console: Console, *, repair: bool) -> None:
+def look_after(
+    store: "Store", plan: Plan, console: Console, typed: Sequence[str], *, repair: bool
+) -> None:
     """Have runs that lost files or were changed trained again, or say that there are some."""
     from harness.store.doctor import doubtful, reopen
 
@@ -226,7 +232,7 @@ def look_after(store: "Store", plan: Plan, console: Console, *, repair: bool) ->
             console,
             f"{len(found)} runs have ended, but their files are gone, or their values were changed "
             f"since: {few(found)}. This trains exactly those again: "
-            f"{rerun_command([*sys.argv[1:], '--repair'])}",
+            f"{rerun_command([*typed, '--repair'])}",
         )
 
 
@@ -246,7 +252,7 @@ def say(console: Console, text: str) -> None:
     console.print(text, markup=False, soft_wrap=True)
 
 
-def report_outcome(tally: SessionSummary, runs: int, console: Console) -> int:
+def report_outcome(tally: SessionSummary, runs: int, console: Console, typed: Sequence[str]) -> int:
     """Say how a session ended; returns the exit code."""
     for why in sorted(set(tally.failed.values())):
         count = list(tally.failed.values()).count(why)
@@ -258,7 +264,7 @@ def report_outcome(tally: SessionSummary, runs: int, console: Console) -> int:
         say(
             console,
             f"{tally.undelivered} results wait on disk for the store; when it answers again, "
-            f"this delivers them: {rerun_command(sys.argv[1:])}",
+            f"this delivers them: {rerun_command(typed)}",
         )
     if tally.failed or tally.undelivered:
         return FAILED
