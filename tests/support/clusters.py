@@ -103,6 +103,8 @@ class EventLog:
         at_kill: the same when a node was killed.
         seen: what was measured, by run and step.
         repeated: steps that were trained again, by task.
+        names: of all tasks, in their order.
+        current: name of the task of the last event.
     """
 
     def __init__(self, then: Callable[["EventLog"], None] = lambda _: None) -> None:
@@ -110,12 +112,16 @@ class EventLog:
         self.at_kill: dict[str, int] = {}
         self.seen: set[tuple[object, ...]] = set()
         self.repeated: dict[str, set[int]] = defaultdict(set)
+        self.names: list[str] = []
+        self.current = ""
         self._then = then
 
     def plan(self, tasks: Sequence[Task]) -> None:
         assert tasks
+        self.names = [task.name for task in tasks]
 
     def follow(self, task: Task, event: object) -> None:
+        self.current = task.name
         if isinstance(event, Checkpoint):
             self.checkpoints[task.name] = event.step
         if isinstance(event, Record):

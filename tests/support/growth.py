@@ -1,42 +1,56 @@
-"""How much memory a study's processes hold as time goes by."""
+"""How much memory a study's processes hold as its runs end."""
 
+import sqlite3
 import time
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from tests.support.small_study import start, workers
 
 
-@dataclass
-class Growth:
-    """Resident memory of a study's processes, sampled while its workers train.
+@dataclass(frozen=True)
+class Sample:
+    """Memory that a study's processes hold at one moment, in MB that they share with none.
 
     Attributes:
-        coordinator: MB, one a sample.
-        workers: MB of the largest worker, one a sample.
+        ended: how many runs have ended by then.
+        coordinator: of the process that was started.
+        worker: of its largest worker.
     """
 
-    coordinator: list[float] = field(default_factory=list)
-    workers: list[float] = field(default_factory=list)
-
-    def ratio(self, samples: list[float]) -> float:
-        """The largest of the last third of the samples over the largest of the second."""
-        third = len(samples) // 3
-        return max(samples[-third:]) / max(samples[third:-third])
+    ended: int
+    coordinator: float
+    worker: float
 
 
-def sample_memory(folder: Path, every: float = 0.5) -> Growth:
-    """Run the study in a folder, and sample its memory."""
-    growth, process = Growth(), start(folder, checkpoint_seconds=1.0)
+def sample_memory(folder: Path, every: float = 0.3) -> list[Sample]:
+    """Run the study in a folder, and sample its memory while its workers train."""
+    samples, process = [], start(folder, checkpoint_seconds=1.0)
     while process.poll() is None:
         alive = [megabytes(worker) for worker in workers(process.pid)]
         if alive:
-            growth.coordinator.append(megabytes(process.pid))
-            growth.workers.append(max(alive))
+            samples.append(Sample(ended(folder), megabytes(process.pid), max(alive)))
         time.sleep(every)
     output, _ = process.communicate()
     assert process.returncode == 0, output
-    return growth
+    return samples
+
+
+def growth(samples: list[Sample], what: str) -> float:
+    """Median memory while the last third of the runs ends, over that of the second third."""
+    runs = samples[-1].ended
+    second = [getattr(one, what) for one in samples if runs / 3 < one.ended <= 2 * runs / 3]
+    third = [getattr(one, what) for one in samples if one.ended > 2 * runs / 3]
+    assert min(len(second), len(third)) >= 5
+    return float(median(third) / median(second))
+
+
+def ended(folder: Path) -> int:
+    with closing(sqlite3.connect(folder / "mlflow.db")) as database:
+        query = "SELECT count(*) FROM runs WHERE status = 'FINISHED'"
+        return int(database.execute(query).fetchone()[0])
 
 
 def megabytes(pid: int) -> float:
