@@ -5,6 +5,7 @@
 
 import os
 import shlex
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -69,19 +70,25 @@ def load(
 ) -> "Results":
     """The results of a study as the store holds them; nothing is trained.
 
-    Arguments as those of `run`; without `steps` and `data`, the runs that were trained last.
+    Arguments as those of `run`; without `steps` and `data`, the runs that were trained last. Where
+    the study's file has changed since then, or the store has runs on other data, a warning says so.
 
     Raises:
         UserError: the store has no such study, or no such runs of it.
     """
     from harness.analysis.gather import gather
     from harness.store.reading import read_study
-    from harness.store.selection import select
+    from harness.store.selection import on_changes, select
     from harness.store.store import Store
 
     opened = Store.existing(_uri(store))
-    selected, _ = select(opened, _request(study, steps, seeds, data))
-    return Results(gather(read_study(opened, **selected)))
+    selected, notes = select(opened, _request(study, steps, seeds, data))
+    stored = read_study(opened, **selected)
+    if stored.changed:
+        notes.append(on_changes(stored.study.name, stored.changed))
+    for note in notes:
+        warnings.warn(note, stacklevel=2)
+    return Results(gather(stored))
 
 
 def tidy(study: str, uri: str | None = None, **chosen: Any) -> "pd.DataFrame":

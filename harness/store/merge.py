@@ -23,7 +23,7 @@ from harness.store.parent import ParentRun, progress, read_definition
 from harness.store.reading import key_of
 from harness.store.runs import Ended, StudyRuns, outcome_of
 from harness.store.schema import DEFINITION, IS_SCHEMA, SCHEMA, Points
-from harness.store.session import SESSION, Session, last_written, require_no_writer
+from harness.store.session import SESSION, Session, require_no_writer
 from harness.store.store import Store
 from harness.store.takeover import TAKEN_FROM
 from harness.store.uri import redacted, sqlite_path
@@ -118,7 +118,7 @@ def merge_study(source: Store, theirs: Experiment, target: Store) -> Merged:
             require_no_writer(run, name)
         there, ended = StudyRuns(source, theirs.experiment_id), ours.ended()
         merged = Merged(name, new=found is None, here=len(there.ended().keys() & ended.keys()))
-        parents = [_Parent(source, run, ours) for run in there.parents]
+        parents = [_Parent(source, run, ours, merged) for run in there.parents]
         places = {parent.theirs.info.run_id: parent.run.run_id for parent in parents}
         for key, alike in _lacking(there, ended).items():
             if why := _bring(source, alike, ours, places):
@@ -141,13 +141,17 @@ class _Parent:
         run: here.
     """
 
-    def __init__(self, source: Store, theirs: Run, ours: StudyRuns) -> None:
+    def __init__(self, source: Store, theirs: Run, ours: StudyRuns, merged: Merged) -> None:
         self.theirs, self._source, self._target = theirs, source, ours.store
         key, tags = key_of(theirs), _tags(theirs)
-        self._last = max((theirs, *ours.of_key(key)), key=last_written).data.tags
+        known = ours.of_key(key)
+        before = (known or [theirs])[0].data.tags
+        self._said = before.get("progress", "")
+        # Which runs are reported by default follows from it: a merge is no session.
+        self._session = before.get(SESSION) if known or merged.new else None
         opened = ours.open(key, theirs.info.run_name, tags, began=theirs.info.start_time)
         self.run = ParentRun(ours.store, opened, Session.here(uuid.uuid4().hex[:8]))
-        self.run.renew(self._last.get("progress", ""))
+        self.run.renew(self._said)
         with ours.store.reach():
             self._here = ours.store.client.get_run(opened.run_id)
         if not _has_definition(ours.store, self._here) and _has_definition(source, theirs):
@@ -156,7 +160,7 @@ class _Parent:
 
     def renew(self) -> None:
         """Show now and then that this process lives."""
-        self.run.renew(self._last.get("progress", ""), at_once=False)
+        self.run.renew(self._said, at_once=False)
 
     def join(self, ended: Mapping[str, Outcome]) -> list[str]:
         """Add the seeds that have come to the definition here, and show progress.
@@ -164,7 +168,7 @@ class _Parent:
         Returns:
             The keys of the study file that say something else there than here.
         """
-        said, differs = self._last.get("progress", ""), []
+        said, differs, client = self._said, [], self._target.client
         mine, other = (
             self._defined(self._target, self._here),
             self._defined(self._source, self.theirs),
@@ -180,9 +184,11 @@ class _Parent:
                 self.run.define(study.override(seeds=tuple(s for s in seeds if s in here)), facts)
             said = progress(ended, [run.key for run in planned if run.seed in here])
         self.run.end(said, "finished")
-        if SESSION in self._last:  # a merge is no session that reports go by
-            with self._target.reach():
-                self._target.client.set_tag(self.run.run_id, SESSION, self._last[SESSION])
+        with self._target.reach():
+            if self._session is None:
+                client.delete_tag(self.run.run_id, SESSION)
+            else:
+                client.set_tag(self.run.run_id, SESSION, self._session)
         return differs
 
     def _defined(self, store: Store, run: Run) -> tuple[Study, Facts] | None:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,15 @@ def test_the_code_on_the_page_does_what_it_says(cells: dict[str, Any]) -> None:
     assert cells["losses"]["value"].notna().all()
     assert isinstance(cells["figure"], Figure)
     assert Path("by_norm.pdf").stat().st_size > 1000
+
+
+def test_loading_a_study_whose_file_has_changed_warns(cells: dict[str, Any]) -> None:
+    text = files("ablations").joinpath("smoke.toml").read_text("utf-8")
+    Path("smoke.toml").write_text(text.replace("Kaiming init lowers", "Kaiming init betters"))
+    with pytest.warns(UserWarning, match="smoke has changed since it was last run, in: claims; "):
+        changed = harness.load("smoke.toml")
+    assert len(changed.runs) == len(cells["results"].runs)
+    assert changed.claims["says"].tolist() == ["Kaiming init betters the final loss"]
 
 
 def test_the_page_names_every_frame_and_public_name() -> None:

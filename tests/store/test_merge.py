@@ -118,11 +118,12 @@ def test_a_second_merge_changes_nothing(uri: str, other: str) -> None:
     assert picture(uri) == before
 
 
-def test_a_merge_does_not_decide_which_runs_were_trained_last(uri: str, other: str) -> None:
-    train(other, small(seeds=[1]).override(steps=20))
+def test_a_merge_does_not_decide_which_runs_are_reported(uri: str, other: str) -> None:
     train(uri, small(seeds=[1]))
-    merge(other, uri)
+    train(other, small(seeds=[1]).override(steps=20))
+    assert merge(other, uri) == [Merged("small", new=False, brought=2)]
     assert read_study(Store.existing(uri), "small").study.fixed["steps"] == 50
+    assert read_study(Store.existing(uri), "small", steps=20).study.fixed["steps"] == 20
 
 
 def test_killed_before_any_call_and_run_again_it_leaves_neither_halves_nor_twins(

@@ -17,7 +17,7 @@ from harness.cli.options import pass_store, study_argument, study_name
     help="Where to; default: exports/STUDY.",
 )
 @click.option("--latex", is_flag=True, help="Write tables for a paper instead, for booktabs.")
-@click.option("--siunitx", is_flag=True, help="The same, with numbers set by siunitx.")
+@click.option("--siunitx", is_flag=True, help="The same, with numbers set by siunitx 3.")
 @click.option("--markdown", is_flag=True, help="The same tables as Markdown.")
 @pass_store
 def command(
