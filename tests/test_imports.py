@@ -84,7 +84,7 @@ def test_no_file_imports_another_subject_than_its_own(here: str) -> None:
         ("torch", ("subjects/", "training/")),
         ("numba", ("subjects/",)),
         ("llvmlite", ("subjects/",)),
-        ("matplotlib", ("report/",)),
+        ("matplotlib", ("report/", "notebook")),
         ("seaborn", ("report/",)),
         ("click", ("cli/",)),
     ],

@@ -1,5 +1,7 @@
 """A study's runs as tidy files for other programs: one row a run, one row a measured value."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -32,19 +34,26 @@ def export(stored: Stored, folder: Path) -> dict[str, int]:
         UserError: the folder cannot be written.
     """
     tables = export_tables(stored)
-    try:
+    with writable(folder):
         for name, table in tables.items():
             parquet = BytesIO()
             table.to_parquet(parquet, index=False)
             write_atomically(folder / f"{name}.parquet", parquet.getvalue())
             write_csv(table, folder / f"{name}.csv")
+    return {name: len(table) for name, table in tables.items()}
+
+
+@contextmanager
+def writable(folder: Path) -> Iterator[None]:
+    """Within the block, a folder that cannot be written is a user's mistake."""
+    try:
+        yield
     except OSError as error:
         raise UserError(
             "the folder of an export must be writable",
             f"{folder} ({error.strerror})",
             "Make it writable, or name another with --to.",
         ) from None
-    return {name: len(table) for name, table in tables.items()}
 
 
 def export_tables(stored: Stored) -> dict[str, pd.DataFrame]:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from harness.analysis.frames import StudyData, level_texts
 from harness.analysis.stages import ended_runs, expected_runs
+from harness.errors import UserError
 from harness.study.levels import format_level
 from harness.study.plan import expand, variant_label
 
@@ -41,6 +42,23 @@ def audit(data: StudyData) -> list[Finding]:
               _mixtures, _remains)  # fmt: skip
     found = [finding for check in checks for finding in check(data)]
     return sorted(found, key=lambda finding: finding.severity != "refuse")
+
+
+def require_comparable(data: StudyData) -> list[Finding]:
+    """What a reader of these runs must know, where nothing forbids to compare them.
+
+    Raises:
+        UserError: they cannot be compared.
+    """
+    found = audit(data)
+    for finding in found:
+        if finding.severity == "refuse":
+            raise UserError(
+                "runs that are compared must be comparable",
+                finding.message,
+                "`ablate report` shows which they are.",
+            )
+    return found
 
 
 def findings_table(found: list[Finding]) -> pd.DataFrame:

@@ -249,9 +249,9 @@ class StudyComparison(Document):
 class ExportedTable(Part):
     """A table that was written."""
 
-    name: str = Field(description="`runs`, `curves`, …")
+    name: str = Field(description="`runs`, `curves`, …; for a paper `cells`, `effects`, `claims`")
     rows: int = Field(description="how many")
-    files: tuple[str, ...] = Field(description="paths, as CSV and as Parquet")
+    files: tuple[str, ...] = Field(description="paths, one a form: CSV, Parquet; LaTeX, Markdown")
 
 
 class ExportedTables(Document):

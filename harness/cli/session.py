@@ -79,6 +79,7 @@ def run_session(
     any_size: bool = False,
     repair: bool = False,
     emit: "Emit | None" = None,
+    typed: Sequence[str] | None = None,
 ) -> int:
     """Train what is missing of a study; returns the exit code.
 
@@ -89,11 +90,13 @@ def run_session(
         any_size: whether a very large grid is trained without asking.
         repair: whether runs whose files are gone or damaged, or that were changed, are missing.
         emit: prints the session's events for programs; None if nobody asked for them.
+        typed: the arguments that ask for this session again; default: this command's own.
 
     Raises:
         UserError: a mistake that the user can fix; nothing was trained then.
     """
     console = Console(stderr=False, highlight=False)
+    typed = sys.argv[1:] if typed is None else typed
     plan = request.resolve(any_size=any_size)
     study = plan.study
     with stop_signals() as stopping, options.open() as engine:
@@ -113,7 +116,16 @@ def run_session(
         events.start(redacted(store))
         with workspace.locked():
             done = train_missing(
-                uri, plan, workspace, engine, console, events, stopping, checked=new, repair=repair
+                uri,
+                plan,
+                workspace,
+                engine,
+                console,
+                events,
+                stopping,
+                typed,
+                checked=new,
+                repair=repair,
             )
     if done is None:
         say(console, CONTINUE)
@@ -122,7 +134,7 @@ def run_session(
     tally, needed = done
     if options.kind == "local" and not tally.diverged:
         record_speed(plan.subject.name, tally.seconds, plan.costs.of_runs(tally.trained))
-    code = report_outcome(tally, needed, console)
+    code = report_outcome(tally, needed, console, typed)
     events.finish(code, needed, tally)
     return code
 
@@ -135,6 +147,7 @@ def train_missing(
     console: Console,
     events: Events,
     stopping: Callable[[], bool],
+    typed: Sequence[str],
     *,
     checked: bool,
     repair: bool,
@@ -163,7 +176,7 @@ def train_missing(
         return None
     try:
         store = Store.open(uri)
-        look_after(store, plan, console, repair=repair)
+        look_after(store, plan, console, typed, repair=repair)
         if not checked and type(plan.subject).check is not Subject.check:
             ended = ended_runs(store, study.name)
             check_subject(plan, [run for run in plan.runs if run.key not in ended])
@@ -230,7 +243,9 @@ def take_over(
         events.take_over(taken)
 
 
-def look_after(store: "Store", plan: Plan, console: Console, *, repair: bool) -> None:
+def look_after(
+    store: "Store", plan: Plan, console: Console, typed: Sequence[str], *, repair: bool
+) -> None:
     """Have runs that lost files or were changed trained again, or say that there are some."""
     from harness.store.doctor import doubtful, reopen
     from harness.store.selection import on_doubtful
@@ -240,7 +255,7 @@ def look_after(store: "Store", plan: Plan, console: Console, *, repair: bool) ->
         for what in reopen(store, name, keys):
             say(console, f"to be trained again: {what}")
     elif found := doubtful(store, name, keys):
-        say(console, on_doubtful(found, rerun_command([*sys.argv[1:], "--repair"])))
+        say(console, on_doubtful(found, rerun_command([*typed, "--repair"])))
 
 
 def check_subject(plan: Plan, runs: Sequence[Run]) -> None:
@@ -259,7 +274,7 @@ def say(console: Console, text: str) -> None:
     console.print(text, markup=False, soft_wrap=True)
 
 
-def report_outcome(tally: SessionSummary, runs: int, console: Console) -> int:
+def report_outcome(tally: SessionSummary, runs: int, console: Console, typed: Sequence[str]) -> int:
     """Say how a session ended; returns the exit code."""
     for why in sorted(set(tally.failed.values())):
         count = list(tally.failed.values()).count(why)
@@ -271,7 +286,7 @@ def report_outcome(tally: SessionSummary, runs: int, console: Console) -> int:
         say(
             console,
             f"{tally.undelivered} results wait on disk for the store; when it answers again, "
-            f"this delivers them: {rerun_command(sys.argv[1:])}",
+            f"this delivers them: {rerun_command(typed)}",
         )
     if tally.failed or tally.undelivered:
         return FAILED

@@ -135,17 +135,25 @@ class Source:
         """The subject's predictions beside what was observed."""
         return predictions_table(self.data)
 
-    @cached_property
-    def values(self) -> pd.DataFrame:
-        """The primary response as it is analysed (capped, if it is): variant, seed, value."""
-        wide = grid(self.data, self.primary.name).values
+    def values_of(self, response: Response) -> pd.DataFrame:
+        """A response as it is analysed (capped, if it is): variant, seed, value."""
+        wide = grid(self.data, response.name).values
         rows = wide.reset_index(names="variant").melt("variant", var_name="seed")
         return rows.dropna().reset_index(drop=True)
+
+    def means_of(self, response: Response) -> pd.DataFrame:
+        """A response by variant: mean, low, high, n; indexed by variant."""
+        return mean_intervals(self.values_of(response), ["variant"]).set_index("variant")
+
+    @cached_property
+    def values(self) -> pd.DataFrame:
+        """The primary response of every run: variant, seed, value."""
+        return self.values_of(self.primary)
 
     @cached_property
     def means(self) -> pd.DataFrame:
         """The primary response by variant: mean, low, high, n; indexed by variant."""
-        return mean_intervals(self.values, ["variant"]).set_index("variant")
+        return self.means_of(self.primary)
 
     @cached_property
     def cells(self) -> dict[str, Levels]:

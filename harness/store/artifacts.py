@@ -112,7 +112,7 @@ def read_config(folder: Path) -> Config:
         NotWhole: the file is gone or damaged.
     """
     try:
-        return Config.model_validate_json(_read(folder, CONFIG))
+        return Config.model_validate_json(read_file(folder, CONFIG))
     except ValueError:  # as pydantic's ValidationError is
         raise damaged(CONFIG) from None
 
@@ -129,7 +129,7 @@ def read_trace(folder: Path) -> "pd.DataFrame":
     import pyarrow as pa
 
     try:
-        trace = pd.read_parquet(BytesIO(_read(folder, TRACE)))
+        trace = pd.read_parquet(BytesIO(read_file(folder, TRACE)))
     except (OSError, ValueError, pa.ArrowException):
         raise damaged(TRACE) from None
     trace = trace if "name" in trace else trace.assign(name="")
@@ -150,11 +150,16 @@ def require_unchanged(folder: Path, digests: Mapping[str, str], only: str = "") 
         NotWhole: one is gone or damaged.
     """
     for name, digest in digests.items():
-        if only in ("", name) and hashed(_read(folder, name)) != digest:
+        if only in ("", name) and hashed(read_file(folder, name)) != digest:
             raise damaged(name)
 
 
-def _read(folder: Path, name: str) -> bytes:
+def read_file(folder: Path, name: str) -> bytes:
+    """A file of a run.
+
+    Raises:
+        NotWhole: it is gone or cannot be read.
+    """
     try:
         return (folder / name).read_bytes()
     except FileNotFoundError:

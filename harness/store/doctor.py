@@ -203,7 +203,7 @@ def _examine_parents(store: Store, runs: StudyRuns, name: str, seen: Examination
     plans: dict[str, tuple[Planned, Study, str]] = {}
     for parent in runs.parents:
         try:
-            definition = read_definition(store, parent.info.run_id, parent.info.artifact_uri)
+            definition = read_definition(store, parent)
         except UserError:  # the subject's file is not here
             continue
         if definition is None:

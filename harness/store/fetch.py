@@ -60,14 +60,14 @@ def is_there(path: Path) -> bool:
 
 
 def _download(store: Store, run: Run, only: str, folder: str) -> None:
-    client, run_id = store.client, run.info.run_id
+    files = store.files_at(run.info.artifact_uri)
     try:
         with store.reach():
-            client.download_artifacts(run_id, only, folder)
+            files.download_artifacts(only, folder)  # type: ignore[no-untyped-call]
     except (Unreachable, UserError):  # a server says so of a file that is not there as well
         above = only.rpartition("/")[0]
         with store.reach():
-            there = {file.path for file in client.list_artifacts(run_id, above or None)}
+            there = {file.path for file in files.list_artifacts(above or None)}
         if only not in there:
             raise gone(only) from None
         raise

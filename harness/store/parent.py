@@ -3,12 +3,14 @@
 import json
 import tempfile
 import time
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Literal
 
 from harness.errors import UserError
 from harness.store import presentation
-from harness.store.fetch import local_place
+from harness.store.artifacts import NotWhole, read_file
+from harness.store.fetch import files_of
 from harness.store.identity import key_of_parent
 from harness.store.rows import Run
 from harness.store.runs import OpenRun, StudyRuns
@@ -27,7 +29,7 @@ from harness.store.uri import redacted
 from harness.study.held import changed, same_variants
 from harness.study.seeds import seeds_text
 from harness.study.study import Study
-from harness.subjects.subject import Facts
+from harness.subjects.subject import Facts, Outcome
 
 Status = Literal["finished", "failed", "interrupted"]
 
@@ -77,7 +79,7 @@ class ParentRun:
             },
         )
         parent = cls(runs.store, opened, session)
-        parent._define(study, facts)
+        parent.define(study, facts)
         return parent
 
     def renew(self, progress: str, *, at_once: bool = True) -> None:
@@ -93,9 +95,11 @@ class ParentRun:
         with self._store.reach():
             self._store.client.set_terminated(self.run_id, STATUS[status])
 
-    def _define(self, study: Study, facts: Facts) -> None:
+    def define(self, study: Study, facts: Facts) -> None:
         """Store the study as resolved now; seeds of earlier sessions with these variants stay."""
-        earlier = read_definition(self._store, self.run_id, self._location)
+        with self._store.reach():
+            run = self._store.client.get_run(self.run_id)
+        earlier = read_definition(self._store, Run.of(run))
         self.changed = changed(earlier[0], study) if earlier else []
         if earlier and same_variants(earlier[0], study):
             seeds = dict.fromkeys((*earlier[0].seeds, *study.seeds))
@@ -143,34 +147,38 @@ def close_orphans(runs: StudyRuns) -> None:
             runs.kill(run.info.run_id)
 
 
-def read_definition(store: Store, run_id: str, address: str) -> tuple[Study, Facts] | None:
+def read_definition(
+    store: Store, run: Run, beside: Store | None = None
+) -> tuple[Study, Facts] | None:
     """The study and the facts that a parent run holds; None where no whole ones were stored.
 
     Args:
         store: where the run is.
-        run_id: MLflow's name of it.
-        address: of its files.
+        run: the parent run.
+        beside: the store in whose directory a subject that is a file is looked for; default: this.
+
+    Raises:
+        UserError: the subject's file is not there, or cannot be used.
     """
-    place = local_place(address)
     try:
-        payload = (place / DEFINITION).read_bytes() if place else _fetched(store, run_id)
-        whole = json.loads(payload)
+        with files_of(store, run, DEFINITION) as folder:
+            whole = json.loads(read_file(folder, DEFINITION))
         facts = {str(name): value for name, value in whole["facts"].items()}
         if not {"name", "digest"} <= facts.keys():
             return None
-        whole["study"]["subject"] = store.placed(whole["study"]["subject"])
+        whole["study"]["subject"] = (beside or store).placed(whole["study"]["subject"])
         return Study.model_validate(whole["study"]), facts
     # pydantic's ValidationError is a ValueError
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (NotWhole, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def _fetched(store: Store, run_id: str) -> bytes:
-    """The definition from where the store keeps it; nothing where it has none."""
-    with store.reach(), tempfile.TemporaryDirectory(prefix="ablate-") as folder:
-        if DEFINITION not in {file.path for file in store.client.list_artifacts(run_id)}:
-            return b""
-        return Path(store.client.download_artifacts(run_id, DEFINITION, folder)).read_bytes()
+def progress(ended: Mapping[str, Outcome], expected: Collection[str]) -> str:
+    """How many of the runs expected have ended, by their keys, in words."""
+    outcomes = [ended[key] for key in expected if key in ended]
+    diverged = outcomes.count("diverged")
+    end = f", {diverged} of them diverged" if diverged else ""
+    return f"{len(outcomes)} of {len(expected)} runs{end}"
 
 
 def stored_runs(store: Store, name: str) -> StudyRuns:
@@ -200,7 +208,7 @@ def locate(
         which = ", ".join(f"{tag} {value}" for tag, value in wanted.items())
         raise _missing(f"no runs with {which}" if which else "no runs of it")
     parent = max(parents, key=last_written)
-    definition = read_definition(store, parent.info.run_id, parent.info.artifact_uri)
+    definition = read_definition(store, parent)
     if definition is None:  # it was never stored whole
         raise _missing(f"no whole definition of it in {redacted(store.uri)}")
     return runs, parent, *definition

@@ -2,14 +2,20 @@
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.store.identity import identify, kind_of
 from harness.store.rows import Run
-from harness.store.schema import IS_SCHEMA, OURS, SCHEMA, Points
+from harness.store.schema import IS_SCHEMA, OURS, SCHEMA, Points, metrics, run_tags
 from harness.store.store import Store
 from harness.store.uri import is_server
 from harness.subjects.subject import Outcome
+
+if TYPE_CHECKING:
+    from mlflow.entities import DatasetInput, Param
 
 INTERRUPTED = "interrupted"  # outcome of a run that a later session will continue
 
@@ -31,6 +37,29 @@ class OpenRun:
     location: str
     logged: Points = field(default_factory=dict)
     described: bool = False
+
+    def contradicts(self, points: Points) -> bool:
+        """Whether it holds others than these: another version or machine wrote it in part."""
+        return any(points.get(point) != value for point, value in self.logged.items())
+
+
+@dataclass(frozen=True)
+class Ended:
+    """All that is stored of a run once it has ended.
+
+    Attributes:
+        points: its metric points.
+        params, tags, inputs: MLflow's.
+        folder: with its files.
+        at: when it ended, ms since 1970; 0 for now.
+    """
+
+    points: Points
+    params: "Sequence[Param]"
+    tags: dict[str, str]
+    inputs: "Sequence[DatasetInput]"
+    folder: Path
+    at: int
 
 
 class StudyRuns:
@@ -98,6 +127,19 @@ class StudyRuns:
         opened = self._resume(unfinished[0]) if unfinished else self._create(key, name, tags, began)
         self._unsure.discard(key)
         return opened
+
+    def complete(self, opened: OpenRun, ended: Ended) -> None:
+        """Store all that an open run lacks, and end it as of then."""
+        missing = {p: ended.points[p] for p in ended.points.keys() - opened.logged.keys()}
+        with self.store.reach():
+            self.store.log_files(str(ended.folder), opened.location)
+            client = self.store.client
+            client.log_batch(
+                opened.run_id, metrics(missing, opened.start), ended.params, run_tags(ended.tags)
+            )
+            client.log_inputs(opened.run_id, ended.inputs)
+            end = max(ended.at, opened.start) if ended.at else None
+            client.set_terminated(opened.run_id, "FINISHED", end)
 
     def forget(self, key: str) -> None:
         """Look the key up again before it is next opened: its run may be gone."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
 
 from harness.errors import Locked, Unreachable, UserError
 from harness.files import lacks_room
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel
     from mlflow.exceptions import MlflowException
+    from mlflow.store.artifact.artifact_repo import ArtifactRepository
     from mlflow.store.entities import PagedList
 
 PROBE = 3  # seconds a server may take to say that it is well
@@ -149,28 +150,29 @@ class Store:
             self._refuse_known(one_line(error))
             raise Unreachable(f"{redacted(self.uri)}: {one_line(error)}") from None
 
+    def files_at(self, address: str) -> "ArtifactRepository":
+        """The files of a run, by their address.
+
+        MLflow's client would read the run to learn it, and remember it for all stores, so that a
+        copy's files would come from its original, and go to it.
+        """
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        return get_artifact_repository(address, tracking_uri=for_mlflow(self.uri))
+
     def log_files(self, folder: str, address: str, below: str | None = None) -> None:
         """Copy a folder to a run's files.
-
-        MLflow's client would read the run to learn their address, and remember it for all stores,
-        so that a copy's files would go to its original.
 
         Args:
             folder: on this machine.
             address: of the run's files.
             below: folder among them; None for all of them.
         """
-        self._files(address).log_artifacts(folder, below)
+        self.files_at(address).log_artifacts(folder, below)  # type: ignore[no-untyped-call]
 
     def log_file(self, path: Path, address: str) -> None:
         """Copy a file to a run's files, whole or not at all."""
-        self._files(address).log_artifact(str(path))
-
-    def _files(self, address: str) -> Any:
-        """MLflow's access to files at an address; it leaves the methods untyped."""
-        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
-        return get_artifact_repository(address, tracking_uri=for_mlflow(self.uri))
+        self.files_at(address).log_artifact(str(path))  # type: ignore[no-untyped-call]
 
     def points(self, run: Run) -> Points:
         """Every metric point of a run."""

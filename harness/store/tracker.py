@@ -14,9 +14,9 @@ from harness.store import presentation, schema
 from harness.store.artifacts import require_unchanged, write_artifacts
 from harness.store.digest import DIGEST, FILES, digest_of, file_digests, kept_files
 from harness.store.fetch import files_of
-from harness.store.parent import ParentRun, Status
+from harness.store.parent import ParentRun, Status, progress
 from harness.store.rows import Run as StoredRun
-from harness.store.runs import OpenRun, StudyRuns, outcome_of
+from harness.store.runs import Ended, OpenRun, StudyRuns, outcome_of
 from harness.store.session import Session
 from harness.store.store import Store, TargetDeleted
 from harness.store.takeover import COPIED, TAKEN_FROM
@@ -202,26 +202,15 @@ class Tracker:
     ) -> None:
         """Log all that is not logged yet of a run that has ended, and end it as of then."""
         opened = self._opened(key)
-        if any(wanted.get(point) != value for point, value in opened.logged.items()):
-            self._runs.discard(key, opened)  # half-written by another version or machine
+        if opened.contradicts(wanted):
+            self._runs.discard(key, opened)
             self._drop(key)
             opened = self._opened(key)
-        end = max(ended, opened.start) if ended else None
-        missing = {point: wanted[point] for point in wanted.keys() - opened.logged.keys()}
         note = presentation.run_note(self._study, self._planned[key], ending)
         tags |= {"session": self._parent.session.id, "mlflow.note.content": note}
         tags |= self._digests(self._planned[key], folder, tags, wanted)
-        with self._store.reach():
-            self._store.log_files(str(folder), opened.location)
-            client = self._store.client
-            client.log_batch(
-                opened.run_id,
-                schema.metrics(missing, opened.start),
-                self._description(key, opened),
-                schema.run_tags(tags),
-            )
-            client.log_inputs(opened.run_id, [self._data()])
-            client.set_terminated(opened.run_id, "FINISHED", end)
+        described = self._description(key, opened)
+        self._runs.complete(opened, Ended(wanted, described, tags, [self._data()], folder, ended))
 
     def _digests(
         self, planned: Run, folder: Path, tags: dict[str, str], wanted: schema.Points
@@ -295,10 +284,7 @@ class Tracker:
         opened.described = True
 
     def _progress(self) -> str:
-        outcomes = [self.ended[key] for key in self.expected if key in self.ended]
-        diverged = outcomes.count("diverged")
-        end = f", {diverged} of them diverged" if diverged else ""
-        return f"{len(outcomes)} of {len(self.expected)} runs{end}"
+        return progress(self.ended, self.expected)
 
     def _relabel(self) -> None:
         """Give runs of earlier sessions the names and colours that their variants have now."""

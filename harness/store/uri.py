@@ -45,6 +45,25 @@ def tracking_uri(uri: str | None) -> str:
     raise _refused("must be the address of an MLflow store", uri)
 
 
+def store_at(place: str) -> str:
+    """The resolved URI of a store that is named by its address, its database or its folder.
+
+    Raises:
+        UserError: there is no such place, or it is not the address of a store.
+    """
+    path = Path(place)
+    if "://" in place:
+        return tracking_uri(place)
+    if not path.exists():
+        raise UserError(
+            "STORE must be the address of a store, its database, or the folder that holds it",
+            repr(place),
+            f"Name a folder with {DATABASE}, or give sqlite:///FILE or the http(s)://… address of "
+            "an MLflow server.",
+        )
+    return sqlite_uri(path / DATABASE if path.is_dir() else path)
+
+
 def database_file(uri: str | None) -> Path | None:
     """The SQLite file that a tracking URI means; None for any other store.
 

@@ -6,7 +6,6 @@ import pytest
 
 from harness.analysis.compare import compare, find_variant
 from harness.errors import UserError
-from harness.notebook import long
 from harness.study.levels import Levels
 from tests.support import simulated
 
@@ -48,11 +47,3 @@ def test_part_of_a_name_is_enough_while_it_fits_one_variant() -> None:
         find_variant(DATA, "batsch, kaiming, output_scale 0.1, depth 5")
     with pytest.raises(UserError, match="Two different variants"):
         compare(DATA, FIRST, FIRST)
-
-
-def test_the_tidy_frame_has_a_row_per_run_and_response() -> None:
-    frame = long(DATA)
-    assert len(frame) == 120 * len(DATA.study.model.responses)
-    measured = frame[frame["response"] == "final/dev_loss"]
-    assert list(measured["value"]) == list(DATA.runs["final/dev_loss"])
-    assert {"norm", "init", "output_scale", "depth", "seed", "outcome"} <= set(frame.columns)

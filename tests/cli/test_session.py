@@ -37,6 +37,6 @@ def test_an_interrupted_session_prints_only_how_to_continue() -> None:
     tally = SessionSummary(
         (), diverged=False, failed={}, undelivered=2, interrupted=True, seconds=0.0
     )
-    assert report_outcome(tally, 8, console) == INTERRUPTED
+    assert report_outcome(tally, 8, console, ["run", "core"]) == INTERRUPTED
     assert isinstance(console.file, StringIO)
     assert console.file.getvalue() == f"{CONTINUE}\n"

@@ -73,8 +73,7 @@ def _comparable(uri: str | None, request: "Request", say: Callable[[str], None])
         UserError: its runs cannot be compared.
     """
     from harness.analysis.gather import gather
-    from harness.analysis.integrity import audit
-    from harness.errors import UserError
+    from harness.analysis.integrity import require_comparable
     from harness.store.reading import read_study
     from harness.store.selection import on_changes, select
     from harness.store.store import Store
@@ -86,14 +85,7 @@ def _comparable(uri: str | None, request: "Request", say: Callable[[str], None])
     if stored.changed:
         notes.append(on_changes(selected["name"], stored.changed))
     tables = gather(stored.numbers())
-    for finding in audit(tables):
-        if finding.severity == "refuse":
-            raise UserError(
-                "runs that are compared must be comparable",
-                finding.message,
-                "`ablate report` shows which they are.",
-            )
-        notes.append(finding.message)
+    notes += [finding.message for finding in require_comparable(tables)]
     for note in notes:
         say(note)
     return tables

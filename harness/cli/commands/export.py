@@ -1,5 +1,6 @@
 """`ablate export`: a study's runs for other programs."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,8 @@ import click
 from harness.cli.options import json_option, pass_store, study_options
 
 if TYPE_CHECKING:
-    from harness.cli.documents import Emit
+    from harness.analysis.frames import StudyData
+    from harness.cli.documents import Emit, ExportedTable
     from harness.study.request import Request
 
 
@@ -27,45 +29,96 @@ if TYPE_CHECKING:
     is_flag=True,
     help="All runs of the study's experiment; default folder: exports/STUDY-all.",
 )
+@click.option("--latex", is_flag=True, help="Write tables for a paper instead, for booktabs.")
+@click.option("--siunitx", is_flag=True, help="The same, with numbers set by siunitx 3.")
+@click.option("--markdown", is_flag=True, help="The same tables as Markdown.")
 @json_option
 @pass_store
 def command(
-    uri: str | None, request: "Request", folder: Path | None, everything: bool, emit: "Emit | None"
+    uri: str | None,
+    request: "Request",
+    folder: Path | None,
+    everything: bool,
+    latex: bool,
+    siunitx: bool,
+    markdown: bool,
+    emit: "Emit | None",
 ) -> None:
     """Write the runs of STUDY as tidy tables, CSV and Parquet.
 
     `runs` has one row a run; `curves`, `layers`, `probes`, `weights` and `histograms` one row a
     value. With --all, runs with other steps, seeds, data and levels are among them, and those that
     others logged to the study's experiment, which are marked by `ours` = false.
+
+    Tables for a paper are `cells`, `effects` and `claims`, of the runs and with the numbers of the
+    report: means over seeds ± half the interval, the best marked, and notes on verdicts below.
     """
     from harness.analysis.export import export
-    from harness.cli.documents import ExportedTable, ExportedTables
+    from harness.analysis.gather import gather
+    from harness.cli.documents import ExportedTables
+    from harness.errors import UserError
     from harness.store.reading import read_all, read_study
     from harness.store.selection import folder_name, select
     from harness.store.store import Store
 
+    forms = {"latex": latex or siunitx, "siunitx": siunitx, "markdown": markdown}
+    if everything and any(forms.values()):
+        raise UserError(
+            "tables for a paper are made of runs that can be compared",
+            "--all, with a form for a paper",
+            "Leave one of them out.",
+        )
     store = Store.existing(uri)
     selected, notes = select(store, request)
+    name = folder_name(request, selected["study"])
     if everything:
         name, stored, notes = f"{selected['name']}-all", read_all(store, selected["name"]), []
     else:
-        name = folder_name(request, selected["study"])
-        stored = read_study(store, **selected).as_logged()
+        stored = read_study(store, **selected)
     folder = folder or Path("exports") / name
-    counts, lost = export(stored, folder), stored.about_unread()
+    if any(forms.values()):
+        tables = _for_a_paper(gather(stored), folder, forms, notes)
+    else:
+        tables = _tidy(export(stored if everything else stored.as_logged(), folder), folder)
+    if lost := stored.about_unread():
+        notes.append(lost)
     if emit:
-        tables = (
-            ExportedTable(name=table, rows=count, files=tuple(
-                str(folder / f"{table}.{form}") for form in ("csv", "parquet")
-            ))
-            for table, count in counts.items()
-        )  # fmt: skip
-        said = (*notes, lost) if lost else tuple(notes)
-        emit(ExportedTables(study=selected["name"], tables=tuple(tables), notes=said))
+        emit(ExportedTables(study=selected["name"], tables=tables, notes=tuple(notes)))
         return
     for note in notes:
-        click.echo(note)
-    for table, count in counts.items():
-        click.echo(f"{folder / table}.csv, .parquet: {count:,} rows")
-    if lost:
-        click.echo(lost, err=True)
+        click.echo(note, err=note == lost)
+    for table in tables:
+        first, *more = table.files
+        others = "".join(f", {Path(file).suffix}" for file in more)
+        click.echo(f"{first}{others}: {table.rows:,} rows")
+
+
+def _tidy(counts: dict[str, int], folder: Path) -> "tuple[ExportedTable, ...]":
+    """The tables that `export` has written, with their numbers of rows."""
+    return tuple(_table(name, rows, folder, ("csv", "parquet")) for name, rows in counts.items())
+
+
+def _for_a_paper(
+    data: "StudyData", folder: Path, forms: dict[str, bool], notes: list[str]
+) -> "tuple[ExportedTable, ...]":
+    """Write cells, effects and claims in the forms that are wanted; adds what to know of them."""
+    from harness.analysis.export import writable
+    from harness.analysis.integrity import require_comparable
+    from harness.files import write_atomically
+    from harness.report.source import Source
+    from harness.report.tables import paper_files, paper_tables
+
+    notes += [finding.message for finding in require_comparable(data)]
+    tables = tuple(paper_tables(Source(data)))
+    with writable(folder):
+        for name, text in paper_files(tables, **forms).items():
+            write_atomically(folder / name, text.encode())
+    endings = [ending for ending, form in (("tex", "latex"), ("md", "markdown")) if forms[form]]
+    return tuple(_table(table.name, len(table.rows), folder, endings) for table in tables)
+
+
+def _table(name: str, rows: int, folder: Path, endings: Sequence[str]) -> "ExportedTable":
+    from harness.cli.documents import ExportedTable
+
+    files = tuple(str(folder / f"{name}.{ending}") for ending in endings)
+    return ExportedTable(name=name, rows=rows, files=files)

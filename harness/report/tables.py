@@ -1,0 +1,391 @@
+"""Tables for a paper: a study's cells, effects and claims, as LaTeX and as Markdown.
+
+They are made of the frames that the report is made of. Only the notation of a number differs: all
+of a column have the same decimals, so many that intervals show two digits.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from math import isfinite
+from statistics import median
+
+import pandas as pd
+
+from harness.analysis.effects import NOT_ESTIMABLE, ranks_disagree
+from harness.analysis.intervals import NAN
+from harness.report.markup import markdown_text
+from harness.report.source import Source
+from harness.report.words import MISSING, capital, p_value
+from harness.study.levels import format_level
+from harness.subjects.subject import Response
+
+KINDS = ("main", "interaction")  # of effects that a paper shows
+SIDES = {"lower": "<", "higher": ">", "within": "within ±"}  # of the bound that is claimed
+FEWEST, USUAL, MOST = 1, 3, 6  # decimals
+
+LATEX = str.maketrans({
+    **{sign: f"\\{sign}" for sign in "$&#%_{}"},
+    **{sign: f"{{{sign}}}" for sign in "[]*"},  # which LaTeX takes for arguments at a row's start
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''",
+    "−": "$-$", "±": r"$\pm$", "×": r"$\times$", "≤": r"$\leq$", "≥": r"$\geq$", "·": r"$\cdot$",
+    "→": r"$\to$", "√": r"$\surd$", "α": r"$\alpha$", "δ": r"$\delta$", "–": "--", "—": "---",
+    "…": r"\dots{}", "’": "'", "“": "``", "”": "''", "\u00a0": "~", "\n": " ",
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number of a table.
+
+    Attributes:
+        value: itself.
+        half: half the interval around it; NaN where there is none.
+        decimals: that are shown.
+    """
+
+    value: float
+    half: float = NAN
+    decimals: int = 0
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The ends of an interval.
+
+    Attributes:
+        low, high: these.
+        decimals: that are shown.
+    """
+
+    low: float
+    high: float
+    decimals: int
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One place of a table.
+
+    Attributes:
+        content: what stands there.
+        best: whether it is marked as the best of its column.
+        notes: that stand below the table.
+    """
+
+    content: str | Number | Interval
+    best: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PaperTable:
+    """A table of a paper.
+
+    Attributes:
+        name: of its file: "cells", "effects" or "claims".
+        study: whose.
+        caption: what it shows.
+        head: names of the columns.
+        rows: as many cells as there are columns.
+        numeric: columns, counted from 0, that hold numbers.
+        broken: columns whose text goes over several lines.
+        remarks: about the whole table.
+    """
+
+    name: str
+    study: str
+    caption: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    numeric: frozenset[int]
+    broken: frozenset[int] = frozenset()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """The letter of each note, in the order in which they are met."""
+        found = dict.fromkeys(note for row in self.rows for cell in row for note in cell.notes)
+        return {note: letter(place) for place, note in enumerate(found)}
+
+
+def paper_tables(source: Source) -> Iterator[PaperTable]:
+    """The tables of a study whose runs can be compared; no claims where it has none."""
+    yield _cells(source)
+    yield _effects(source)
+    if not source.claims.empty:
+        yield _claims(source)
+
+
+def letter(place: int) -> str:
+    """The letter of a note.
+
+    >>> [letter(place) for place in (0, 25, 26)]
+    ['a', 'z', 'aa']
+    """
+    before, last = divmod(place, 26)
+    return (letter(before - 1) if before else "") + chr(ord("a") + last)
+
+
+def decimals(halves: Iterable[float]) -> int:
+    """How many decimals show two digits of the median interval.
+
+    >>> decimals([0.0364, 0.0123]), decimals([0.0004]), decimals([float("nan")])
+    (3, 5, 3)
+    """
+    known = [half for half in halves if isfinite(half) and half > 0]
+    if not known:
+        return USUAL
+    exponent = int(f"{median(known):.1e}".partition("e")[2])
+    return min(max(1 - exponent, FEWEST), MOST)
+
+
+def _cells(source: Source) -> PaperTable:
+    """Every variant: the mean of each main response, and how many seeds it is of."""
+    study, runs = source.study, source.data.runs
+    names = dict.fromkeys((study.primary, *study.model.headline))
+    columns = [list(_means(source, study.response(name))) for name in names]
+    counts = source.means["n"]
+    diverged = runs[runs["outcome"] == "diverged"]["variant"].value_counts()
+    rows = [
+        (
+            *(Cell(format_level(level)) for level in cell.values()),
+            *(column[place] for column in columns),
+            _count(counts.get(variant, 0)),
+            *([_count(diverged.get(variant, 0))] if len(diverged) else []),
+        )
+        for place, (variant, cell) in enumerate(source.cells.items())
+    ]
+    head = (
+        *study.factors, *map(_axis, map(study.response, names)), "n",
+        *(["diverged"] if len(diverged) else []),
+    )  # fmt: skip
+    remarks = (
+        source.about_seeds(), source.about_capping(), "n: seeds of the first response.",
+        "Bold: the best mean of its column; that is no test.",
+    )  # fmt: skip
+    return PaperTable(
+        "cells", study.name, f"{study.question} Mean over seeds ± half the 95 % t interval.", head,
+        tuple(rows), frozenset(range(len(study.factors), len(head))),
+        remarks=tuple(filter(None, remarks)),
+    )  # fmt: skip
+
+
+def _means(source: Source, response: Response) -> Iterator[Cell]:
+    """The mean of a response of every variant, the best marked where one way is better."""
+    found = source.means_of(response).reindex(list(source.cells)) * _scale(response)
+    halves = (found["high"] - found["low"]) / 2
+    sign = {"lower": 1, "higher": -1, None: NAN}[response.direction]
+    best = (found["mean"] * sign).min() * sign if len(found) > 1 else NAN
+    for mean, half in zip(found["mean"], halves, strict=True):
+        yield Cell(Number(mean, half, decimals(halves)), best=mean == best)
+
+
+def _effects(source: Source) -> PaperTable:
+    """Main effects and two-way interactions on the primary response."""
+    table, response = source.effects, source.primary
+    table = table[table["kind"].isin(KINDS)]
+    table = table[(table["kind"] == "main") | ~table["note"].str.startswith(NOT_ESTIMABLE)]
+    halves = (table["high"] - table["low"]) / 2 * _scale(response)
+    shown = partial(Number, decimals=decimals(halves))
+    rows = [
+        (
+            Cell(f"{row['factor']}: {row['level']} − {row['versus']}"),
+            Cell(f"{row['by']}: {row['by_level']} − {row['by_versus']}" if row["by"] else ""),
+            Cell(row["over"]),
+            Cell(shown(row["estimate"] * _scale(response), half), notes=_about_effect(row)),
+            _count(row["n"]),
+        )
+        for (_, row), half in zip(table.iterrows(), halves, strict=True)
+    ]
+    head = ("effect", "changed by", "averaged over", f"difference in {_axis(response, 'pp')}", "n")
+    kept = [i for i in range(len(head)) if any(row[i].content != "" for row in rows)]
+    remarks = ("Exploratory: intervals are not corrected for their number.", source.about_capping())
+    return PaperTable(
+        "effects", source.study.name,
+        f"Effects on {response.label}, averaged over the other factors: mean over seeds ± half the "
+        "95 % t interval. Two factors: difference of differences.",
+        tuple(head[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in rows),
+        frozenset({len(kept) - 2, len(kept) - 1}), remarks=tuple(filter(None, remarks)),
+    )  # fmt: skip
+
+
+def _about_effect(row: pd.Series) -> tuple[str, ...]:
+    ranks = "Ranks point the other way." if ranks_disagree(row) else ""
+    where = f"CONDITIONAL: {row['conditional']}." if row["conditional"] else ""
+    note = f"{capital(row['note'])}." if row["note"] else ""
+    return tuple(filter(None, (where, ranks, note)))
+
+
+def _claims(source: Source) -> PaperTable:
+    """Every claim with its verdict, and the numbers it rests on."""
+    table, levels = source.claims, sorted({100 * level for level in source.claims["interval"]})
+    stamps = [f"Exploratory: {table['stamps'].iloc[0]}."] if table["stamps"].any() else []
+    head = ("claim", "verdict", "response", "claimed", "estimate", "interval", "p", "n")
+    return PaperTable(
+        "claims", source.study.name,
+        "Claims and verdicts. Intervals are for the worst of a claim's cells, at the level "
+        f"{', '.join(f'{level:.2f} %' for level in levels)}, and hold together; p is corrected.",
+        head, tuple(_claim(source, row) for _, row in table.iterrows()),
+        frozenset({4, 5, 6, 7}), frozenset({0}), tuple(stamps),
+    )  # fmt: skip
+
+
+def _claim(source: Source, row: pd.Series) -> tuple[Cell, ...]:
+    response = source.study.response(row["response"])
+    unit = "%" if row["kind"] == "threshold" else "pp"
+    estimate, low, high, bound = row[["estimate", "low", "high", "bound"]] * _scale(response)
+    shown = decimals([(high - low) / 2])
+    claimed = f"{SIDES[row['direction']]} {_plain(Number(bound, decimals=shown))}"
+    notes = (f"{capital(row[name])}." for name in ("condition", "why") if row[name])
+    return (
+        Cell(row["says"]), Cell(row["verdict"], notes=tuple(notes)), Cell(_axis(response, unit)),
+        Cell(claimed), Cell(Number(estimate, decimals=shown)), Cell(Interval(low, high, shown)),
+        Cell(p_value(row["p_adjusted"])), _count(row["n"]),
+    )  # fmt: skip
+
+
+def _scale(response: Response) -> float:
+    return 100.0 if response.unit == "share" else 1.0
+
+
+def _axis(response: Response, share: str = "%") -> str:
+    """A response with its unit; shares in per cent, differences of them in percentage points."""
+    return f"{response.label} [{share}]" if response.unit == "share" else response.axis
+
+
+def _count(number: float) -> Cell:
+    return Cell(Number(float(number)))
+
+
+def _fixed(value: float, digits: int) -> str:
+    """A number to so many decimals; what rounds to 0 has no sign."""
+    return f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def _plain(content: str | Number | Interval) -> str:
+    """The content of a cell as text."""
+    match content:
+        case Number(value, half, digits) if isfinite(value):
+            text = " ± ".join(_fixed(x, digits) for x in (value, half) if isfinite(x))
+        case Interval(low, high, digits) if isfinite(low) and isfinite(high):
+            text = f"[{_fixed(low, digits)}, {_fixed(high, digits)}]"
+        case Number() | Interval():
+            return MISSING
+        case text:
+            return text
+    return text.replace("-", "−")
+
+
+def to_markdown(table: PaperTable) -> str:
+    """The table as GitHub's Markdown, its caption above and its notes below."""
+
+    def shown(cell: Cell) -> str:
+        text = markdown_text(_plain(cell.content))
+        marks = ",".join(table.notes[note] for note in cell.notes)
+        return (f"**{text}**" if cell.best else text) + f"<sup>{marks}</sup>" * bool(marks)
+
+    lines = [
+        f"**{markdown_text(table.caption)}**",
+        "",
+        _markdown_row(map(markdown_text, table.head)),
+        _markdown_row("--:" if i in table.numeric else ":--" for i in range(len(table.head))),
+        *(_markdown_row(map(shown, row)) for row in table.rows),
+    ]
+    for note, mark in table.notes.items():
+        lines += ["", f"<sup>{mark}</sup> {markdown_text(note)}"]
+    for remark in table.remarks:
+        lines += ["", markdown_text(remark)]
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def to_latex(table: PaperTable, *, siunitx: bool = False) -> str:
+    """The table as LaTeX for booktabs, its caption above and its notes below.
+
+    Args:
+        table: the table.
+        siunitx: whether that package sets the numbers.
+    """
+    packages = "booktabs, siunitx" if siunitx else "booktabs"
+
+    def shown(cell: Cell) -> str:
+        text = _latex(cell, siunitx=siunitx)
+        marks = ",".join(table.notes[note] for note in cell.notes)
+        return text + rf"\textsuperscript{{{marks}}}" * bool(marks)
+
+    columns = "".join(
+        r"p{0.3\linewidth}" if i in table.broken else "r" if i in table.numeric else "l"
+        for i in range(len(table.head))
+    )
+    notes = [
+        rf"\textsuperscript{{{mark}}} {latex_text(note)}" for note, mark in table.notes.items()
+    ]
+    below = [rf"    {line}\par" for line in (*notes, *map(latex_text, table.remarks))]
+    return "\n".join([
+        rf"% \usepackage{{{packages}}}",
+        r"\begin{table}",
+        r"  \centering",
+        *([r"  \sisetup{separate-uncertainty = true}"] if siunitx else []),
+        rf"  \caption{{{latex_text(table.caption)}}}",
+        rf"  \label{{tab:{re.sub('[^A-Za-z0-9]+', '-', f'{table.study}-{table.name}')}}}",
+        rf"  \begin{{tabular}}{{{columns}}}",
+        r"    \toprule",
+        _latex_row(map(latex_text, table.head)),
+        r"    \midrule",
+        *(_latex_row(map(shown, row)) for row in table.rows),
+        r"    \bottomrule",
+        r"  \end{tabular}",
+        *([r"  \par\smallskip", r"  \begin{minipage}{\linewidth}\footnotesize", *below,
+           r"  \end{minipage}"] if below else []),
+        r"\end{table}",
+    ]) + "\n"  # fmt: skip
+
+
+def _latex_row(cells: Iterable[str]) -> str:
+    return rf"    {' & '.join(cells)} \\"
+
+
+def latex_text(text: str) -> str:
+    """Text that LaTeX shows as it is: nothing in it is a command.
+
+    >>> latex_text("norm_out 5 % [a&b]")
+    'norm\\\\_out 5 \\\\% {[}a\\\\&b{]}'
+    """
+    return text.translate(LATEX)
+
+
+def _latex(cell: Cell, *, siunitx: bool) -> str:
+    """The content of a cell as LaTeX."""
+    content = cell.content
+    text = _plain(content).replace("−", "-")
+    if isinstance(content, str) or text == MISSING:
+        return latex_text(_plain(content))
+    if not siunitx:
+        text = text.replace("±", r"\pm")
+        return rf"$\mathbf{{{text}}}$" if cell.best else f"${text}$"
+    if isinstance(content, Interval):
+        return re.sub(r"-?[\d.]+", lambda number: rf"\num{{{number[0]}}}", text).join(("{", "}"))
+    text = text.replace("±", "+-")
+    if cell.best:
+        return rf"\textbf{{\num[mode = text, reset-text-series = false]{{{text}}}}}"
+    return rf"\num{{{text}}}"
+
+
+def paper_files(
+    tables: Iterable[PaperTable], *, latex: bool = False, siunitx: bool = False,
+    markdown: bool = False,
+) -> dict[str, str]:  # fmt: skip
+    """The texts of the tables' files, by name."""
+    found = {}
+    for table in tables:
+        if latex:
+            found[f"{table.name}.tex"] = to_latex(table, siunitx=siunitx)
+        if markdown:
+            found[f"{table.name}.md"] = to_markdown(table)
+    return found
