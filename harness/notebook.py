@@ -70,8 +70,8 @@ def load(
 ) -> "Results":
     """The results of a study as the store holds them; nothing is trained.
 
-    Arguments as those of `run`; without `steps` and `data`, the runs that were trained last. Where
-    the study's file has changed since then, or the store has runs on other data, a warning says so.
+    Arguments as those of `run`. Where the study's file has changed since its runs were trained, or
+    the store has others of its runs, a warning says so.
 
     Raises:
         UserError: the store has no such study, or no such runs of it.
@@ -82,7 +82,7 @@ def load(
     from harness.store.store import Store
 
     opened = Store.existing(_uri(store))
-    selected, notes = select(opened, _request(study, steps, seeds, data))
+    selected, (_, *notes) = select(opened, _request(study, steps, seeds, data))
     stored = read_study(opened, **selected)
     if stored.changed:
         notes.append(on_changes(stored.study.name, stored.changed))

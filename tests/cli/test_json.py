@@ -324,7 +324,7 @@ def test_a_report_at_the_end_of_a_session_is_one_more_line(
     assert parsed("\n".join(events), "run")[-1]["event"] == "session_ended"
     (found,) = parsed(report, "report")
     assert found["claims"][0]["verdict"] == "NOT TESTABLE"
-    assert errors.endswith("reports/lines/index.html\n")
+    assert errors.endswith("reports/lines-seeds-1/index.html\n")
 
 
 @pytest.mark.usefixtures("place")
@@ -335,7 +335,7 @@ def test_a_mistake_is_a_document_and_a_message(capsys: pytest.CaptureFixture[str
     assert mistake == {"schema": "ablate.error/1", "error": {
         "rule": "RUN must name one run that has ended: by id, key or name",
         "received": f"'nothing', which fits none in sqlite:///{Path.cwd()}/mlflow.db",
-        "remedy": "Copy a run id from the UI (ablate ui).",
+        "remedy": "A study and levels name one as well: ablate show STUDY FACTOR=LEVEL seed=N.",
     }}  # fmt: skip
     assert errors == "error: {rule}; received {received}. {remedy}\n".format(**mistake["error"])
 

@@ -65,7 +65,7 @@ def test_loading_a_study_whose_file_has_changed_warns(cells: dict[str, Any]) -> 
     text = files("ablations").joinpath("smoke.toml").read_text("utf-8")
     Path("smoke.toml").write_text(text.replace("Kaiming init lowers", "Kaiming init betters"))
     with pytest.warns(UserWarning, match="smoke has changed since it was last run, in: claims; "):
-        changed = harness.load("smoke.toml")
+        changed = harness.load("smoke.toml", seeds=3)
     assert len(changed.runs) == len(cells["results"].runs)
     assert changed.claims["says"].tolist() == ["Kaiming init betters the final loss"]
 

@@ -57,7 +57,7 @@ def test_the_files_are_few_and_hold_no_pickle(filled: str) -> None:
     folder = folder_of(filled)
     kinds = {path.suffix for path in folder.rglob("*") if path.is_file()}
     assert kinds <= {"", ".txt", ".yaml", ".py", ".json", ".safetensors", ".parquet", ".typed",
-                     ".toml", ".jinja", ".LICENSE"}  # fmt: skip
+                     ".toml", ".jinja", ".css", ".js", ".LICENSE"}  # fmt: skip
     required = (folder / "requirements.txt").read_text().split()
     assert {line.partition("==")[0] for line in required} >= {"torch", "mlflow", "safetensors"}
     assert not any("+" in line for line in required)  # no build that an index does not have

@@ -8,9 +8,10 @@ import click
 @click.command()
 @click.argument("name", required=False)
 def command(name: str | None) -> None:
-    """Print the JSON Schema of what --json prints; without NAME, list the names.
+    """Print the JSON Schema of what --json prints.
 
-    Within a version of a schema, keys are only added. docs/machines.md says how to use them.
+    Without NAME, the names of all. Within a version of a schema, keys are only added.
+    docs/machines.md says how to use them.
     """
     from harness.cli.documents import SCHEMAS, json_schema
     from harness.errors import UserError, suggest
