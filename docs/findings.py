@@ -1,6 +1,7 @@
 """The table of all published claims, read off the reports' own files."""
 
 import json
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -9,51 +10,65 @@ from harness.report.words import difference, difference_interval, interval, meas
 from harness.subjects import DEFAULT, find_subject
 from harness.subjects.subject import Response
 
-FINDINGS = Path(__file__).parents[1] / "reports" / "README.md"
+ROOT = Path(__file__).parents[1]
+FINDINGS, FRONT = ROOT / "reports" / "README.md", ROOT / "README.md"
 PUBLISHED = FINDINGS.parent / "published"
+SHOWN = "core"  # the study whose claims the front page has
 BEGIN, END = "<!-- claims, by docs/findings.py -->\n", "<!-- end of claims -->\n"
-COLUMNS = ("study", "claim", "verdict", "interval", "estimate, or where",
-           "overturned by failing runs", "asked otherwise")  # fmt: skip
+COLUMNS = ("claim", "verdict", "interval", "estimate, or where")
+MORE = ("overturned by failing runs", "asked otherwise")
 WAYS = {  # columns of stability.csv, in words
     "sign_flip": "sign-flip test", "without_one": "without seed {seeds_without}",
     "other_split": "other split", "other_items": "other words", "untuned": "untuned",
 }  # fmt: skip
 
 
-def with_claims(page: str) -> str:
-    """The page with its table made anew."""
-    before, rest = page.split(BEGIN)
-    return before + BEGIN + claims() + END + rest.split(END)[1]
+def write_findings() -> None:
+    """Make the tables of both pages anew."""
+    every = [
+        (f"[{folder.name}](published/{folder.name}/report.md#claims-and-verdicts)", *row)
+        for folder in sorted(path.parent for path in PUBLISHED.glob("*/digests.csv"))
+        for row in claims(folder)
+    ]
+    replace(FINDINGS, table(("study", *COLUMNS, *MORE), every))
+    replace(FRONT, table(COLUMNS, [row[: len(COLUMNS)] for row in claims(PUBLISHED / SHOWN)]))
 
 
-def claims() -> str:
-    """A Markdown table with one row a claim, study by study."""
-    lines = [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
-    for folder in sorted(path.parent for path in PUBLISHED.glob("*/digests.csv")):  # not 1.0's
-        table = read(folder / "data" / "claims.csv")
-        stable = read(folder / "data" / "stability.csv").set_index("id")
-        study = json.loads((folder / "data" / "study.json").read_text("utf-8"))["study"]
-        responses = find_subject(study.get("subject", DEFAULT)).responses
-        for _, row in table.iterrows():
-            link = f"[{folder.name}](published/{folder.name}/report.md#claims-and-verdicts)"
-            numbers = found(row, responses[row["response"]])
-            condition = "" if pd.isna(row["condition"]) else f" {row['condition']}"
-            asked = stable.loc[row["id"]]
-            cells = (link, row["says"], f"{row['verdict']}{condition}", numbers,
-                     overturned(asked), others(asked))  # fmt: skip
-            lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+def replace(page: Path, lines: str) -> None:
+    """Put a table in the place of the one that a page has."""
+    before, rest = page.read_text("utf-8").split(BEGIN)
+    page.write_text(before + BEGIN + lines + END + rest.split(END)[1], encoding="utf-8")
 
 
-def found(row: pd.Series, response: Response) -> str:
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    every = [columns, ["---"] * len(columns), *rows]
+    return "".join(f"| {' | '.join(row)} |\n" for row in every)
+
+
+def claims(folder: Path) -> Iterator[tuple[str, ...]]:
+    """Every claim of a published study: COLUMNS and MORE."""
+    stable = read(folder / "data" / "stability.csv").set_index("id")
+    study = json.loads((folder / "data" / "study.json").read_text("utf-8"))["study"]
+    responses = find_subject(study.get("subject", DEFAULT)).responses
+    for _, row in read(folder / "data" / "claims.csv").iterrows():
+        condition = "" if pd.isna(row["condition"]) else f" {row['condition']}"
+        asked = stable.loc[row["id"]]
+        yield (
+            row["says"], f"{row['verdict']}{condition}", *found(row, responses[row["response"]]),
+            overturned(asked), others(asked),
+        )  # fmt: skip
+
+
+def found(row: pd.Series, response: Response) -> tuple[str, str]:
     """Interval with units; estimate of a claim about one cell, or where it holds and fails."""
     if pd.isna(row["low"]):
-        return f"– | {row['why']}"
+        return "–", row["why"]
     absolute = row["kind"] == "threshold"
     show, between = (measured, interval) if absolute else (difference, difference_interval)
     about = [] if pd.isna(row["estimate"]) else [show(response, row["estimate"])]
     about += [] if pd.isna(row["why"]) else [row["why"]]
-    return f"{between(row['low'], row['high'], response)} | {'; '.join(about)}"
+    return between(row["low"], row["high"], response), "; ".join(about)
 
 
 def overturned(asked: pd.Series) -> str:

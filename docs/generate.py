@@ -12,7 +12,7 @@ from typing import Any, get_args
 import click
 from pydantic import BaseModel
 
-from docs.findings import FINDINGS, with_claims
+from docs.findings import write_findings
 from docs.refusals import refusals
 from harness.cli import COMMANDS, ablate
 from harness.cli.documents import SCHEMAS
@@ -261,4 +261,4 @@ def refusal_sections() -> Iterator[str]:
 
 if __name__ == "__main__":
     PAGE.write_text(reference(), encoding="utf-8")
-    FINDINGS.write_text(with_claims(FINDINGS.read_text("utf-8")), encoding="utf-8")
+    write_findings()
