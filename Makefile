@@ -8,7 +8,7 @@ ABLATE := $(BIN)/ablate
 CHOSEN = $(if $(STEPS),--steps $(STEPS)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DATA),--data $(DATA))
 PIP := $(BIN)/python -m pip --disable-pip-version-check install
 
-.PHONY: help setup ablations report ui test coverage test-services same-bits simulation campaign check bench clean
+.PHONY: help setup ablations report ui test coverage test-services same-bits simulation campaign check bench pictures clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,11 @@ check: .venv/ready ## style (ruff) and types (mypy)
 
 bench: .venv/ready ## how fast this machine trains, against the lecture's loop and the physical limit
 	@$(BIN)/python -m benchmarks
+
+pictures: .venv/services ## the pictures of README and docs, made anew
+	@$(BIN)/python -m docs.pictures
+	@$(ABLATE) run core
+	@$(BIN)/python -m tests.support.screenshots
 
 clean: ## remove caches and the environment; runs, checkpoints, data and reports stay
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

@@ -33,7 +33,9 @@ LOSS = "train/loss"  # the curve that the trainer logs for every subject
 class Bars:
     """A bar for the whole study and one for each stack in training, with its live loss."""
 
-    def __init__(self, console: Console, costs: Costs, workers: int, compiling: float = 0.0) -> None:
+    def __init__(
+        self, console: Console, costs: Costs, workers: int, compiling: float = 0.0
+    ) -> None:
         self._console, self._costs, self._workers = console, costs, workers
         self._compiling = compiling
         self._progress = Progress(
@@ -94,7 +96,9 @@ class Bars:
 class Lines:
     """A line at the start and every few seconds."""
 
-    def __init__(self, console: Console, costs: Costs, workers: int, compiling: float = 0.0) -> None:
+    def __init__(
+        self, console: Console, costs: Costs, workers: int, compiling: float = 0.0
+    ) -> None:
         self._console, self._costs, self._workers = console, costs, workers
         self._compiling = compiling
         self._printed = self._began = time.monotonic()
