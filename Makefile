@@ -6,9 +6,9 @@ STUDY ?= core
 BIN := .venv/bin
 ABLATE := $(BIN)/ablate
 CHOSEN = $(if $(STEPS),--steps $(STEPS)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DATA),--data $(DATA))
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
+PIP := $(BIN)/python -m pip --disable-pip-version-check install
 
-.PHONY: help setup ablations report ui test coverage test-services same-bits simulation campaign check bench clean
+.PHONY: help setup ablations report ui test coverage test-services same-bits simulation campaign check bench pictures clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,7 +20,9 @@ setup: .venv/ready ## install everything into .venv
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or later is needed; received $$($(PYTHON) -V). Set PYTHON=..."; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "installing into .venv (torch and MLflow are large; this happens once)"
+	@echo "Installing torch, MLflow and what they need into .venv, once. With a CPU build of torch this"
+	@echo "downloads 0.5 GB, takes 2.1 GB of disk, and 2 to 10 minutes. The CUDA build, which pip takes on"
+	@echo "most Linux machines, adds 3 GB of downloads: README.md, Installing, says how to choose."
 	@# keep an installed torch of any build, if its version is in pyproject's range
 	@if $(BIN)/python -m pip show --quiet torch 2>/dev/null; then sed '/^torch==/d' constraints.txt; \
 	  else cat constraints.txt; fi > .venv/constraints.txt
@@ -65,6 +67,11 @@ check: .venv/ready ## style (ruff) and types (mypy)
 
 bench: .venv/ready ## how fast this machine trains, against the lecture's loop and the physical limit
 	@$(BIN)/python -m benchmarks
+
+pictures: .venv/services ## the pictures of README and docs, made anew
+	@$(BIN)/python -m docs.pictures
+	@$(ABLATE) run core
+	@$(BIN)/python -m tests.support.screenshots
 
 clean: ## remove caches and the environment; runs, checkpoints, data and reports stay
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

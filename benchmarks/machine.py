@@ -4,11 +4,12 @@ import json
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.rows import Row
+from benchmarks.timing import Measured
 from harness.files import write_atomically
 
 
@@ -37,3 +38,12 @@ def write_json(rows: Sequence[Row], machine: str, path: Path) -> None:
     ]
     text = json.dumps({"machine": machine, "rows": found}, indent=1, ensure_ascii=False)
     write_atomically(path, text.encode())
+
+
+def read_json(path: Path) -> tuple[list[Row], str]:
+    """The rows and the machine that `write_json` wrote."""
+    whole = json.loads(path.read_text(encoding="utf-8"))
+    kept = [field.name for field in fields(Row) if field.name != "measured"]
+    rows = [Row(measured=Measured(**row["measured"]), **{name: row[name] for name in kept})
+            for row in whole["rows"]]  # fmt: skip
+    return rows, whole["machine"]

@@ -52,7 +52,9 @@ class Events:
         self._began, self._printed = time.monotonic(), -inf
         self._ended: set[str] = set()
         self._count = sum(len(task.stack.runs) for task in tasks)
-        seconds = session_seconds(tasks, self._plan.costs, self._engine.workers)
+        seconds = session_seconds(
+            tasks, self._plan.costs, self._engine.workers, self._plan.subject.preparation()
+        )
         self._print(TrainingStarted(runs=self._count, stacks=len(tasks), seconds=seconds))
 
     def follow(self, task: Task, event: Event | TaskDone) -> None:

@@ -33,9 +33,11 @@ LOSS = "train/loss"  # the curve that the trainer logs for every subject
 class Bars:
     """A bar for the whole study and one for each stack in training, with its live loss."""
 
-    def __init__(self, console: Console, costs: Costs, workers: int, before: str = "") -> None:
+    def __init__(
+        self, console: Console, costs: Costs, workers: int, compiling: float = 0.0
+    ) -> None:
         self._console, self._costs, self._workers = console, costs, workers
-        self._before = before
+        self._compiling = compiling
         self._progress = Progress(
             TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
             TextColumn("{task.fields[loss]}"), TimeElapsedColumn(), TimeRemainingColumn(),
@@ -54,7 +56,7 @@ class Bars:
 
     def plan(self, tasks: Sequence[Task]) -> None:
         """Show the whole, and how long it will take."""
-        self._console.print(announce(tasks, self._costs, self._workers, self._before))
+        self._console.print(announce(tasks, self._costs, self._workers, self._compiling))
         self._work = {task.name: self._work_left(task) for task in tasks}
         self._done = dict.fromkeys(self._work, 0.0)
         runs = sum(len(task.stack.runs) for task in tasks)
@@ -94,9 +96,11 @@ class Bars:
 class Lines:
     """A line at the start and every few seconds."""
 
-    def __init__(self, console: Console, costs: Costs, workers: int, before: str = "") -> None:
+    def __init__(
+        self, console: Console, costs: Costs, workers: int, compiling: float = 0.0
+    ) -> None:
         self._console, self._costs, self._workers = console, costs, workers
-        self._before = before
+        self._compiling = compiling
         self._printed = self._began = time.monotonic()
         self._ended = 0
 
@@ -110,7 +114,7 @@ class Lines:
     def plan(self, tasks: Sequence[Task]) -> None:
         """Say what will be done, and how long it will take."""
         self._runs = sum(len(task.stack.runs) for task in tasks)
-        self._console.print(announce(tasks, self._costs, self._workers, self._before))
+        self._console.print(announce(tasks, self._costs, self._workers, self._compiling))
 
     def follow(self, task: Task, event: Event | TaskDone) -> None:
         """Say how far it is, now and then."""
@@ -143,17 +147,20 @@ class Together:
             watcher.follow(task, event)
 
 
-def announce(tasks: Sequence[Task], costs: Costs, workers: int, before: str = "") -> str:
-    """What will be trained, the estimate of how long it takes, and what comes before."""
+def announce(tasks: Sequence[Task], costs: Costs, workers: int, compiling: float = 0.0) -> str:
+    """What will be trained, the estimate of how long it takes, and what of that comes first."""
     runs = sum(len(task.stack.runs) for task in tasks)
-    time_ = format_duration(session_seconds(tasks, costs, workers))
-    more = f"; {before}" if before else ""
-    return f"training {runs} runs in {len(tasks)} stacks, about {time_}{more}"
+    time_ = format_duration(session_seconds(tasks, costs, workers, compiling))
+    first = f", first {format_duration(compiling)} of compiling, once on this machine"
+    return f"training {runs} runs in {len(tasks)} stacks, about {time_}{first if compiling else ''}"
 
 
-def session_seconds(tasks: Sequence[Task], costs: Costs, workers: int) -> float:
-    """Estimate of how long a session takes that trains these tasks."""
-    return START + expected_seconds([task.stack for task in tasks], costs, workers)[0]
+def session_seconds(
+    tasks: Sequence[Task], costs: Costs, workers: int, compiling: float = 0.0
+) -> float:
+    """Estimate of how long a session takes that compiles and trains these tasks."""
+    stacks = [task.stack for task in tasks]
+    return START + compiling + expected_seconds(stacks, costs, workers)[0]
 
 
 def title(stack: Stack) -> str:

@@ -205,8 +205,8 @@ def train_missing(
         show, tally = Bars if console.is_terminal else Lines, NOTHING_DONE
         for part in look_by_look(plan, store, tracker, partial(say, console)):
             take_over(store, part, tracker, console, events, stopping)
-            before = plan.subject.preparation()
-            with show(console, plan.costs, engine.workers, before) as watch:
+            compiling = plan.subject.preparation()
+            with show(console, plan.costs, engine.workers, compiling) as watch:
                 watcher = Together(watch, events)
                 tally += run_study(part, tracker, workspace, engine, watcher, stopping)
             if not tally.complete:

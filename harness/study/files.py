@@ -28,7 +28,7 @@ def project_studies() -> Path:
 
 def study_files() -> dict[str, Path]:
     """The studies that are known by name: the project's, and those that come with the package."""
-    shipped = Path(__file__).parents[2] / STUDIES
+    shipped = Path(__file__).parents[1] / STUDIES
     return {
         path.stem: path
         for folder in (shipped, project_studies())

@@ -388,9 +388,9 @@ class Subject(Protocol):
         """Load the libraries that training needs, which may take seconds."""
         return
 
-    def preparation(self) -> str:
-        """What takes more than a few seconds before the first step on this machine, in words."""
-        return ""
+    def preparation(self) -> float:
+        """Seconds that compiling takes before the first step, where this machine never did it."""
+        return 0.0
 
     def advice(self, fields: Sequence[Any]) -> Sequence[str]:  # noqa: ARG002 - optional
         """What to consider before runs of these fields are trained, a sentence each."""

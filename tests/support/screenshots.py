@@ -1,4 +1,4 @@
-"""Make the README's screenshots: python -m tests.support.screenshots [TRACKING_URI]
+"""Takes the screenshots on the pages: python -m tests.support.screenshots [TRACKING_URI]
 
 The store must hold the study `core`; by default it is mlflow.db in the current directory.
 """
@@ -8,15 +8,9 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
+from docs.pictures import IMAGES, UI_PICTURES
 from harness.store.uri import tracking_uri
 from tests.support import browser
-
-IMAGES = Path(__file__).parents[2] / "docs" / "images"
-SHOWN = {  # image: the address, and what is there once the page is drawn
-    "runs.png": ("all runs:", ".ag-row"),
-    "charts.png": ("charts by variant:", ".js-plotly-plot .trace"),
-    "compare.png": ("baseline against each change of one factor:", ".parcoords"),
-}
 
 
 def shoot(page: Page, address: str, drawn: str, path: Path) -> None:
@@ -35,7 +29,7 @@ def main(uri: str) -> None:
         sys.exit("Chromium is not installed: apt-get install chromium")
     IMAGES.mkdir(exist_ok=True)
     with browser.ui(uri, "core") as (_, addresses), browser.browsing(program) as page:
-        for name, (what, drawn) in SHOWN.items():
+        for name, (what, drawn) in UI_PICTURES.items():
             shoot(page, addresses[what], drawn, IMAGES / name)
 
 

@@ -76,6 +76,7 @@ def command(
     folder = output or (PUBLISHED if publish else Path("reports")) / name
     publish = publish or DIGESTS in written(folder)  # a published report stays one
     if figure is None and not publish and is_current(folder, forms, state):
+        _say_verdicts(folder)
         click.echo(f"{folder / 'index.html'} (nothing has changed)")
         if emit:
             emit(_document(folder, notes, changed=False))
@@ -98,6 +99,8 @@ def command(
     digests = run_digests(stored) if shared else []
     also = {DIGESTS: digests_csv(digests)} if shared else {}
     page = build(tables, folder, forms, figure, state, also)
+    if figure is None:
+        _say_verdicts(folder)
     click.echo(str(page))
     if shared:
         click.echo(f"{folder / DIGESTS}: {len(digests):,} runs")
@@ -148,6 +151,17 @@ def _document(folder: Path, notes: Sequence[str], *, changed: bool) -> "StudyRep
                     for row in rows("means")),
         effects=tuple(map(EffectEstimate.model_validate, rows("effects"))), notes=tuple(notes),
     )  # fmt: skip
+
+
+def _say_verdicts(folder: Path) -> None:
+    """Say what the report answers, a claim a line."""
+    from harness.output import wrapped
+    from harness.report.verdict_lines import verdict_lines
+
+    lines = list(verdict_lines(folder))
+    width = max((len(word) for word, _ in lines), default=0)
+    for word, text in lines:
+        click.echo(wrapped(f"{word:{width}}  ", text))
 
 
 def _say_refusals(folder: Path) -> None:

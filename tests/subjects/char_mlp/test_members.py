@@ -93,14 +93,13 @@ def test_compiling_is_announced_where_no_earlier_run_has_done_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    expected = "first its layers are compiled, once on this machine, which takes 10 to 20 s"
-    assert SUBJECT.preparation() == expected
+    assert SUBJECT.preparation() > 0
     (tmp_path / "layers").mkdir()
     (tmp_path / "layers" / "steps.drive-1.py311.nbi").touch()
-    assert SUBJECT.preparation() == ""
+    assert SUBJECT.preparation() == 0
 
 
 def test_the_cache_of_compiled_parts_is_found(tiny: Corpus) -> None:
     members = StackedMembers([Fields.model_validate(SMALL)], [1], tiny)
     members.advance(0, np.zeros((1, 1, 4), np.int64), probe=False)
-    assert SUBJECT.preparation() == ""
+    assert SUBJECT.preparation() == 0

@@ -1,0 +1,81 @@
+"""The wheel in a project that has a `harness` of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
+ABLATE = (
+    "import sys; from ablation_harness.cli import main\n"
+    "try: main()\n"
+    "finally: assert not [name for name in sys.modules if name.startswith('harness.')]"
+)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as pip fills it with the wheel, without what the wheel needs."""
+    place, source = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("source") / "copy"
+    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+                            cwd=ROOT, check=True, capture_output=True, text=True).stdout  # fmt: skip
+    kept = [name for name in listed.split("\0") if name and (ROOT / name).exists()]
+    source.mkdir()
+    subprocess.run(["tar", "-cf", "copy.tar", "-C", str(ROOT), *kept], cwd=source, check=True)
+    subprocess.run(["tar", "-xf", "copy.tar"], cwd=source, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-index", "--no-deps",
+         "--no-build-isolation", "--wheel-dir", str(place), str(source)], check=True,
+    )  # fmt: skip
+    (wheel,) = place.glob("*.whl")
+    with ZipFile(wheel) as archive:
+        archive.extractall(place)
+    wheel.unlink()
+    return place
+
+
+def ablate(installed: Path, project: Path, *words: str) -> str:
+    """What the installed command says in a project."""
+    done = subprocess.run(
+        [sys.executable, "-c", ABLATE, *words], cwd=project, check=False,
+        env={**os.environ, "PYTHONPATH": str(installed)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_it_installs_one_name_and_all_studies(installed: Path) -> None:
+    names = {path.name for path in installed.iterdir() if path.suffix != ".dist-info"}
+    assert names == {"ablation_harness"}
+    shipped = {path.name for path in (installed / "ablation_harness" / "ablations").iterdir()}
+    assert shipped == {path.name for path in (ROOT / "ablations").glob("*.toml")}
+    (metadata,) = installed.glob("*.dist-info")
+    assert {line.split(" = ")[1] for line in (metadata / "entry_points.txt").read_text().split("\n")
+            if " = " in line} == {
+        "ablation_harness.cli:main", "ablation_harness.store.app:app",
+    }  # fmt: skip
+
+
+def test_a_project_has_studies_models_and_a_harness_of_its_own(
+    installed: Path, tmp_path: Path
+) -> None:
+    ablate(installed, tmp_path, "init", "mine", "--model")
+    (tmp_path / "ablations" / "harness.py").write_text("WIDTH = 8\n")
+    model = tmp_path / "ablations" / "mine.py"
+    model.write_text(model.read_text().replace("width: int = 32", "width: int = harness.WIDTH")
+                     .replace("import torch\n", "import harness\nimport torch\n", 1))  # fmt: skip
+    listed = {line.split()[0] for line in ablate(installed, tmp_path, "list").splitlines()}
+    assert {"core", "mine", "smoke"} <= listed
+    few = ("mine", "--steps", "50", "--seeds", "2")
+    said = ablate(installed, tmp_path, "run", *few, "--workers", "1", "--report")
+    assert "all 8 runs have ended, 8 of them now.\n" in said
+    assert said.endswith("reports/mine-steps-50-seeds-1-2/index.html\n")
+    program = "import ablation_harness as h; print(h.load('mine', steps=50, seeds=2))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, text=True,
+                          env={**os.environ, "PYTHONPATH": str(installed)},
+                          capture_output=True)  # fmt: skip
+    assert done.stdout == "<Results of mine: 8 of 8 runs ended, 1 claims>\n"
