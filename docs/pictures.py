@@ -4,7 +4,6 @@ Figures of reports come from the published data, the ladder of speeds from docs/
 which is a bench.json of `make bench`. `tests.support.screenshots` takes those of the MLflow UI.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path

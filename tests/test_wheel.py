@@ -1,6 +1,7 @@
 """The wheel in a project that has a `harness` of its own."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,13 +21,13 @@ ABLATE = (
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as pip fills it with the wheel, without what the wheel needs."""
-    place, source = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("source") / "copy"
-    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-                            cwd=ROOT, check=True, capture_output=True, text=True).stdout  # fmt: skip
-    kept = [name for name in listed.split("\0") if name and (ROOT / name).exists()]
-    source.mkdir()
-    subprocess.run(["tar", "-cf", "copy.tar", "-C", str(ROOT), *kept], cwd=source, check=True)
-    subprocess.run(["tar", "-xf", "copy.tar"], cwd=source, check=True)
+    place, source = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("source")
+    for folder in ("harness", "ablations"):
+        shutil.copytree(
+            ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    for file in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+        shutil.copy(ROOT / file, source)
     subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-index", "--no-deps",
          "--no-build-isolation", "--wheel-dir", str(place), str(source)], check=True,
