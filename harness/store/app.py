@@ -2,7 +2,8 @@
 
 MLflow's UI asks for 100 runs at a time, and groups, averages and draws those 100 only. This is
 MLflow's own application, with that one number raised for its UI, which opens for experiments
-(`opening.py`), and with artifacts read beside the database (`location.py`); `mlflow server --app-name ablate` finds it by the entry point in pyproject.toml.
+(`opening.py`), and with artifacts read beside the database (`location.py`); `mlflow server
+--app-name ablate` finds it by the entry point in pyproject.toml.
 """
 
 from mlflow.server import app as flask_app

@@ -13,7 +13,7 @@ Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 def with_larger_pages(inner: Wsgi) -> Wsgi:
-    """The WSGI application, whose UI then gets up to PAGE runs a page; clients what they ask for."""
+    """The WSGI application: its UI gets up to PAGE runs a page, clients what they ask for."""
 
     def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ.get("PATH_INFO", "").endswith(SEARCH):

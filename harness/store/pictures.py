@@ -92,9 +92,14 @@ def _histograms(result: Result) -> Iterator[tuple[str, int, list[Histogram]]]:
         for step, entry in trace.entries(series).items() if name != series else ():
             reach = trace.at(name + RANGE, step)
             if np.isfinite(entry.values).all() and np.isfinite(reach).all():
-                yield f"{name}s", step, [
-                    Histogram(*row) for row in zip(_labels(entry), entry.values, reach, strict=True)
-                ]
+                yield (
+                    f"{name}s",
+                    step,
+                    [
+                        Histogram(*row)
+                        for row in zip(_labels(entry), entry.values, reach, strict=True)
+                    ],
+                )
     for file, payload in result.files.items():
         if file.endswith(WEIGHTS) and (rows := list(_of_weights(payload))):
             yield "weights", trace.steps, rows

@@ -174,7 +174,8 @@ def test_a_study_of_ones_own_model_is_shown_like_any_other(page: Page, tmp_path:
     for ending in ("py", "toml"):
         shutil.copy(ROOT / "examples" / f"regression.{ending}", tmp_path)
     study, uri = str(tmp_path / "regression.toml"), f"sqlite:///{tmp_path}/mlflow.db"
-    command = [ABLATE, "--tracking-uri", uri, "run", study, "--steps", "60", "--seeds", "2"]
+    asked = (study, "--steps", "60", "--seeds", "2")
+    command = [ABLATE, "--tracking-uri", uri, "run", *asked]
     subprocess.run(command, check=True, cwd=tmp_path, stdout=subprocess.DEVNULL)
     with browser.ui(uri, study, "--steps", "60", "--seeds", "2") as (_, addresses):
         visit(page, addresses["all runs:"])

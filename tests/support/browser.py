@@ -23,8 +23,6 @@ SETTINGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-# MLflow's assistant opens at the first visit and hides a quarter of the page.
-NO_ASSISTANT = "localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true')"
 TIMEOUT = 45_000  # milliseconds that a page may take to show something
 STEPS, SEEDS = 2000, 5  # of the store that `fill` makes
 SHORT = ("--steps", str(STEPS), "--seeds", str(SEEDS))  # chooses its runs
@@ -79,7 +77,6 @@ def browsing(program: str) -> Iterator[Page]:
         browser = play.chromium.launch(executable_path=program, args=list(SETTINGS))
         page = browser.new_page(viewport={"width": 1600, "height": 1000})
         page.set_default_timeout(TIMEOUT)
-        page.add_init_script(NO_ASSISTANT)
         try:
             yield page
         finally:
