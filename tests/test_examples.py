@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("few_figures")
 
 EXAMPLES = ROOT / "examples"
 SHORT = {"digits_cnn": "20", "lecture_mlp": "20", "numpy_loop": "60", "regression": "20"}  # steps
-LONG = {"digits_cnn": "400", "lecture_mlp": "1000", "numpy_loop": "20000", "regression": "1000"}
+LONG = {"digits_cnn": "400", "numpy_loop": "20000", "regression": "1000"}
 
 
 def copied(folder: Path, name: str) -> Path:

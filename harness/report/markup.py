@@ -16,6 +16,7 @@ from harness.report.document import Block, Document, Inline, Link, Strong, Words
 
 SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
 LIST_OR_HEADING = re.compile(r"^(\s*)([-+=#>]|\d+[.)])(?=[\s=#>-]|$)")  # or a quotation
+BREAK = re.compile(r"(?<=\w/)(?=\w)")  # where names such as final/dev_loss may go on below
 SAFE_ADDRESS = re.compile(r"^(https?://|[A-Za-z0-9_./#-]+$)")
 
 
@@ -75,7 +76,7 @@ def _html(part: Inline) -> Markup:
         case Strong(text, tone):
             return Markup('<strong class="{}">{}</strong>').format(tone, text)
         case Link(text) | text:
-            return Markup("{}").format(text)
+            return Markup("<wbr>").join(BREAK.split(str(text)))
 
 
 def markdown_words(words: Words) -> str:

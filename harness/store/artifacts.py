@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from harness.errors import UserError
-from harness.store.digest import hashed
+from harness.store.digest import decisive_files, hashed
 from harness.study.plan import Run
 from harness.study.study import Study
 from harness.subjects import find_subject
@@ -80,11 +80,7 @@ def read_artifacts(folder: Path, place: Callable[[str], str]) -> tuple[Subject, 
         UserError: the subject has changed.
     """
     config = read_config(folder)
-    files = {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+    files = dict(decisive_files(folder))
     name = config.subject
     subject = find_subject(place(name) if name.endswith(".py") else name)
     try:

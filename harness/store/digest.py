@@ -4,7 +4,7 @@ It is no signature: it holds against slips and edits by hand, not against who co
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from harness.store.rows import Run
 
 DIGEST = "digest"  # tag of an ended run
 FILES = "files"  # tag: a digest of each of its files, as JSON by path
+IMAGES, LAYERS = "images/", "layers/"  # where pictures lie; MLflow's UI looks for the first
+DERIVED = (IMAGES, LAYERS)  # folders of a run's files that follow from the others
 DECISIVE = ("run_key", "data_digest", "subject", "version", "outcome", "minibatches",
             "diverged_step", "diverged_cause", "device", "versions", FILES)  # fmt: skip
 RESPONSES = ("init/", "last/", "final/")  # how the names of responses begin
@@ -41,13 +43,16 @@ def is_changed(run: Run) -> bool | None:
 
 
 def file_digests(folder: Path) -> str:
-    """A digest of each file in a folder, as JSON by relative path."""
-    found = {
-        path.relative_to(folder).as_posix(): hashed(path.read_bytes())
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-    return json.dumps(found)
+    """A digest of each file in a folder that decides, as JSON by relative path."""
+    return json.dumps({name: hashed(payload) for name, payload in decisive_files(folder)})
+
+
+def decisive_files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Relative path and content of each file in a run's folder but those that are derived."""
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and not name.startswith(DERIVED):
+            yield name, path.read_bytes()
 
 
 def kept_files(run: Run) -> dict[str, str]:

@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 import harness
 from harness.errors import Unreachable, UserError
 from harness.store.artifacts import SAMPLES
-from harness.store.digest import is_changed
+from harness.store.digest import DERIVED, is_changed
 from harness.store.rows import Run
 from harness.store.schema import CHILDREN, IS_SCHEMA, SCHEMA
 from harness.store.store import Store
@@ -164,6 +164,8 @@ def log_model(store: Store, study: Study, run: Run) -> LoggedModel:
         files.mkdir()
         code.mkdir()
         client.download_artifacts(info.run_id, "", str(files))
+        for folder in DERIVED:
+            shutil.rmtree(files / folder, ignore_errors=True)
         for name, file in study.model.code().items():
             (code / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, code / name)

@@ -1,4 +1,4 @@
-"""Searches for runs that return a whole study at once."""
+"""Searches of MLflow's UI for runs, which return a whole study at once."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -6,13 +6,14 @@ from io import BytesIO
 from typing import Any
 
 PAGE = 2000  # runs sent at once
-SEARCH = "/mlflow/runs/search"
+UI_PAGE = 100  # runs that MLflow's UI asks for at a time
+SEARCH = "/ajax-api/2.0/mlflow/runs/search"  # the UI's own address; clients use /api/…
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 def with_larger_pages(inner: Wsgi) -> Wsgi:
-    """The WSGI application, whose searches for runs then return up to PAGE of them."""
+    """The WSGI application: its UI gets up to PAGE runs a page, clients what they ask for."""
 
     def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ.get("PATH_INFO", "").endswith(SEARCH):
@@ -24,10 +25,11 @@ def with_larger_pages(inner: Wsgi) -> Wsgi:
 
 
 def enlarged(body: bytes) -> bytes:
-    """A search request that asks for PAGE runs; anything else as it is."""
+    """A search request for a page of the UI that asks for PAGE runs; anything else as it is."""
     try:
         request = json.loads(body)
     except ValueError:
         return body
-    search = isinstance(request, dict) and request
-    return json.dumps({**request, "max_results": PAGE}).encode() if search else body
+    if not isinstance(request, dict) or request.get("max_results") != UI_PAGE:
+        return body
+    return json.dumps({**request, "max_results": PAGE}).encode()

@@ -158,7 +158,8 @@ class Store:
         """
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-        return get_artifact_repository(address, tracking_uri=for_mlflow(self.uri))
+        with self.reach():  # the address may be that of a server, which is not the store
+            return get_artifact_repository(address, tracking_uri=for_mlflow(self.uri))
 
     def log_files(self, folder: str, address: str, below: str | None = None) -> None:
         """Copy a folder to a run's files.

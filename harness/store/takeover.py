@@ -15,7 +15,7 @@ from harness.store.store import Store
 
 # Tags that say how a run was made.
 COPIED = ("outcome", "minibatches", "device", "versions", "seconds", "diverged_step",
-          "diverged_cause", "mlflow.source.git.commit")  # fmt: skip
+          "diverged_cause", "mlflow.source.git.commit", "mlflow.loggedImages")  # fmt: skip
 TAKEN_FROM = "taken_from"  # tag: the id of the run that another study had trained
 
 

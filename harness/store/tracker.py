@@ -15,6 +15,7 @@ from harness.store.artifacts import require_unchanged, write_artifacts
 from harness.store.digest import DIGEST, FILES, digest_of, file_digests, kept_files
 from harness.store.fetch import files_of
 from harness.store.parent import ParentRun, Status, progress
+from harness.store.pictures import HAS_IMAGES, draw_histograms, draw_layers
 from harness.store.rows import Run as StoredRun
 from harness.store.runs import Ended, OpenRun, StudyRuns, outcome_of
 from harness.store.session import Session
@@ -172,6 +173,10 @@ class Tracker:
         with tempfile.TemporaryDirectory(prefix="ablate-") as folder:
             subject = self._store.recorded(self._study.subject)
             write_artifacts(Path(folder), self._study, subject, planned, result, self._facts)
+            draw_layers(Path(folder), self._study.model, result.trace)
+            # Those of one seed say it, and on a server ten files a run cost more than the rest.
+            if planned.seed == self._study.seeds[0] and draw_histograms(Path(folder), result):
+                tags |= HAS_IMAGES
             points = schema.points(result, self._study.model)
             self._complete(result.key, points, tags, ending, Path(folder), result.ended)
 

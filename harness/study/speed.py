@@ -8,7 +8,7 @@ from harness.files import write_atomically
 from harness.study.plan import Costs, Stack
 
 DEFAULT_RATE = 3.5e-5  # worker-seconds per million multiplications, where nothing is measured yet
-LEAST_SECONDS = 20.0  # of worker time; less is loading and compiling rather than training
+LEAST_SECONDS = 20.0  # of worker time, as measured and as guessed; less is loading and compiling
 
 
 def _file(root: Path) -> Path:
@@ -24,7 +24,7 @@ def record_speed(subject: str, seconds: float, work: float, root: Path | None = 
         work: in millions of multiplications.
         root: the working directory, if it is another.
     """
-    if seconds >= LEAST_SECONDS and work:
+    if min(seconds, work * DEFAULT_RATE) >= LEAST_SECONDS:
         file = _file(root or Path.cwd())
         payload = json.dumps({**_rates(file), subject: seconds / work})
         write_atomically(file, payload.encode())

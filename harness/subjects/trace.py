@@ -1,6 +1,6 @@
 """The trace of a run: everything measured of it, in one tidy shape from training to analysis."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -79,6 +79,15 @@ class Trace:
         """The values of a series at a step; NaN where it was not measured then."""
         found = self._entries.get(series, {}).get(step)
         return np.array(np.nan) if found is None else found.values
+
+    @property
+    def series(self) -> Collection[str]:
+        """The names of all series."""
+        return self._entries.keys()
+
+    def entries(self, series: str) -> Mapping[int, Entry]:
+        """What was measured of a series, by step."""
+        return self._entries.get(series, {})
 
     def first(self, series: str) -> Array:
         """The values of a series where it was first measured; NaN if it never was."""

@@ -78,7 +78,7 @@ class UserFile:
         Raises:
             UserError: it fails; the message has the frames that are in the user's own files.
         """
-        with running(f"{self.path.name}: {signature}", self.path.resolve().parent):
+        with running(f"{self.path.name}: {signature}", self.path.parent):
             return function()
 
     def refuse(self, rule: str, received: object, remedy: str) -> UserError:
@@ -148,7 +148,7 @@ def _import(path: Path, digest: str) -> ModuleType:
         sys.path.append(folder)  # for the local modules that it imports
     sys.modules[name] = module  # dataclasses look their module up
     try:
-        with importing(path.name, path.resolve().parent):
+        with importing(path.name, path.parent):
             spec.loader.exec_module(module)
     except UserError:
         del sys.modules[name]
@@ -178,7 +178,9 @@ def running(name: str, folder: Path, rule: str = "must run") -> Iterator[None]:
     except UserError:
         raise
     except (Exception, SystemExit) as error:
-        raise UserError(f"{name} {rule}", own_frames(error, folder), "Fix it there.") from None
+        raise UserError(
+            f"{name} {rule}", own_frames(error, folder.resolve()), "Fix it there."
+        ) from None
 
 
 def code_digest(path: Path) -> str:

@@ -30,7 +30,7 @@ ALWAYS = (
     "activations-and-gradients", "all-cells", "how-to-read-this", "methods", "reproducing-this",
     "references-and-credits",
 )  # fmt: skip
-VOID = {"meta", "link", "br", "img", "hr", "input"}
+VOID = {"meta", "link", "br", "wbr", "img", "hr", "input"}
 
 
 class Page(HTMLParser):

@@ -53,7 +53,7 @@ def test_a_password_in_the_address_works_and_is_never_shown(
     code, output = ablate(tmp_path, "--tracking-uri", address, *command())
     assert code == 0, output
     assert PASSWORD not in output
-    code, output = ablate(tmp_path, "--tracking-uri", address, "ui", NAME)
+    code, output = ablate(tmp_path, "--tracking-uri", address, "ui", NAME, "--data", "words.txt")
     assert code == 0, output
     assert f"{guarded_server}/#/experiments/" in output
     assert PASSWORD not in output

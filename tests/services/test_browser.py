@@ -44,7 +44,7 @@ def core(template: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def addresses(core: str) -> Iterator[dict[str, str]]:
-    with browser.ui(core, "core") as (_, printed):
+    with browser.ui(core, "core", *browser.SHORT) as (_, printed):
         yield printed
 
 
@@ -147,7 +147,7 @@ def test_the_baseline_is_compared_with_each_change_of_one_factor(
 
 
 def test_ctrl_c_stops_the_server_and_all_its_processes(core: str) -> None:
-    with browser.ui(core, "core") as (process, printed):
+    with browser.ui(core, "core", *browser.SHORT) as (process, printed):
         address = printed["all runs:"].partition("/#")[0]
         urlopen(f"{address}/health").close()  # noqa: S310 - loopback
         started = descendants(process)
@@ -174,9 +174,10 @@ def test_a_study_of_ones_own_model_is_shown_like_any_other(page: Page, tmp_path:
     for ending in ("py", "toml"):
         shutil.copy(ROOT / "examples" / f"regression.{ending}", tmp_path)
     study, uri = str(tmp_path / "regression.toml"), f"sqlite:///{tmp_path}/mlflow.db"
-    command = [ABLATE, "--tracking-uri", uri, "run", study, "--steps", "60", "--seeds", "2"]
+    asked = (study, "--steps", "60", "--seeds", "2")
+    command = [ABLATE, "--tracking-uri", uri, "run", *asked]
     subprocess.run(command, check=True, cwd=tmp_path, stdout=subprocess.DEVNULL)
-    with browser.ui(uri, study) as (_, addresses):
+    with browser.ui(uri, study, "--steps", "60", "--seeds", "2") as (_, addresses):
         visit(page, addresses["all runs:"])
         expect(page.get_by_text("12 matching runs")).to_be_visible()
         headers = page.get_by_role("columnheader")

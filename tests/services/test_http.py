@@ -56,7 +56,7 @@ def test_a_study_on_a_server_is_the_local_one_point_for_point(
         mine.runs.drop(columns=stores_own).sort_values("run_key", ignore_index=True),
         theirs.runs.drop(columns=stores_own).sort_values("run_key", ignore_index=True),
     )
-    code, output = ablate(tmp_path, "--tracking-uri", server, "ui", NAME)
+    code, output = ablate(tmp_path, "--tracking-uri", server, "ui", NAME, "--data", "words.txt")
     assert code == 0, output
     assert output.count(f"{server}/#/") == 5
 

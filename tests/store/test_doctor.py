@@ -275,7 +275,7 @@ def test_files_that_no_run_names_are_listed_and_those_of_deleted_runs_are_not(fi
     MlflowClient(filled).delete_run(run.info.run_id)
     ((kind, words, mends),) = found(filled)
     assert (kind, mends) == ("no run", False)
-    assert words.startswith(f"{stray}: 4 files, ")
+    assert words.startswith(f"{stray}: 5 files, ")
     assert examine(Store.existing(filled), "small").found == []
 
 

@@ -9,8 +9,10 @@ import pytest
 from mlflow import MlflowClient
 
 from harness.errors import UserError
+from harness.store.digest import IMAGES
 from harness.store.fetch import local_folder
 from harness.store.merge import Merged, merge_study, mergeable, require_another
+from harness.store.pictures import HAS_IMAGES
 from harness.store.reading import read_study
 from harness.store.session import Session
 from harness.store.store import Store
@@ -61,10 +63,17 @@ def merge(source: str, target: str) -> list[Merged]:
 
 
 def runs_of(pictured: Stored) -> Stored:
-    """The children of a picture, but for the tag that says where a run was taken from."""
+    """The children of a picture, but for where each was taken from and images of histograms.
+
+    These are of a study's first seed, which may be another one in a part of it.
+    """
     found = {key: run for key, run in pictured.items() if "seed" in run["params"]}
     for run in found.values():
-        run["tags"].pop("taken_from", None)
+        for tag in ("taken_from", *HAS_IMAGES):
+            run["tags"].pop(tag, None)
+        run["artifacts"] = {
+            path: file for path, file in run["artifacts"].items() if not path.startswith(IMAGES)
+        }
     return found
 
 

@@ -32,11 +32,12 @@ def test_a_taken_port_is_refused_and_another_named():
             require_free_port(taken.getsockname()[1])
 
 
-def test_only_the_number_of_runs_asked_for_is_raised():
+def test_only_the_number_of_runs_that_the_ui_asks_for_is_raised():
     assert enlarged(b'{"max_results": 100, "filter": "x"}') == (
         f'{{"max_results": {PAGE}, "filter": "x"}}'.encode()
     )
-    assert enlarged(b"not json") == b"not json"
+    for other in (b'{"max_results": 2}', b'{"max_results": 1000}', b"{}", b"[]", b"not json"):
+        assert enlarged(other) == other
 
 
 @pytest.mark.service

@@ -48,7 +48,8 @@ def test_a_run_is_stored_with_all_that_belongs_to_it(uri: str) -> None:
     assert (data.dataset.name, data.dataset.digest) == ("tiny", "d" * 36)
     files = picture(uri)[run.key]["artifacts"]
     assert set(files) == {
-        "trace.parquet", "model/weights.safetensors", "model/config.json", "samples.txt"
+        "trace.parquet", "model/weights.safetensors", "model/config.json", "samples.txt",
+        "layers/saturation.png",
     }  # fmt: skip
 
 

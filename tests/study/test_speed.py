@@ -37,14 +37,16 @@ def test_the_time_of_a_study_is_expected_of_it_again(costs: Costs, tmp_path: Pat
 
 
 def test_too_little_work_is_not_remembered(costs: Costs, tmp_path: Path) -> None:
-    record_speed("char_mlp", 10.0, costs.of_runs(expand(load_study("smoke"), "digest")), tmp_path)
+    work = costs.of_runs(expand(load_study("smoke"), "digest"))
+    for seconds in (10.0, 60.0):  # a minute of it is compiling, or a busy machine
+        record_speed("char_mlp", seconds, work, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_every_subject_has_a_rate_of_its_own(costs: Costs, tmp_path: Path) -> None:
-    runs = expand(load_study("smoke"), "digest")
+    runs = expand(load_study("core"), "digest")
     stacks = make_stacks(runs, costs)
-    record_speed("char_transformer", 300.0, 1.0, tmp_path)
+    record_speed("char_transformer", 300.0, 1e9, tmp_path)
     assert not expected_seconds(stacks, costs, 1, tmp_path)[1]
     record_speed("char_mlp", 300.0, costs.of_runs(runs), tmp_path)
     seconds, measured = expected_seconds(stacks, costs, 1, tmp_path)

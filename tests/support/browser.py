@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -22,9 +23,9 @@ SETTINGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-# MLflow's assistant opens at the first visit and hides a quarter of the page.
-NO_ASSISTANT = "localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true')"
 TIMEOUT = 45_000  # milliseconds that a page may take to show something
+STEPS, SEEDS = 2000, 5  # of the store that `fill` makes
+SHORT = ("--steps", str(STEPS), "--seeds", str(SEEDS))  # chooses its runs
 REPORT = "<!DOCTYPE html><h1>What follows from the runs</h1>"
 
 
@@ -34,8 +35,8 @@ def chromium() -> str | None:
 
 
 def fill(uri: str, folder: Path) -> None:
-    """Store 120 runs of `core`, five seeds, with made-up results, and a report."""
-    core = load_study("core").override(steps=2000, seeds=(1, 2, 3, 4, 5))
+    """Store 120 short runs of `core` with made-up results, and a report."""
+    core = load_study("core").override(steps=STEPS, seeds=tuple(range(1, SEEDS + 1)))
     planned = grid(core)
     with Tracker.open(Store.open(uri), core, FACTS, planned, session="one") as tracked:
         for run in planned:
@@ -45,21 +46,25 @@ def fill(uri: str, folder: Path) -> None:
 
 
 @contextmanager
-def ui(uri: str, study: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
-    """`ablate ui STUDY`, with the addresses that it prints by what they show."""
-    command = [ABLATE, "--tracking-uri", uri, "ui", study, "--port", str(free_port())]
+def ui(
+    uri: str, study: str, *options: str
+) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+    """`ablate ui STUDY` on the data that the store has, with the addresses by what they show."""
+    command = [ABLATE, "--tracking-uri", uri, "ui", study, "--port", str(free_port()), *options]
+    given = {name: value for name, value in os.environ.items() if name != "ABLATE_DATA"}
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         text=True,
         process_group=0,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**given, "PYTHONUNBUFFERED": "1"},
     ) as process:
         assert process.stdout is not None
         try:
             lines = iter(process.stdout.readline, "")
             printed = [line.strip() for line in _until(lines, "Ctrl-C")]
-            yield process, dict(zip(printed[::2], printed[1::2], strict=True))
+            addresses = {what: line for what, line in pairwise(printed) if line.startswith("http")}
+            yield process, addresses
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(30)
@@ -72,7 +77,6 @@ def browsing(program: str) -> Iterator[Page]:
         browser = play.chromium.launch(executable_path=program, args=list(SETTINGS))
         page = browser.new_page(viewport={"width": 1600, "height": 1000})
         page.set_default_timeout(TIMEOUT)
-        page.add_init_script(NO_ASSISTANT)
         try:
             yield page
         finally:

@@ -34,7 +34,7 @@ def ablate(folder: Path, *arguments: str) -> str:
 
 
 def exported(folder: Path, study: str) -> str:
-    """All points of a study's curves, in order of runs."""
-    inprocess.run_undisturbed(folder, "export", study)
-    rows = (folder / "exports" / Path(study).stem / "curves.csv").read_text().splitlines()
+    """All points of the curves of all of a study's runs, in order of these."""
+    inprocess.run_undisturbed(folder, "export", study, "--all")
+    rows = (folder / "exports" / f"{Path(study).stem}-all" / "curves.csv").read_text().splitlines()
     return "\n".join(sorted(rows))

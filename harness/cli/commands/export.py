@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import json_option, pass_store, study_options
+from harness.cli.options import json_option, pass_store, study_name, study_options
 
 if TYPE_CHECKING:
     from harness.analysis.frames import StudyData
@@ -68,14 +68,13 @@ def command(
             "--all, with a form for a paper",
             "Leave one of them out.",
         )
-    store = Store.existing(uri)
-    selected, notes = select(store, request)
-    name = folder_name(request, selected["study"])
+    store, name, notes = Store.existing(uri), study_name(request.study), list[str]()
     if everything:
-        name, stored, notes = f"{selected['name']}-all", read_all(store, selected["name"]), []
+        stored, place = read_all(store, name), f"{name}-all"
     else:
-        stored = read_study(store, **selected)
-    folder = folder or Path("exports") / name
+        selected, notes = select(store, request)
+        stored, place = read_study(store, **selected), folder_name(request, selected["study"])
+    folder = folder or Path("exports") / place
     if any(forms.values()):
         tables = _for_a_paper(gather(stored), folder, forms, notes)
     else:
@@ -83,7 +82,7 @@ def command(
     if lost := stored.about_unread():
         notes.append(lost)
     if emit:
-        emit(ExportedTables(study=selected["name"], tables=tables, notes=tuple(notes)))
+        emit(ExportedTables(study=name, tables=tables, notes=tuple(notes)))
         return
     for note in notes:
         click.echo(note, err=note == lost)

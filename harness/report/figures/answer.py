@@ -144,6 +144,8 @@ def _absolute(source: Source) -> bool:
 
 def _draw(source: Source) -> Figure | None:
     """One row a claim, the first at the top."""
+    from matplotlib.ticker import MaxNLocator
+
     rows, response = answers(source)[:MOST_ROWS], _response(source)
     if not rows:
         return None
@@ -176,6 +178,7 @@ def _draw(source: Source) -> Figure | None:
                         xycoords=("axes fraction", "data"),
                         textcoords="offset points")  # fmt: skip
     ax.set_xlim(low, high)
+    ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     ax.set_ylim(len(rows) - 0.45, -0.55)
     ax.set_yticks(range(len(rows)), [_lines(row.says) for row in rows], fontsize=8)
     ax.tick_params(axis="y", length=0)

@@ -251,8 +251,9 @@ def _interactions(source: Source) -> Iterator[Block]:
         yield compact(Table(title, head, rows, frozenset({3, 5})))
     if lacking.any():
         pairs = dict.fromkeys(zip(table["factor"][lacking], table["by"][lacking], strict=True))
+        which = "; ".join(f"{factor} with {by}" for factor, by in pairs)
         yield Paragraph(
-            f"{NOT_ESTIMABLE}: {'; '.join(f'{factor} with {by}' for factor, by in pairs)}. For "
+            f"{NOT_ESTIMABLE}: {which if rows else 'each factor with each other'}. For "
             f"{counted(int(lacking.sum()), 'interaction')} of these factors, no combination of the "
             "others has the four variants that are compared."
         )
