@@ -27,7 +27,7 @@ def write_findings() -> None:
     """Make the tables of both pages anew."""
     every = [
         (f"[{folder.name}](published/{folder.name}/report.md#claims-and-verdicts)", *row)
-        for folder in sorted(path.parent for path in PUBLISHED.glob("*/digests.csv"))
+        for folder in sorted(path.parents[1] for path in PUBLISHED.glob("*/data/stability.csv"))
         for row in claims(folder)
     ]
     replace(FINDINGS, table(("study", *COLUMNS, *MORE), every))
