@@ -4,6 +4,7 @@ They are drawn as pixels, in a few milliseconds, from what the run holds anyway:
 them, and nothing reads them back.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -111,11 +112,17 @@ def _of_weights(payload: bytes) -> Iterator[Histogram]:
         tensors = load(payload)
     except (SafetensorError, TypeError, KeyError):  # damaged, or of a type that numpy lacks
         return
-    for name, tensor in tensors.items():
+    for name in sorted(tensors, key=_by_number):  # the file's own order is another each time
+        tensor = tensors[name]
         if tensor.ndim > 1 and tensor.dtype.kind == "f" and np.isfinite(tensor).all():
             reach = float(np.abs(tensor).max(initial=0)) or 1.0
             counts, _ = np.histogram(tensor, BINS, (-reach, reach))
             yield Histogram(name.removesuffix(".weight"), counts, reach)
+
+
+def _by_number(name: str) -> list[tuple[int, str]]:
+    """What sorts "layer 2" before "layer 10"."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]
 
 
 def bars(title: str, histograms: Sequence[Histogram]) -> Image.Image:
