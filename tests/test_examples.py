@@ -39,9 +39,7 @@ def copied(folder: Path, name: str) -> Path:
 
 def test_every_example_is_tested_here() -> None:
     named = {path.stem for path in EXAMPLES.glob("*.toml")}
-    assert (
-        named == set(SHORT) == {*LONG, "lecture_mlp"}
-    )  # that one is a PyTorch model as others are
+    assert named == set(SHORT) == {*LONG, "lecture_mlp"}  # one PyTorch model is enough
 
 
 @pytest.mark.parametrize("name", SHORT)
