@@ -82,7 +82,7 @@ def lossy(draw: Random) -> Callable[[str, str], Fate]:
     def fate(method: str, path: str) -> Fate:
         if method == "GET" or "search" in path:
             return "pass"
-        return "lose" if draw.random() < (0.5 if CREATES_A_RUN in path else 0.2) else "pass"
+        return "lose" if draw.random() < (0.5 if CREATES_A_RUN in path else 0.1) else "pass"
 
     return fate
 
