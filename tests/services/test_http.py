@@ -137,4 +137,6 @@ def test_artifacts_pass_through_the_server(server: str) -> None:
     (stored,) = children(server, definition.name)
     assert stored.info.artifact_uri.startswith("mlflow-artifacts:")
     files = MlflowClient(server).list_artifacts(stored.info.run_id)
-    assert {file.path for file in files} == {"model", "samples.txt", "trace.parquet"}
+    assert {file.path for file in files} == {
+        "images", "layers", "model", "samples.txt", "trace.parquet",
+    }  # fmt: skip
