@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 8  # more do not fit into a first screen
 ROW = 0.3  # inches
-LEFT, VERDICTS = 3.1, 1.3  # inches, for what is claimed and for the verdicts
+LEFT, VERDICTS = 3.1, 1.5  # inches, for what is claimed and for the verdicts
 LETTERS = 50  # of a line of what is claimed; it has two
 
 
