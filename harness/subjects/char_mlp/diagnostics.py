@@ -13,13 +13,13 @@ from harness.subjects.char_mlp.layers.compiled import compiled
 from harness.subjects.char_mlp.layers.lanes import (
     LANES,
     between,
+    broadcast,
     double,
     fma,
+    masked,
     pointer,
-    spread,
     take,
     total,
-    within,
 )
 from harness.subjects.char_mlp.layers.parts import Array
 from harness.subjects.char_mlp.measured import ACTIVATIONS, BINS
@@ -55,7 +55,9 @@ class Probe:
     def take(self, k: int, rate: float) -> None:
         """Measure inside a member whose gradients were just computed, and take its step."""
         stack = self._stack
-        for number, (out, gradient) in enumerate(zip(stack.outputs, stack.d_outputs, strict=True)):
+        for number, (out, gradient) in enumerate(
+            zip(stack.step.outputs, stack.step.d_outputs, strict=True)
+        ):
             self._table[k, number] = activation_table(out, stack.fields)
             self._gradient_std[k, number] = deviation(gradient)
             if self._histograms:
@@ -129,13 +131,13 @@ def moments(values: Array, low: float, high: float, table: Array) -> None:
     """
     rows, columns = values.shape
     start, step = pointer(values), values.strides[0] // values.itemsize
-    sums, inside, dead = spread(0.0, 0.0), 0.0, 0
+    sums, inside, dead = broadcast(0.0, 0.0), 0.0, 0
     for h in range(rows):
-        within_row = spread(0.0, 0.0)
+        within_row = broadcast(0.0, 0.0)
         for b in range(0, columns, LANES):
             row = double(take(start, h * step + b))
-            sums = sums + within(row, b, columns)
-            within_row = within_row + within(between(row, low, high), b, columns)
+            sums = sums + masked(row, b, columns)
+            within_row = within_row + masked(between(row, low, high), b, columns)
         alive = total(within_row)
         inside += alive
         dead += alive == 0
@@ -152,14 +154,14 @@ def deviation(values: Array) -> float:
     """
     rows, columns = values.shape
     start, step = pointer(values), values.strides[0] // values.itemsize
-    sums = spread(0.0, 0.0)
+    sums = broadcast(0.0, 0.0)
     for r in range(rows):
         for c in range(0, columns, LANES):
-            sums = sums + within(double(take(start, r * step + c)), c, columns)
-    mean = spread(0.0, total(sums) / (rows * columns))
-    squares = spread(0.0, 0.0)
+            sums = sums + masked(double(take(start, r * step + c)), c, columns)
+    mean = broadcast(0.0, total(sums) / (rows * columns))
+    squares = broadcast(0.0, 0.0)
     for r in range(rows):
         for c in range(0, columns, LANES):
-            apart = within(double(take(start, r * step + c)) - mean, c, columns)
+            apart = masked(double(take(start, r * step + c)) - mean, c, columns)
             squares = fma(apart, apart, squares)
     return float(np.sqrt(total(squares) / max(rows * columns - 1, 1)))

@@ -16,9 +16,9 @@ from harness.subjects.char_mlp.layers.compiled import compiled
 from harness.subjects.char_mlp.layers.lanes import (
     LANES,
     between,
+    broadcast,
     double,
     fma,
-    spread,
     take,
     total,
     where_positive,
@@ -155,9 +155,9 @@ class ActivationStats:
         width = self._alive.shape[2]
         mean, square, within = np.moveaxis(self._sums / (self._weight * width)[:, None, None], 2, 0)
         beyond = 1 - within if self._activation.saturates else np.full_like(within, np.nan)
-        spread = np.sqrt(np.maximum(square - mean**2, 0))
+        std = np.sqrt(np.maximum(square - mean**2, 0))
         dead = (self._alive == 0).sum(axis=2) / width
-        return np.stack([mean, spread, beyond, dead], axis=2)  # (K, L, 4)
+        return np.stack([mean, std, beyond, dead], axis=2)  # (K, L, 4)
 
 
 @compiled
@@ -175,7 +175,7 @@ def weighted_moments(
     """
     columns = len(weights)
     for h in range(len(alive)):
-        added, squares, inside = spread(0.0, 0.0), spread(0.0, 0.0), spread(0.0, 0.0)
+        added, squares, inside = broadcast(0.0, 0.0), broadcast(0.0, 0.0), broadcast(0.0, 0.0)
         for c in range(0, columns, LANES):
             weight = take(weights, c)
             values = where_positive(weight, double(take(z, at + h * columns + c)))

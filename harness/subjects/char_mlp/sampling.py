@@ -6,7 +6,7 @@ import torch
 from harness.subjects.char_mlp.fields import Fields
 from harness.subjects.char_mlp.layers.compiled import compiled
 from harness.subjects.char_mlp.layers.functions import exp
-from harness.subjects.char_mlp.layers.lanes import lane, spread
+from harness.subjects.char_mlp.layers.lanes import broadcast, lane
 from harness.subjects.char_mlp.layers.parts import Array
 from harness.subjects.char_mlp.network import MLP
 from harness.subjects.char_mlp.saved import saved_network
@@ -73,7 +73,7 @@ def draw(
         mass = 0.0
         for v in range(vocabulary):
             below = (np.float64(z[logits + v * batch + c]) - highest) / temperature
-            odds[v] = lane(exp(spread(z, below)), 0)
+            odds[v] = lane(exp(broadcast(z, below)), 0)
             mass += odds[v]
         aim, passed, drawn[c] = chances[c] * mass, 0.0, vocabulary - 1
         for v in range(vocabulary):

@@ -15,13 +15,13 @@ from torch import Tensor
 from harness.subjects.char_mlp import layers
 from harness.subjects.char_mlp.fields import Fields
 from harness.subjects.char_mlp.layers.embedding import StackedEmbedding
+from harness.subjects.char_mlp.layers.forms import StackedLayer
 from harness.subjects.char_mlp.layers.linear import StackedLinear
 from harness.subjects.char_mlp.layers.loss import cross_entropy
 from harness.subjects.char_mlp.layers.memberwise import Memberwise
 from harness.subjects.char_mlp.layers.parts import (
     ENERGY,
     LOSS,
-    RATE,
     SCALARS,
     STOP,
     Array,
@@ -30,31 +30,42 @@ from harness.subjects.char_mlp.layers.parts import (
 )
 from harness.subjects.char_mlp.layers.signals import add_signals, copy
 from harness.subjects.char_mlp.layers.state import Layout, Place
-from harness.subjects.char_mlp.layers.steps import drive, run, sgd
+from harness.subjects.char_mlp.layers.steps import collect, drive, run, sgd
 from harness.subjects.char_mlp.network import MLP, Block
 
 CACHE_LINE = 64  # bytes
 
 
 class StackedBlock:
-    """One block in a program: Linear, then a norm and an activation if the block has them."""
+    """One block in a program: Linear, then a norm and an activation if the block has them.
+
+    Attributes:
+        linear: the first layer.
+        rest: the others, by kind.
+        skip: whether the input is added to the output.
+        out: where the output begins, without the skip connection, once there is a forward pass.
+    """
+
+    out: int
 
     def __init__(self, textbook: Block, fields: Fields, norm: str, layout: Layout) -> None:
         self.skip = textbook.skip
-        linear = StackedLinear(textbook.layers["linear"], layout)
-        self.fan_in, self.units = linear.fan_in, linear.units
-        self.layers: dict[str, Any] = {"linear": linear}
-        modules = {"norm": norm, "activation": fields.activation}
-        for name in list(textbook.layers)[1:]:
-            module = getattr(layers, name)(modules[name])
-            kind = getattr(module, "Stacked", Memberwise)
-            self.layers[name] = kind(textbook.layers[name], self.units, layout)
+        self.linear = StackedLinear(textbook.layers["linear"], layout)
+        self.rest: dict[str, StackedLayer] = {}
+        for kind, find, level in (
+            ("norm", layers.norm, norm), ("activation", layers.activation, fields.activation),
+        ):  # fmt: skip
+            if kind in textbook.layers:
+                form = getattr(find(level), "Stacked", Memberwise)
+                self.rest[kind] = form(textbook.layers[kind], self.linear.units, layout)
+
+    @property
+    def layers(self) -> dict[str, Any]:
+        """All layers, by kind."""
+        return {"linear": self.linear, **self.rest}
 
     def forward(self, program: Program, source: int) -> int:
-        """The block's output in training mode.
-
-        Attributes set: `out`, the output without the skip connection.
-        """
+        """The block's output in training mode."""
         self.out = source
         for layer in self.layers.values():
             self.out = layer.forward(program, self.out)
@@ -70,21 +81,79 @@ class StackedBlock:
     def _skipped(self, program: Program, source: int, out: int) -> int:
         if not self.skip:
             return out
-        both = program.signal(self.units)
-        program.add(add_signals, self.units, source, out, both)
+        both = program.signal(self.linear.units)
+        program.add(add_signals, self.linear.units, source, out, both)
         return both
 
     def backward(self, program: Program, gradient: int, out: int) -> None:
         """Write the input's gradient to `out`; the output's is overwritten."""
         if self.skip:
-            before = program.signal(self.units)
-            program.add(copy, self.units, gradient, before)
-        linear, *rest = self.layers.values()
-        for layer in reversed(rest):
+            before = program.signal(self.linear.units)
+            program.add(copy, self.linear.units, gradient, before)
+        for layer in reversed(self.rest.values()):
             layer.backward(program, gradient)
-        linear.backward(program, gradient, out)
+        self.linear.backward(program, gradient, out)
         if self.skip:
-            program.add(add_signals, self.fan_in, before, out, out)
+            program.add(add_signals, self.linear.fan_in, before, out, out)
+
+
+class Step:
+    """A network's training step: three programs, and the memory that they work in.
+
+    The first computes the loss and the gradients, except those of the linear layers' weights, of
+    which it keeps the two factors. The second subtracts all gradients from the parameters, and the
+    third updates buffers such as running statistics.
+
+    Args:
+        network: the stack's layers.
+
+    Attributes:
+        codes: of the three programs.
+        observed: code of the first, which keeps `d_outputs` too.
+        z: the memory of a step.
+        x: a minibatch: contexts, then targets.
+        outputs: the hidden layers' outputs without skip connections, views of z, (H, B).
+        d_outputs: the loss's gradients by the hidden blocks' outputs, likewise.
+    """
+
+    def __init__(self, network: "StackedMLP") -> None:
+        fields, blocks = network.fields, (*network.hidden, network.output)
+        gradient, update, buffers = (Program(fields.batch, network.dtype) for _ in range(3))
+        self._programs = gradient, update, buffers  # they keep Python functions alive
+        signal = network.embedding.forward(gradient)
+        for block in blocks:
+            signal = block.forward(gradient, signal)
+        # Every block reads the gradient by its output here, and writes that by its input there.
+        widest = max(network.embedding.units, *(block.linear.units for block in blocks))
+        here, there = gradient.signal(widest), gradient.signal(widest)
+        targets = fields.batch * fields.context  # where they begin in the minibatch
+        gradient.add(cross_entropy, network.vocabulary, signal, here, targets)
+        kept = []
+        for block in reversed(blocks):
+            if block is not network.output:
+                kept.append(gradient.signal(block.linear.units))
+                gradient.add(copy, block.linear.units, here, kept[-1], observing=True)
+            block.backward(gradient, here, there)
+            here, there = there, here
+        network.embedding.backward(gradient, here)
+        for _, layer in network.named_layers():
+            layer.update(update)
+            if hasattr(layer, "update_buffers"):
+                layer.update_buffers(buffers)
+        self.codes = gradient.code(), update.code(), buffers.code()
+        self.observed = gradient.code(observing=True)
+        self.z = aligned_zeros((gradient.size,), network.dtype)
+        self.x = np.zeros(fields.batch * (fields.context + 1), np.int64)
+
+        def view(place: int, units: int) -> Array:
+            whole = self.z[place : place + units * gradient.batch]
+            return whole.reshape(units, gradient.batch)[:, : fields.batch]
+
+        self.outputs = [view(block.out, block.linear.units) for block in network.hidden]
+        self.d_outputs = [
+            view(place, block.linear.units)
+            for place, block in zip(reversed(kept), network.hidden, strict=True)
+        ]
 
 
 class Evaluation:
@@ -125,7 +194,11 @@ class StackedMLP:
         p: parameters (K, P), each member's at the same places.
         g: gradients of the member that a step was last computed of (P,).
         v: velocities (K, P); empty where no member has momentum.
+        s: scalars of the step under way.
         places: of each tensor in a member's parameters, by name.
+        trained: names of those that are trained.
+        spans: where these begin and end in a member's parameters (n, 2).
+        step: the programs of a training step, and their memory.
     """
 
     def __init__(self, networks: Sequence[MLP], fields: Sequence[Fields]) -> None:
@@ -149,7 +222,7 @@ class StackedMLP:
         self.v = np.zeros_like(self.p if any(self.momentum) else self.p[:, :0])
         self.g = np.zeros_like(self.p[0])
         self.s = np.zeros(SCALARS)
-        self._assemble()
+        self.step = Step(self)
         self._evaluations: dict[int, Evaluation] = {}
 
     def _layers(self, first: MLP) -> tuple[StackedEmbedding, list[StackedBlock], StackedBlock, int]:
@@ -159,45 +232,6 @@ class StackedMLP:
         hidden = [StackedBlock(block, f, f.norm, layout) for block in first.hidden]
         output = StackedBlock(first.output, f, f.output_norm, layout)
         return embedding, hidden, output, layout.size
-
-    def _assemble(self) -> None:
-        """Put the programs of a training step together."""
-        fields, blocks = self.fields, (*self.hidden, self.output)
-        program = Program(fields.batch, self.dtype)
-        signal = self.embedding.forward(program)
-        for block in blocks:
-            signal = block.forward(program, signal)
-        widest = max(self.embedding.units, *(block.units for block in blocks))
-        gradient, other = program.signal(widest), program.signal(widest)
-        program.add(cross_entropy, self.vocabulary, signal, gradient, fields.batch * fields.context)
-        kept = []
-        for block in reversed(blocks):
-            if block is not self.output:
-                kept.append(program.signal(block.units))
-                program.add(copy, block.units, gradient, kept[-1], observing=True)
-            block.backward(program, gradient, other)
-            gradient, other = other, gradient
-        self.embedding.backward(program, gradient)
-        update, settle = (Program(fields.batch, self.dtype) for _ in range(2))
-        for _, layer in self.named_layers():
-            layer.update(update)
-            if hasattr(layer, "settle"):
-                layer.settle(settle)
-        self._programs = program, update, settle  # they keep Python functions alive
-        self.codes = program.code(), update.code(), settle.code()
-        self._observing = program.code(observing=True)
-        self.z = aligned_zeros((program.size,), self.dtype)
-        self.x = np.zeros(fields.batch * (fields.context + 1), np.int64)
-        shape = (fields.batch, program.batch)
-        self.outputs = [self._signal(block.out, block.units, *shape) for block in self.hidden]
-        self.d_outputs = [
-            self._signal(place, block.units, *shape)
-            for place, block in zip(reversed(kept), self.hidden, strict=True)
-        ]
-
-    def _signal(self, place: int, units: int, examples: int, batch: int) -> Array:
-        """A view of a signal in the memory of a step, (units, B)."""
-        return self.z[place : place + units * batch].reshape(units, batch)[:, :examples]
 
     def named_layers(self) -> Iterator[tuple[str, Any]]:
         """Every layer with its name; the names are those of `MLP.named_layers`."""
@@ -226,12 +260,12 @@ class StackedMLP:
         losses, taken = np.zeros(len(rows)), 0
         while True:
             taken = drive(
-                self.codes, self.spans, self.p[k], self.g, self.v[k], self.momentum[k],
-                self.decay[k], self.z, self.x, self.s, contexts, targets, rows, rates, losses,
-                taken,
+                self.step.codes, self.spans, self.p[k], self.g, self.v[k], self.momentum[k],
+                self.decay[k], self.step.z, self.step.x, self.s, contexts, targets, rows, rates,
+                losses, taken,
             )  # fmt: skip
             self._raise_errors()
-            if taken == len(rows) or not self._finite():
+            if taken == len(rows) or not self._collect():
                 return losses, taken
             self.apply(k, rates[taken])
             taken += 1
@@ -239,23 +273,22 @@ class StackedMLP:
     def gradient(self, k: int, contexts: Array, targets: Array) -> tuple[float, bool]:
         """Compute a member's gradients for a minibatch, (B, context) and (B,), without an update.
 
-        `g`, `outputs` and `d_outputs` hold what was computed until the next step of any member.
+        `g`, and the outputs and gradients of `step`, hold what was computed until the next step of
+        any member.
 
         Returns:
             The loss, nats, and whether it and all gradients are finite.
         """
-        self.x[: contexts.size] = contexts.reshape(-1)
-        self.x[contexts.size :] = targets
+        x = self.step.x
+        x[: contexts.size], x[contexts.size :] = contexts.reshape(-1), targets
         self.s[ENERGY] = 0
-        run(self._observing, self.p[k], self.z, self.x, self.s)
+        run(self.step.observed, self.p[k], self.step.z, x, self.s)
         self._raise_errors()
-        return float(self.s[LOSS]), self._finite()
+        return float(self.s[LOSS]), self._collect()
 
-    def _finite(self) -> bool:
-        """Whether the loss and the gradients of the last step are finite; fills `g`."""
-        self.g[:] = 0
-        self.s[RATE] = -1  # so that the gradient is added to 0
-        run(self.codes[1], self.g, self.z, self.x, self.s)
+    def _collect(self) -> bool:
+        """Write the gradients of the last step to `g`; whether they and the loss are finite."""
+        collect(self.step.codes[1], self.g, self.step.z, self.step.x, self.s)
         self._raise_errors()
         found = self.gradients().values()
         return bool(np.isfinite(self.s[LOSS])) and all(np.isfinite(g).all() for g in found)
@@ -268,7 +301,7 @@ class StackedMLP:
         """Take the step whose gradients `g` holds; it then holds what was subtracted over rate."""
         momentum, decay = self.momentum[k], self.decay[k]
         sgd(self.spans, self.p[k], self.g, self.v[k], rate, momentum, decay)
-        run(self.codes[2], self.p[k], self.z, self.x, self.s)
+        run(self.step.codes[2], self.p[k], self.step.z, self.step.x, self.s)
         self._raise_errors()
 
     def evaluate(self, k: int, contexts: Array) -> Evaluation:

@@ -3,10 +3,19 @@
 import torch
 from torch import Tensor
 
-from harness.subjects.char_mlp.layers.lanes import LANES, fma, put, spread, take, transpose, within
+from harness.subjects.char_mlp.layers.forms import Draw
+from harness.subjects.char_mlp.layers.lanes import (
+    LANES,
+    broadcast,
+    fma,
+    masked,
+    put,
+    take,
+    transpose,
+)
 from harness.subjects.char_mlp.layers.parts import RATE, Array, Part, Program, padded
 from harness.subjects.char_mlp.layers.signals import by_example
-from harness.subjects.char_mlp.layers.state import Draw, Layout
+from harness.subjects.char_mlp.layers.state import Layout
 
 
 class Embedding:
@@ -105,15 +114,15 @@ def embedding_update(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
     examples, context, size, vocabulary = n[1], n[3], n[4], n[5]
     weight, stride, gradient, step, sums = n[6], n[7], n[8], n[9], n[10]
     for at in range(0, vocabulary * stride, LANES):
-        put(z, sums + at, spread(z, 0.0))
+        put(z, sums + at, broadcast(z, 0.0))
     for e in range(0, size, LANES):
         for b in range(examples):
             for c in range(context):
                 place = sums + x[b * context + c] * stride + e
                 put(z, place, take(z, place) + take(z, gradient + b * step + c * size + e))
-    rate = spread(z, -s[RATE])
+    rate = broadcast(z, -s[RATE])
     for v in range(vocabulary):
         for e in range(0, size, LANES):
             place = v * stride + e
-            change = within(take(z, sums + place), e, size)
+            change = masked(take(z, sums + place), e, size)
             put(p, weight + place, fma(rate, change, take(p, weight + place)))

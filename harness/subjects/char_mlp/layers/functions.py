@@ -13,17 +13,15 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
+from harness.subjects.char_mlp.layers import llvm
 from harness.subjects.char_mlp.layers.lanes import (
     LANES,
     broadcast,
     floor,
     fma,
-    fused,
     lane,
     larger,
-    operation,
     smaller,
-    spread,
     two_to,
     with_lane,
 )
@@ -33,7 +31,7 @@ INLINED: Any = {"error_model": "numpy", "forceinline": True}
 inlined: Any = numba.njit(**INLINED)
 
 
-@operation
+@llvm.intrinsic
 def polynomial(_: Any, x: Any, coefficients: Any) -> Any:
     """Σ cᵢ xⁱ of a vector by Horner's rule; the coefficients, a tuple, from the highest power."""
 
@@ -42,8 +40,8 @@ def polynomial(_: Any, x: Any, coefficients: Any) -> Any:
         value = None
         for place, kind in enumerate(coefficients):
             number = builder.extract_value(numbers, place)
-            number = broadcast(builder, context.cast(builder, number, kind, x.dtype))
-            value = number if value is None else fused(builder, value, vector, number)
+            number = llvm.broadcast(builder, context.cast(builder, number, kind, x.dtype))
+            value = number if value is None else llvm.fma(builder, value, vector, number)
         return value
 
     return x(x, coefficients), code
@@ -63,8 +61,8 @@ def erf(x: Any) -> Any:
 
 def _tanh(x):  # type: ignore[no-untyped-def]  # of numba's own types
     # x P(x²) / Q(x²): the minimax rational function of degree 13/6 that Eigen uses.
-    x = smaller(spread(x, 7.90531110763549805), x)  # the second where it is NaN
-    x = larger(spread(x, -7.90531110763549805), x)
+    x = smaller(broadcast(x, 7.90531110763549805), x)  # the second where it is NaN
+    x = larger(broadcast(x, -7.90531110763549805), x)
     s = x * x
     p = polynomial(s, (
         -2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11, 5.12229709037114e-08,
@@ -80,21 +78,21 @@ def _exp(x):  # type: ignore[no-untyped-def]
     # exp(x) = 2ⁿ exp(r) with |r| ≤ ln(2)/2, and exp(r) by the minimax polynomial of degree 6 of
     # Cephes's expf. n ln(2) is subtracted in two parts for accuracy. Below -87 the result would be
     # subnormal.
-    x = larger(spread(x, -87.0), x)
-    n = floor(fma(x, spread(x, 1.44269504088896341), spread(x, 0.5)))
-    r = fma(n, spread(x, -0.693359375), x)
-    r = fma(n, spread(x, 2.12194440e-4), r)
+    x = larger(broadcast(x, -87.0), x)
+    n = floor(fma(x, broadcast(x, 1.44269504088896341), broadcast(x, 0.5)))
+    r = fma(n, broadcast(x, -0.693359375), x)
+    r = fma(n, broadcast(x, 2.12194440e-4), r)
     p = polynomial(r, (
         1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1,
         5.0000001201e-1,
     ))  # fmt: skip
-    return (fma(p, r * r, r) + spread(x, 1.0)) * two_to(n)
+    return (fma(p, r * r, r) + broadcast(x, 1.0)) * two_to(n)
 
 
 def _erf(x):  # type: ignore[no-untyped-def]
     # x P(x²) / Q(x²), of degree 13/8, as in Eigen. Beyond ±3.83 it is ±1 but for the last places.
-    x = smaller(spread(x, 3.832506856900711), x)
-    x = larger(spread(x, -3.832506856900711), x)
+    x = smaller(broadcast(x, 3.832506856900711), x)
+    x = larger(broadcast(x, -3.832506856900711), x)
     s = x * x
     p = polynomial(s, (
         -2.72614225801306e-10, 2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05,

@@ -9,21 +9,17 @@ Memory is flat: a kernel names a place by its index in an array (1-d, contiguous
 """
 
 import operator
-from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, overload, register_model
+from numba.extending import models, overload, register_model
 
-LANES = 16  # numbers in a vector: a register of AVX-512 holds as many of float32
-INT, LONG = ir.IntType(32), ir.IntType(64)
-BYTES = ir.IntType(8).as_pointer()
-NUMBERS = ir.VectorType(INT, LANES)
+from harness.subjects.char_mlp.layers import llvm
+from harness.subjects.char_mlp.layers.llvm import INT, LONG, NUMBERS, intrinsic
 
-# Turns a function from argument types to a signature and a code generator into an intrinsic.
-operation: Callable[[Callable[..., Any]], Callable[..., Any]] = intrinsic
+LANES = llvm.LANES  # numbers in a vector
 
 
 class Lanes(types.Type):
@@ -45,53 +41,10 @@ class _LanesModel(models.PrimitiveModel):
         super().__init__(manager, kind, ir.VectorType(number, LANES))
 
 
-def address(context: Any, builder: Any, kind: Any, value: Any, at: Any) -> Any:
-    """LLVM's pointer to an entry of an array or pointer."""
-    start = value if isinstance(kind, types.CPointer) else context.make_array(kind)(
-        context, builder, value
-    ).data  # fmt: skip
-    return builder.gep(start, [at])
-
-
-def broadcast(builder: Any, number: Any) -> Any:
-    """LLVM's vector with a number in every lane."""
-    undefined = ir.Constant(ir.VectorType(number.type, LANES), ir.Undefined)
-    first = builder.insert_element(undefined, number, INT(0))
-    return builder.shuffle_vector(first, undefined, ir.Constant(NUMBERS, None))
-
-
-def fused(builder: Any, a: Any, b: Any, c: Any) -> Any:
-    """LLVM's a b + c with one rounding, of numbers or of vectors."""
-    one = c.type.element if isinstance(c.type, ir.VectorType) else c.type
-    bits = 64 if isinstance(one, ir.DoubleType) else 32
-    shape = f"v{LANES}" if isinstance(c.type, ir.VectorType) else ""
-    function = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(c.type, [c.type] * 3), f"llvm.fma.{shape}f{bits}"
-    )
-    return builder.call(function, [a, b, c])
-
-
-def cut(builder: Any, vector: Any, at: Any, count: Any) -> Any:
-    """LLVM's vector whose lanes from `count - at` on are 0."""
-    left = broadcast(builder, builder.trunc(builder.sub(count, at), INT))
-    inside = builder.icmp_signed("<", ir.Constant(NUMBERS, list(range(LANES))), left)
-    return builder.select(inside, vector, ir.Constant(vector.type, None))
-
-
-def vector_at(builder: Any, place: Any) -> Any:
-    """LLVM's pointer to a vector, from that to its first number."""
-    return builder.bitcast(place, ir.VectorType(place.type.pointee, LANES).as_pointer())
-
-
-def aligned(place: Any) -> int:
-    """Bytes to which vectors at a pointer are aligned: no more than single numbers are."""
-    return 8 if isinstance(place.type.pointee, ir.DoubleType) else 4
-
-
 # --- memory
 
 
-@operation
+@intrinsic
 def pointer(_: Any, array: Any) -> Any:
     """The pointer to an array's first number."""
 
@@ -101,38 +54,36 @@ def pointer(_: Any, array: Any) -> Any:
     return types.CPointer(array.dtype)(array), code
 
 
-@operation
+@intrinsic
 def take(_: Any, source: Any, at: Any) -> Any:
     """The LANES numbers from an index on."""
     kind = Lanes(source.dtype)
 
     def code(context: Any, builder: Any, _: Any, given: Any) -> Any:
-        place = address(context, builder, source, *given)
-        return builder.load(vector_at(builder, place), align=aligned(place))
+        return llvm.load(builder, llvm.address(context, builder, source, *given))
 
     return kind(source, types.int64), code
 
 
-@operation
+@intrinsic
 def put(_: Any, target: Any, at: Any, values: Any) -> Any:
     """Write a vector from an index on."""
 
     def code(context: Any, builder: Any, _: Any, given: Any) -> Any:
         array, at, vector = given
-        place = address(context, builder, target, array, at)
-        builder.store(vector, vector_at(builder, place), align=aligned(place))
+        llvm.store(builder, vector, llvm.address(context, builder, target, array, at))
         return context.get_dummy_value()
 
     return types.none(target, types.int64, values), code
 
 
-@operation
-def fetch(_: Any, target: Any, at: Any) -> Any:
+@intrinsic
+def prefetch(_: Any, target: Any, at: Any) -> Any:
     """Bring the memory at an index into the nearest cache, since it will be written soon."""
 
     def code(context: Any, builder: Any, _: Any, given: Any) -> Any:
-        place = builder.bitcast(address(context, builder, target, *given), BYTES)
-        kind = ir.FunctionType(ir.VoidType(), [BYTES, INT, INT, INT])
+        place = builder.bitcast(llvm.address(context, builder, target, *given), llvm.BYTES)
+        kind = ir.FunctionType(ir.VoidType(), [llvm.BYTES, INT, INT, INT])
         function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
         to_write, to_nearest, data = INT(1), INT(3), INT(1)
         builder.call(function, [place, to_write, to_nearest, data])
@@ -141,20 +92,20 @@ def fetch(_: Any, target: Any, at: Any) -> Any:
     return types.none(target, types.int64), code
 
 
-@operation
+@intrinsic
 def _load(_: Any, source: Any, at: Any) -> Any:
     def code(context: Any, builder: Any, _: Any, given: Any) -> Any:
-        return builder.load(address(context, builder, source, *given))
+        return builder.load(llvm.address(context, builder, source, *given))
 
     return source.dtype(source, types.int64), code
 
 
-@operation
+@intrinsic
 def _store(_: Any, target: Any, at: Any, value: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
         array, at, number = given
         number = context.cast(builder, number, signature.args[2], target.dtype)
-        builder.store(number, address(context, builder, target, array, at))
+        builder.store(number, llvm.address(context, builder, target, array, at))
         return context.get_dummy_value()
 
     return types.none(target, types.int64, value), code
@@ -172,7 +123,7 @@ def _set(target, at, value):  # type: ignore[no-untyped-def]  # numba wants equa
     return None
 
 
-@operation
+@intrinsic
 def transpose(_: Any, a: Any, at: Any, step: Any, out: Any, to: Any, out_step: Any) -> Any:
     """Transpose a square of LANES rows: out[to + c out_step + r] ← a[at + r step + c].
 
@@ -187,17 +138,14 @@ def transpose(_: Any, a: Any, at: Any, step: Any, out: Any, to: Any, out_step: A
 
         def places(kind: Any, value: Any, first: Any, step: Any) -> list[Any]:
             each = [builder.add(first, builder.mul(step, LONG(row))) for row in range(LANES)]
-            return [address(context, builder, kind, value, one) for one in each]
+            return [llvm.address(context, builder, kind, value, one) for one in each]
 
-        rows = [
-            builder.load(vector_at(builder, place), align=aligned(place))
-            for place in places(a, a_value, at, step)
-        ]
+        rows = [llvm.load(builder, place) for place in places(a, a_value, at, step)]
         for _ in range(LANES.bit_length() - 1):
             pairs = zip(rows[: LANES // 2], rows[LANES // 2 :], strict=True)
             rows = [builder.shuffle_vector(*pair, half) for pair in pairs for half in halves]
         for row, place in zip(rows, places(out, out_value, to, out_step), strict=True):
-            builder.store(row, vector_at(builder, place), align=aligned(place))
+            llvm.store(builder, row, place)
         return context.get_dummy_value()
 
     places_ = [types.int64] * 2
@@ -207,29 +155,29 @@ def transpose(_: Any, a: Any, at: Any, step: Any, out: Any, to: Any, out_step: A
 # --- arithmetic
 
 
-@operation
+@intrinsic
 def fma(_: Any, a: Any, b: Any, c: Any) -> Any:
     """a b + c with one rounding: of vectors, or of numbers of c's type."""
 
     def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        return fused(builder, *(context.cast(builder, g, t, c)
+        return llvm.fma(builder, *(context.cast(builder, g, t, c)
                                 for g, t in zip(given, signature.args, strict=True)))  # fmt: skip
 
     return c(a, b, c), code
 
 
-@operation
-def spread(_: Any, like: Any, number: Any) -> Any:
+@intrinsic
+def broadcast(_: Any, like: Any, number: Any) -> Any:
     """A vector with a number in every lane, of the type of some memory, vector or number."""
     dtype = getattr(like, "dtype", like)
 
     def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        return broadcast(builder, context.cast(builder, given[1], signature.args[1], dtype))
+        return llvm.broadcast(builder, context.cast(builder, given[1], signature.args[1], dtype))
 
     return Lanes(dtype)(like, number), code
 
 
-@operation
+@intrinsic
 def double(_: Any, values: Any) -> Any:
     """A vector in float64."""
     kind = Lanes(types.float64)
@@ -241,12 +189,12 @@ def double(_: Any, values: Any) -> Any:
     return kind(values), code
 
 
-@operation
-def within(_: Any, values: Any, at: Any, count: Any) -> Any:
+@intrinsic
+def masked(_: Any, values: Any, at: Any, count: Any) -> Any:
     """A vector whose lanes from `count - at` on are 0: what lies beyond the end of a row."""
 
     def code(_: Any, builder: Any, __: Any, given: Any) -> Any:
-        return cut(builder, *given)
+        return llvm.masked(builder, *given)
 
     return values(values, types.int64, types.int64), code
 
@@ -255,7 +203,7 @@ def _elementwise(name: str) -> Any:
     def apply(_: Any, a: Any, b: Any) -> Any:
         return a(a, b), lambda _, builder, __, given: getattr(builder, name)(*given)
 
-    return operation(apply)
+    return intrinsic(apply)
 
 
 def _chosen(compare: str) -> Any:
@@ -265,22 +213,14 @@ def _chosen(compare: str) -> Any:
 
         return a(a, b), code
 
-    return operation(apply)
+    return intrinsic(apply)
 
 
 def _unary(name: str) -> Any:
     def apply(_: Any, a: Any) -> Any:
-        def code(_: Any, builder: Any, __: Any, given: Any) -> Any:
-            kind = given[0].type
-            bits = 64 if isinstance(kind.element, ir.DoubleType) else 32
-            function = cgutils.get_or_insert_function(
-                builder.module, ir.FunctionType(kind, [kind]), f"llvm.{name}.v{LANES}f{bits}"
-            )
-            return builder.call(function, given)
+        return a(a), lambda _, builder, __, given: llvm.call(builder, name, *given)
 
-        return a(a), code
-
-    return operation(apply)
+    return intrinsic(apply)
 
 
 _add, _subtract, _multiply, _divide = map(_elementwise, ("fadd", "fsub", "fmul", "fdiv"))
@@ -308,13 +248,13 @@ def _over(a, b):  # type: ignore[no-untyped-def]  # numba wants equal signatures
     return (lambda a, b: _divide(a, b)) if isinstance(a, Lanes) else None
 
 
-@operation
+@intrinsic
 def negative(_: Any, values: Any) -> Any:
     """A vector with the other sign."""
     return values(values), lambda _, builder, __, given: builder.fneg(given[0])
 
 
-@operation
+@intrinsic
 def where_positive(_: Any, test: Any, values: Any) -> Any:
     """A vector, 0 in the lanes where another is not above 0."""
 
@@ -325,12 +265,12 @@ def where_positive(_: Any, test: Any, values: Any) -> Any:
     return values(test, values), code
 
 
-@operation
+@intrinsic
 def between(_: Any, values: Any, low: Any, high: Any) -> Any:
     """1 in the lanes where low ≤ value ≤ high, else 0; bounds are float64, as the vector is."""
 
     def code(_: Any, builder: Any, __: Any, given: Any) -> Any:
-        vector, low, high = (given[0], *(broadcast(builder, bound) for bound in given[1:]))
+        vector, low, high = (given[0], *(llvm.broadcast(builder, bound) for bound in given[1:]))
         above = builder.fcmp_ordered(">=", vector, low)
         below = builder.fcmp_ordered("<=", vector, high)
         return builder.uitofp(builder.and_(above, below), vector.type)
@@ -338,7 +278,7 @@ def between(_: Any, values: Any, low: Any, high: Any) -> Any:
     return values(values, types.float64, types.float64), code
 
 
-@operation
+@intrinsic
 def two_to(_: Any, n: Any) -> Any:
     """2ⁿ of whole numbers n from -126 to 127, in float32."""
 
@@ -351,7 +291,7 @@ def two_to(_: Any, n: Any) -> Any:
     return n(n), code
 
 
-@operation
+@intrinsic
 def total(_: Any, values: Any) -> Any:
     """The sum of the lanes: the upper half is added to the lower until one is left."""
 
@@ -373,7 +313,7 @@ def total(_: Any, values: Any) -> Any:
     return values.dtype(values), code
 
 
-@operation
+@intrinsic
 def lane(_: Any, values: Any, place: Any) -> Any:
     """One number of a vector."""
 
@@ -383,7 +323,7 @@ def lane(_: Any, values: Any, place: Any) -> Any:
     return values.dtype(values, types.int64), code
 
 
-@operation
+@intrinsic
 def with_lane(_: Any, values: Any, place: Any, number: Any) -> Any:
     """A vector with another number at a place."""
 

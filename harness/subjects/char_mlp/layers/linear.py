@@ -3,11 +3,12 @@
 import torch
 from torch import Tensor
 
-from harness.subjects.char_mlp.layers.lanes import LANES, put, spread, take
+from harness.subjects.char_mlp.layers.forms import Draw
+from harness.subjects.char_mlp.layers.lanes import LANES, broadcast, put, take
 from harness.subjects.char_mlp.layers.parts import RATE, Array, Part, Program, padded
 from harness.subjects.char_mlp.layers.products import activation_product, add_weight_product
 from harness.subjects.char_mlp.layers.signals import by_example, energy, subtract, sums_of_units
-from harness.subjects.char_mlp.layers.state import Draw, Layout, Place
+from harness.subjects.char_mlp.layers.state import Layout, Place
 
 
 class Linear:
@@ -123,7 +124,7 @@ def add_bias(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
     """z[out] (H, batch) ← z[out] + p[bias], the same for all examples."""
     batch, bias, width, out = n[2], n[3], n[4], n[5]
     for h in range(width):
-        shift = spread(z, p[bias + h])
+        shift = broadcast(z, p[bias + h])
         for at in range(out + h * batch, out + (h + 1) * batch, LANES):
             put(z, at, take(z, at) + shift)
 

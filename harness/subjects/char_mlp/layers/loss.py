@@ -8,12 +8,12 @@ from harness.subjects.char_mlp.layers.compiled import compiled
 from harness.subjects.char_mlp.layers.functions import exp, log
 from harness.subjects.char_mlp.layers.lanes import (
     LANES,
+    broadcast,
     double,
     fma,
     lane,
     larger,
     put,
-    spread,
     take,
     total,
     where_positive,
@@ -35,17 +35,17 @@ def cross_entropy(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
         top = take(z, logits + b)
         for v in range(1, vocabulary):
             top = larger(take(z, logits + v * batch + b), top)
-        mass = spread(z, 0.0)
+        mass = broadcast(z, 0.0)
         for v in range(vocabulary):
             odds = exp(take(z, logits + v * batch + b) - top)
             put(z, gradient + v * batch + b, odds)
             mass = mass + odds
-        share = spread(z, 1.0 / examples) / mass
+        share = broadcast(z, 1.0 / examples) / mass
         for v in range(vocabulary):
             put(z, gradient + v * batch + b, take(z, gradient + v * batch + b) * share)
         put(z, mass_row + b, mass)
         put(z, top_row + b, top)
-    one = spread(z, 1.0 / examples)
+    one = broadcast(z, 1.0 / examples)
     loss = 0.0
     for b in range(examples):
         place = x[targets + b] * batch + b
@@ -69,7 +69,7 @@ def add_losses(z: Array, logits: int, batch: int, counts: Array, totals: Array) 
     for b in range(0, batch, LANES):
         top, surprise = largest_and_log_mass(z, logits + b, batch, vocabulary)
         for split in range(splits):
-            followers, score = spread(0.0, 0.0), spread(0.0, 0.0)
+            followers, score = broadcast(0.0, 0.0), broadcast(0.0, 0.0)
             for v in range(vocabulary):
                 often = take(flat, (split * vocabulary + v) * batch + b)
                 followers = followers + often
@@ -105,7 +105,7 @@ def largest_and_log_mass(z: Array, logits: int, batch: int, vocabulary: int) -> 
     top = take(z, logits)
     for v in range(1, vocabulary):
         top = larger(take(z, logits + v * batch), top)
-    mass = spread(0.0, 0.0)
+    mass = broadcast(0.0, 0.0)
     for v in range(vocabulary):
         mass = mass + double(exp(take(z, logits + v * batch) - top))
     logs = mass

@@ -102,7 +102,7 @@ class Memberwise:
             start, end = self.places[name].span
             program.add(subtract, end - start, start, self._gradients[name])
 
-    def settle(self, program: Program) -> None:
+    def update_buffers(self, program: Program) -> None:
         """Set the buffers to what the forward pass computed."""
 
         def call(member: Member) -> None:

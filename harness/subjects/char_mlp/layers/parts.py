@@ -25,7 +25,8 @@ POINTERS = 5
 LENGTH = 12  # numbers of an instruction: the address of its part, then the part's own
 
 # Scalars of the step under way, float64: the learning rate, the mean loss, a sum of squares that is
-# NaN or huge where a gradient may not be finite, and whether a Python function has failed.
+# NaN or huge where a gradient may not be finite (of gradients, or of what they are computed from),
+# and whether a Python function has failed.
 RATE, LOSS, ENERGY, STOP = range(4)
 SCALARS = 4
 
@@ -38,7 +39,7 @@ class Part:
 
     Args of the function, all pointers:
         n: the instruction's numbers; n[1] and n[2] are the examples of a minibatch and the same
-            padded to whole vectors, n[3] on are the part's own.
+            padded to whole vectors, n[3] on are those given to `Program.add`.
         p: the member's parameters.
         z: the memory of a step, which members share. Signals lie there as (units, batch).
         x: the minibatch: contexts (batch, context), then targets (batch), int64.

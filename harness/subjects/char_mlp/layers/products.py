@@ -14,16 +14,9 @@ import numba
 from llvmlite import ir
 from numba import types
 
-from harness.subjects.char_mlp.layers.lanes import (
-    LANES,
-    LONG,
-    address,
-    aligned,
-    broadcast,
-    fused,
-    operation,
-    vector_at,
-)
+from harness.subjects.char_mlp.layers import llvm
+from harness.subjects.char_mlp.layers.lanes import LANES
+from harness.subjects.char_mlp.layers.llvm import LONG
 
 WIDE = bool(llvmlite.binding.get_host_cpu_features().get("avx512f"))
 # Rows and vectors of a tile of activations: as many accumulators as registers leave room for.
@@ -44,60 +37,69 @@ def _tile(rows: int, vectors: int, *, add: bool = False) -> Any:
     ) -> Any:  # fmt: skip
         def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
             factor_, a_, a0, a_row, a_step, b_, b0, b_step, n, out_, o0, o_row = given
-            first_a = address(context, builder, a, a_, a0)
-            first_b = address(context, builder, b, b_, b0)
+            first_a = llvm.address(context, builder, a, a_, a0)
+            first_b = llvm.address(context, builder, b, b_, b0)
             offsets = [builder.mul(a_row, LONG(r)) for r in range(rows)]
-            cells = list(pairs(range(rows), range(vectors)))
-            zero = ir.Constant(ir.VectorType(first_a.type.pointee, LANES), None)
-
-            before = builder.block
-            loop, done = (builder.append_basic_block(name) for name in ("tile", "tile.done"))
-            builder.cbranch(builder.icmp_signed(">", n, LONG(0)), loop, done)
-            builder.position_at_end(loop)
-            i, at_a, at_b = (builder.phi(kind) for kind in (LONG, first_a.type, first_b.type))
-            sums = {cell: builder.phi(zero.type) for cell in cells}
-            line = [
-                builder.load(vector_at(builder, builder.gep(at_b, [LONG(LANES * c)])),
-                             align=aligned(at_b))
-                for c in range(vectors)
-            ]  # fmt: skip
-            entries = [
-                broadcast(builder, builder.load(builder.gep(at_a, [offset]))) for offset in offsets
-            ]
-            later = {(r, c): fused(builder, entries[r], line[c], sums[r, c]) for r, c in cells}
-            following = builder.add(i, LONG(1))
-            for phi, start, next_ in (
-                (i, LONG(0), following),
-                (at_a, first_a, builder.gep(at_a, [a_step])),
-                (at_b, first_b, builder.gep(at_b, [b_step])),
-                *((sums[cell], zero, later[cell]) for cell in cells),
-            ):
-                phi.add_incoming(start, before)
-                phi.add_incoming(next_, loop)
-            builder.cbranch(builder.icmp_signed("<", following, n), loop, done)
-
-            builder.position_at_end(done)
-            results = {}
-            for cell in cells:
-                results[cell] = builder.phi(zero.type)
-                results[cell].add_incoming(zero, before)
-                results[cell].add_incoming(later[cell], loop)
-            first_out = address(context, builder, out, out_, o0)
-            scale = broadcast(builder, context.cast(builder, factor_, signature.args[0], out.dtype))
-            for r, c in cells:
+            sums = _sums(builder, vectors, first_a, offsets, a_step, first_b, b_step, n)
+            first_out = llvm.address(context, builder, out, out_, o0)
+            scale = context.cast(builder, factor_, signature.args[0], out.dtype)
+            scale = llvm.broadcast(builder, scale)
+            for (r, c), value in sums.items():
                 row = builder.gep(first_out, [builder.mul(o_row, LONG(r))])
-                place = vector_at(builder, builder.gep(row, [LONG(LANES * c)]))
-                value = results[r, c]
+                place = builder.gep(row, [LONG(LANES * c)])
                 if add:
-                    old = builder.load(place, align=aligned(row))
-                    value = fused(builder, scale, value, old)
-                builder.store(value, place, align=aligned(row))
+                    value = llvm.fma(builder, scale, value, llvm.load(builder, place))
+                llvm.store(builder, value, place)
             return context.get_dummy_value()
 
         at = types.int64
         return types.none(factor, a, at, at, at, b, at, at, at, out, at, at), code
 
-    return operation(apply)
+    return llvm.intrinsic(apply)
+
+
+def _sums(
+    builder: Any, vectors: int, a: Any, offsets: list[Any], a_step: Any, b: Any, b_step: Any, n: Any
+) -> dict[tuple[int, int], Any]:
+    """LLVM's loop over i < n that adds up a tile; returns its vectors by row and place in the row.
+
+    Args:
+        vectors: of a row.
+        a, b: pointers to their first entries.
+        offsets: of the tile's rows of a.
+        a_step, b_step: from one i to the next.
+    """
+    cells = list(pairs(range(len(offsets)), range(vectors)))
+    zero = ir.Constant(ir.VectorType(a.type.pointee, LANES), None)
+    before = builder.block
+    loop, done = (builder.append_basic_block(name) for name in ("tile", "tile.done"))
+    builder.cbranch(builder.icmp_signed(">", n, LONG(0)), loop, done)
+
+    builder.position_at_end(loop)
+    i, at_a, at_b = (builder.phi(kind) for kind in (LONG, a.type, b.type))
+    sums = {cell: builder.phi(zero.type) for cell in cells}
+    line = [llvm.load(builder, builder.gep(at_b, [LONG(LANES * c)])) for c in range(vectors)]
+    entries = [
+        llvm.broadcast(builder, builder.load(builder.gep(at_a, [offset]))) for offset in offsets
+    ]
+    later = {(r, c): llvm.fma(builder, entries[r], line[c], sums[r, c]) for r, c in cells}
+    following = builder.add(i, LONG(1))
+    for phi, start, next_ in (
+        (i, LONG(0), following),
+        (at_a, a, builder.gep(at_a, [a_step])),
+        (at_b, b, builder.gep(at_b, [b_step])),
+        *((sums[cell], zero, later[cell]) for cell in cells),
+    ):
+        phi.add_incoming(start, before)
+        phi.add_incoming(next_, loop)
+    builder.cbranch(builder.icmp_signed("<", following, n), loop, done)
+
+    builder.position_at_end(done)
+    results = {cell: builder.phi(zero.type) for cell in cells}
+    for cell, result in results.items():
+        result.add_incoming(zero, before)
+        result.add_incoming(later[cell], loop)
+    return results
 
 
 broad_tile, narrow_tile = _tile(TALL, BROAD), _tile(TALL, 1)

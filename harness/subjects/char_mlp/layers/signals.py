@@ -3,13 +3,13 @@
 from harness.subjects.char_mlp.layers.functions import inlined
 from harness.subjects.char_mlp.layers.lanes import (
     LANES,
+    broadcast,
     fma,
+    masked,
     put,
-    spread,
     take,
     total,
     transpose,
-    within,
 )
 from harness.subjects.char_mlp.layers.parts import ENERGY, RATE, Array, Part
 from harness.subjects.char_mlp.layers.sums import sums_of_rows
@@ -20,7 +20,7 @@ AHEAD = 8  # rows by which a loop over rows fetches new memory before it writes 
 @inlined
 def plus_square(sums, z, at, c, columns):  # type: ignore[no-untyped-def]
     """Sums plus the squares of the numbers from an index on, which is column c."""
-    values = within(take(z, at), c, columns)
+    values = masked(take(z, at), c, columns)
     return fma(values, values, sums)
 
 
@@ -31,7 +31,7 @@ def sum_of_squares(z, at, rows, step, columns):  # type: ignore[no-untyped-def] 
     Every quarter of the rows has its sum, so that not every addition waits for the one before.
     """
     quarter = rows // 4
-    first = second = third = fourth = spread(z, 0.0)
+    first = second = third = fourth = broadcast(z, 0.0)
     for c in range(0, columns, LANES):
         for row in range(quarter):
             place = at + row * step + c
@@ -70,7 +70,7 @@ def by_example(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
     s[ENERGY] += sum_of_squares(z, source, width, batch, examples)
     beyond = -(-width // LANES) * LANES
     for at in range(source + width * batch, source + beyond * batch, LANES):
-        put(z, at, spread(z, 0.0))
+        put(z, at, broadcast(z, 0.0))
     for h in range(0, width, LANES):
         for b in range(0, batch, LANES):
             transpose(z, source + h * batch + b, batch, z, out + b * stride + h, stride)
@@ -96,13 +96,13 @@ def sums_of_units(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
     examples, batch, width, source, out = n[1], n[2], n[3], n[4], n[5]
     for h in range(0, width, LANES):
         sums = sums_of_rows(z, source + h * batch, batch, examples)
-        put(z, out + h, within(sums, h, width))
+        put(z, out + h, masked(sums, h, width))
 
 
 @Part
 def subtract(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
     """p[vector] (H,) ← p[vector] − rate × z[gradient]."""
     width, vector, gradient = n[3], n[4], n[5]
-    rate = spread(z, -s[RATE])
+    rate = broadcast(z, -s[RATE])
     for h in range(0, width, LANES):
         put(p, vector + h, fma(rate, take(z, gradient + h), take(p, vector + h)))

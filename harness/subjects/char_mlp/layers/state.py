@@ -1,42 +1,11 @@
-"""Where the parameters of a member lie, and what every layer has in common."""
+"""Where the parameters of a member lie: equal places for all members of a stack."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-import torch
-from torch import Tensor
 
 from harness.subjects.char_mlp.layers.lanes import LANES
-from harness.subjects.char_mlp.layers.parts import Array, Program, padded
+from harness.subjects.char_mlp.layers.parts import Array, padded
 from harness.subjects.char_mlp.layers.products import MOST_ROWS
-from harness.subjects.char_mlp.layers.signals import subtract, vector_energy
-
-
-class Draw(Protocol):
-    """Draws N(0, 1) numbers, as torch.randn does."""
-
-    def __call__(self, size: tuple[int, ...], /, *, generator: torch.Generator) -> Tensor:
-        """A tensor of a size, in float32."""
-
-
-class Layer(Protocol):
-    """A textbook layer.
-
-    A layer that behaves differently in training mode also has the attribute `training`. Every layer
-    of a network has `state()`: the tensors that define it, by attribute.
-
-    Attributes:
-        out: the last output.
-    """
-
-    out: Tensor
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """The output for a batch."""
-
-    def parameters(self) -> list[Tensor]:
-        """What is trained."""
 
 
 @dataclass(frozen=True)
@@ -91,32 +60,3 @@ class Layout:
         place = Place(self.size, tuple(shape), stride)
         self.size += rows * stride
         return place
-
-
-class StackedNorm:
-    """A norm with γ and β in a program.
-
-    Attributes:
-        places: of the layer's tensors, each (H,).
-        gamma, beta: where they begin.
-        units: H.
-        d_gamma, d_beta: where their gradients begin, once there is a backward pass.
-    """
-
-    d_gamma: int
-    d_beta: int
-
-    def __init__(self, textbook: Any, units: int, layout: Layout) -> None:
-        self.units, state = units, textbook.state()
-        self.places = {name: layout.place(tensor.shape) for name, tensor in state.items()}
-        self.gamma, self.beta = self.places["gamma"].at, self.places["beta"].at
-
-    def note_energy(self, program: Program) -> None:
-        """Let the gradients of γ and β count in `ENERGY`."""
-        program.add(vector_energy, self.units, self.d_gamma)
-        program.add(vector_energy, self.units, self.d_beta)
-
-    def update(self, program: Program) -> None:
-        """Subtract the gradients of γ and β."""
-        program.add(subtract, self.units, self.gamma, self.d_gamma)
-        program.add(subtract, self.units, self.beta, self.d_beta)

@@ -10,16 +10,8 @@ from llvmlite import ir
 from numba import types
 
 from harness.subjects.char_mlp.layers.compiled import compiled
-from harness.subjects.char_mlp.layers.lanes import (
-    LANES,
-    LONG,
-    fma,
-    operation,
-    pointer,
-    put,
-    spread,
-    take,
-)
+from harness.subjects.char_mlp.layers.lanes import LANES, broadcast, fma, pointer, put, take
+from harness.subjects.char_mlp.layers.llvm import LONG, intrinsic
 from harness.subjects.char_mlp.layers.parts import ENERGY, LENGTH, LOSS, RATE, STOP, Array
 
 # A weight's gradient is the product of its layer's inputs and output gradients. If the entries of
@@ -27,7 +19,7 @@ from harness.subjects.char_mlp.layers.parts import ENERGY, LENGTH, LOSS, RATE, S
 SAFE_ENERGY = 1e20
 
 
-@operation
+@intrinsic
 def _call(_: Any, code: Any, place: Any, p: Any, z: Any, x: Any, s: Any) -> Any:
     """Carry out the instruction that begins at a place of a code."""
 
@@ -50,6 +42,14 @@ def run(code: Array, p: Array, z: Array, x: Array, s: Array) -> None:
 
 
 @compiled
+def collect(update: Array, g: Array, z: Array, x: Array, s: Array) -> None:
+    """Write the gradients of the last step to g, by the program that subtracts them."""
+    g[:] = 0
+    s[RATE] = -1.0  # 0 − (−1) × gradient
+    run(update, g, z, x, s)
+
+
+@compiled
 def sgd(
     spans: Array, p: Array, g: Array, v: Array, rate: float, momentum: float, decay: float
 ) -> None:
@@ -65,12 +65,12 @@ def sgd(
         for at in range(spans[span, 0], spans[span, 1], LANES):
             change, before = take(g, at), take(p, at)
             if decay != 0:
-                change = fma(spread(p, decay), before, change)
+                change = fma(broadcast(p, decay), before, change)
             if momentum != 0:
-                change = fma(spread(p, momentum), take(v, at), change)
+                change = fma(broadcast(p, momentum), take(v, at), change)
                 put(v, at, change)
             put(g, at, change)
-            put(p, at, fma(spread(p, -rate), change, before))
+            put(p, at, fma(broadcast(p, -rate), change, before))
 
 
 @compiled
@@ -85,7 +85,7 @@ def drive(
     not. Its forward and backward passes are done then, but nothing is updated.
 
     Args:
-        codes: of the programs that compute the gradients, subtract them, and settle buffers.
+        codes: of the programs that compute the gradients, subtract them, and update buffers.
         spans, p, g, v, momentum, decay: as in `sgd`.
         z, x, s: the other memories.
         contexts, targets: all training examples (N, context), (N,).
@@ -94,7 +94,7 @@ def drive(
         losses: output (n,), nats.
         step: how many were taken before.
     """
-    gradient, update, settle = codes
+    gradient, update, buffers = codes
     while step < len(rows):
         load(contexts, targets, rows[step], x)
         s[ENERGY] = 0.0
@@ -106,11 +106,9 @@ def drive(
             s[RATE] = rates[step]
             run(update, p, z, x, s)
         else:
-            g[:] = 0
-            s[RATE] = -1.0
-            run(update, g, z, x, s)
+            collect(update, g, z, x, s)
             sgd(spans, p, g, v, rates[step], momentum, decay)
-        run(settle, p, z, x, s)
+        run(buffers, p, z, x, s)
         step += 1
     return step
 

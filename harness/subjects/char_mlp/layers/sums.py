@@ -15,19 +15,9 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from harness.subjects.char_mlp.layers.lanes import (
-    LANES,
-    LONG,
-    NUMBERS,
-    Lanes,
-    address,
-    aligned,
-    broadcast,
-    cut,
-    fused,
-    operation,
-    vector_at,
-)
+from harness.subjects.char_mlp.layers import llvm
+from harness.subjects.char_mlp.layers.lanes import LANES, Lanes
+from harness.subjects.char_mlp.layers.llvm import LONG, NUMBERS, intrinsic
 
 
 def _folded(builder: Any, rows: list[Any]) -> Any:
@@ -74,20 +64,19 @@ class _Vector:
 
     def _place(self, *terms: Any) -> Any:
         at = reduce(self.builder.add, terms)
-        return address(self.context, self.builder, self.kind, self.memory, at)
+        return llvm.address(self.context, self.builder, self.kind, self.memory, at)
 
     def of(self, signal: Any) -> Any:
         """The examples of a signal."""
-        place = self._place(signal, self.row, self.b)
-        return self.builder.load(vector_at(self.builder, place), align=aligned(place))
+        return llvm.load(self.builder, self._place(signal, self.row, self.b))
 
     def each(self, numbers: Any) -> Any:
         """The unit's number, the same for all examples."""
-        return broadcast(self.builder, self.builder.load(self._place(numbers, self.unit)))
+        return llvm.broadcast(self.builder, self.builder.load(self._place(numbers, self.unit)))
 
-    def cut(self, values: Any) -> Any:
+    def masked(self, values: Any) -> Any:
         """Zero in place of what is no example."""
-        return cut(self.builder, values, self.b, self.examples)
+        return llvm.masked(self.builder, values, self.b, self.examples)
 
 
 def _sums(z: Any, places: int, term: Callable[..., Any]) -> Any:
@@ -114,28 +103,28 @@ def _sums(z: Any, places: int, term: Callable[..., Any]) -> Any:
     return Lanes(z.dtype)(z, *[types.int64] * (places + 2)), code
 
 
-@operation
+@intrinsic
 def sums_of_rows(_: Any, z: Any, x: Any, batch: Any, examples: Any) -> Any:
     """Σ x over the examples of each of LANES rows (batch) from z[x] on."""
-    return _sums(z, 1, lambda row, sums, x: row.builder.fadd(sums, row.cut(row.of(x))))
+    return _sums(z, 1, lambda row, sums, x: row.builder.fadd(sums, row.masked(row.of(x))))
 
 
-@operation
+@intrinsic
 def sums_of_products(_: Any, z: Any, x: Any, y: Any, batch: Any, examples: Any) -> Any:
     """Σ x y over the examples of each of LANES rows from z[x] and z[y] on."""
 
     def term(row: _Vector, sums: Any, x: Any, y: Any) -> Any:
-        return fused(row.builder, row.cut(row.of(x)), row.cut(row.of(y)), sums)
+        return llvm.fma(row.builder, row.masked(row.of(x)), row.masked(row.of(y)), sums)
 
     return _sums(z, 2, term)
 
 
-@operation
+@intrinsic
 def sums_of_squares(_: Any, z: Any, x: Any, mean: Any, batch: Any, examples: Any) -> Any:
     """Σ (x − mean)² over the examples of each of LANES rows; the means begin at z[mean]."""
 
     def term(row: _Vector, sums: Any, x: Any, mean: Any) -> Any:
-        apart = row.cut(row.builder.fsub(row.of(x), row.each(mean)))
-        return fused(row.builder, apart, apart, sums)
+        apart = row.masked(row.builder.fsub(row.of(x), row.each(mean)))
+        return llvm.fma(row.builder, apart, apart, sums)
 
     return _sums(z, 2, term)

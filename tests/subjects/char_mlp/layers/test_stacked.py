@@ -115,8 +115,8 @@ def test_equal_to_the_textbook_form(
     place = bench.layer.forward(training, source)
     bench.layer.backward(training, gradient)
     bench.layer.update(training)
-    if hasattr(bench.layer, "settle"):
-        bench.layer.settle(training)
+    if hasattr(bench.layer, "update_buffers"):
+        bench.layer.update_buffers(training)
     bench.z = np.zeros(training.size)
     bench.signal(source, x)
     bench.signal(gradient, d_out)

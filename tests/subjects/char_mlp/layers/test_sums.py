@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import pytest
 
-from harness.subjects.char_mlp.layers.lanes import LANES, fma, put, spread, take, total, within
+from harness.subjects.char_mlp.layers.lanes import LANES, broadcast, fma, masked, put, take, total
 from harness.subjects.char_mlp.layers.parts import Array, padded
 from harness.subjects.char_mlp.layers.sums import sums_of_products, sums_of_rows, sums_of_squares
 
@@ -21,13 +21,13 @@ def at_once(z, x, y, mean, batch, examples, out):
 @numba.njit
 def one_by_one(z, x, y, mean, batch, examples, out):
     for unit in range(LANES):
-        sums = products = squares = spread(z, 0.0)
+        sums = products = squares = broadcast(z, 0.0)
         for b in range(0, batch, LANES):
             one = take(z, x + unit * batch + b)
-            other = within(take(z, y + unit * batch + b), b, examples)
-            apart = within(one - spread(z, z[mean + unit]), b, examples)
-            sums = sums + within(one, b, examples)
-            products = fma(within(one, b, examples), other, products)
+            other = masked(take(z, y + unit * batch + b), b, examples)
+            apart = masked(one - broadcast(z, z[mean + unit]), b, examples)
+            sums = sums + masked(one, b, examples)
+            products = fma(masked(one, b, examples), other, products)
             squares = fma(apart, apart, squares)
         out[unit], out[LANES + unit] = total(sums), total(products)
         out[2 * LANES + unit] = total(squares)

@@ -10,10 +10,10 @@ from torch.nn import functional
 from harness.subjects.char_mlp import layers
 from harness.subjects.char_mlp.fields import Fields
 from harness.subjects.char_mlp.layers.embedding import Embedding
+from harness.subjects.char_mlp.layers.forms import Layer
 from harness.subjects.char_mlp.layers.linear import Linear
 from harness.subjects.char_mlp.layers.norms.batch import BatchNorm1d
 from harness.subjects.char_mlp.layers.norms.layer import LayerNorm
-from harness.subjects.char_mlp.layers.state import Layer
 from harness.subjects.char_mlp.network import MLP
 
 ROWS, WIDTH = 7, 5  # odd, so that vector registers are not filled evenly

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from harness.subjects.char_mlp.layers.activations import Activation, StackedActivation
 from harness.subjects.char_mlp.layers.functions import erf, exp, inlined
-from harness.subjects.char_mlp.layers.lanes import LANES, fma, put, spread, take
+from harness.subjects.char_mlp.layers.lanes import LANES, broadcast, fma, put, take
 from harness.subjects.char_mlp.layers.parts import Array, Part
 
 
@@ -21,8 +21,8 @@ class GELU(Activation):
 @inlined
 def below(x):  # type: ignore[no-untyped-def]  # of numba's own types
     """Φ(x), of a vector."""
-    half = spread(x, 0.5)
-    return fma(half, erf(x * spread(x, 0.7071067811865476)), half)
+    half = broadcast(x, 0.5)
+    return fma(half, erf(x * broadcast(x, 0.7071067811865476)), half)
 
 
 @Part
@@ -40,7 +40,7 @@ def gelu_backward(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
     batch, width, source, gradient = n[2], n[3], n[4], n[6]
     for at in range(0, width * batch, LANES):
         values = take(z, source + at)
-        density = spread(z, 0.3989422804014327) * exp(spread(z, -0.5) * values * values)
+        density = broadcast(z, 0.3989422804014327) * exp(broadcast(z, -0.5) * values * values)
         slope = fma(values, density, below(values))
         put(z, gradient + at, take(z, gradient + at) * slope)
 

@@ -6,7 +6,14 @@ import torch
 from torch import Tensor
 
 from harness.subjects.char_mlp.layers.activations import Activation, StackedActivation
-from harness.subjects.char_mlp.layers.lanes import LANES, larger, put, spread, take, where_positive
+from harness.subjects.char_mlp.layers.lanes import (
+    LANES,
+    broadcast,
+    larger,
+    put,
+    take,
+    where_positive,
+)
 from harness.subjects.char_mlp.layers.parts import Array, Part
 
 
@@ -27,7 +34,7 @@ def relu_forward(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
     batch, width, source, out = n[2], n[3], n[4], n[5]
     for at in range(0, width * batch, LANES):
         values = take(z, source + at)
-        put(z, out + at, larger(spread(z, 0.0), values))  # the second where it is NaN
+        put(z, out + at, larger(broadcast(z, 0.0), values))  # the second where it is NaN
 
 
 @Part

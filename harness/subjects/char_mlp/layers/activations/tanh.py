@@ -5,7 +5,7 @@ from torch import Tensor
 
 from harness.subjects.char_mlp.layers.activations import Activation, StackedActivation
 from harness.subjects.char_mlp.layers.functions import tanh
-from harness.subjects.char_mlp.layers.lanes import LANES, fma, negative, put, spread, take
+from harness.subjects.char_mlp.layers.lanes import LANES, broadcast, fma, negative, put, take
 from harness.subjects.char_mlp.layers.parts import Array, Part
 from harness.subjects.char_mlp.measured import SATURATED
 
@@ -36,7 +36,7 @@ def tanh_backward(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
     batch, width, out, gradient = n[2], n[3], n[5], n[6]
     for at in range(0, width * batch, LANES):
         y = take(z, out + at)
-        put(z, gradient + at, take(z, gradient + at) * fma(negative(y), y, spread(z, 1.0)))
+        put(z, gradient + at, take(z, gradient + at) * fma(negative(y), y, broadcast(z, 1.0)))
 
 
 class StackedTanh(StackedActivation):

@@ -6,17 +6,18 @@ from torch import Tensor
 from harness.errors import UserError
 from harness.subjects.char_mlp.layers.lanes import (
     LANES,
-    fetch,
+    broadcast,
     fma,
+    masked,
+    prefetch,
     put,
-    spread,
     square_root,
     take,
-    within,
 )
+from harness.subjects.char_mlp.layers.norms import StackedNorm
 from harness.subjects.char_mlp.layers.parts import Array, Part, Program
 from harness.subjects.char_mlp.layers.signals import AHEAD
-from harness.subjects.char_mlp.layers.state import Layout, StackedNorm
+from harness.subjects.char_mlp.layers.state import Layout
 from harness.subjects.char_mlp.layers.sums import sums_of_products, sums_of_rows, sums_of_squares
 
 EPS, MOMENTUM = 1e-5, 0.1
@@ -132,7 +133,7 @@ class StackedBatchNorm(StackedNorm):
         )  # fmt: skip
         self.note_energy(program)
 
-    def settle(self, program: Program) -> None:
+    def update_buffers(self, program: Program) -> None:
         """Average the batch's statistics into the running ones."""
         for running, newest in (
             (self.running_mean, self.mean), (self.running_var, self.variance)
@@ -145,23 +146,23 @@ def batch_norm_forward(n: Array, p: Array, z: Array, x: Array, s: Array) -> None
     """z[out] ← γ x̂ + β and z[source] ← x̂ = (x − mean) / √(variance + eps), both (H, batch)."""
     examples, batch, width, gamma, beta, source, out = n[1], n[2], n[3], n[4], n[5], n[6], n[7]
     mean, variance, scale = n[8], n[9], n[10]
-    share = spread(z, 1.0 / examples)
+    share = broadcast(z, 1.0 / examples)
     for h in range(0, width, LANES):
         sums = sums_of_rows(z, source + h * batch, batch, examples)
-        put(z, mean + h, within(sums, h, width) * share)
+        put(z, mean + h, masked(sums, h, width) * share)
     for h in range(0, width, LANES):  # a loop of its own: means are loaded faster than shuffled
         sums = sums_of_squares(z, source + h * batch, mean + h, batch, examples)
-        average = within(sums, h, width) * share
+        average = masked(sums, h, width) * share
         put(z, variance + h, average)
-        put(z, scale + h, spread(z, 1.0) / square_root(average + spread(z, EPS)))
+        put(z, scale + h, broadcast(z, 1.0) / square_root(average + broadcast(z, EPS)))
     for b in range(0, batch, LANES):
         for h in range(width):
             at = h * batch + b
-            fetch(z, out + at + AHEAD * batch)
-            apart = take(z, source + at) - spread(z, z[mean + h])
-            standardised = apart * spread(z, z[scale + h])
+            prefetch(z, out + at + AHEAD * batch)
+            apart = take(z, source + at) - broadcast(z, z[mean + h])
+            standardised = apart * broadcast(z, z[scale + h])
             put(z, source + at, standardised)
-            shifted = fma(spread(z, p[gamma + h]), standardised, spread(z, p[beta + h]))
+            shifted = fma(broadcast(z, p[gamma + h]), standardised, broadcast(z, p[beta + h]))
             put(z, out + at, shifted)
 
 
@@ -170,9 +171,9 @@ def batch_norm_evaluate(n: Array, p: Array, z: Array, x: Array, s: Array) -> Non
     """z[source] (H, batch) ← γ (x − mean) / √(variance + eps) + β, with running statistics."""
     batch, width, gamma, beta, mean, variance, source = n[2], n[3], n[4], n[5], n[6], n[7], n[8]
     for h in range(width):
-        root = square_root(spread(z, p[variance + h]) + spread(z, EPS))
-        factor = spread(z, p[gamma + h]) / root
-        middle, shift = spread(z, p[mean + h]), spread(z, p[beta + h])
+        root = square_root(broadcast(z, p[variance + h]) + broadcast(z, EPS))
+        factor = broadcast(z, p[gamma + h]) / root
+        middle, shift = broadcast(z, p[mean + h]), broadcast(z, p[beta + h])
         for at in range(source + h * batch, source + (h + 1) * batch, LANES):
             put(z, at, fma(take(z, at) - middle, factor, shift))
 
@@ -185,21 +186,21 @@ def batch_norm_backward(n: Array, p: Array, z: Array, x: Array, s: Array) -> Non
     """
     examples, batch, width, gamma, gradient, standardised = n[1], n[2], n[3], n[4], n[5], n[6]
     scale, d_gamma, d_beta = n[7], n[8], n[9]
-    share = spread(z, -1.0 / examples)
+    share = broadcast(z, -1.0 / examples)
     for h in range(0, width, LANES):
         row, unit = gradient + h * batch, standardised + h * batch
         plain = sums_of_rows(z, row, batch, examples)
         along = sums_of_products(z, row, unit, batch, examples)
-        put(z, d_beta + h, within(plain, h, width))
-        put(z, d_gamma + h, within(along, h, width))
+        put(z, d_beta + h, masked(plain, h, width))
+        put(z, d_gamma + h, masked(along, h, width))
         put(z, scale + h, take(z, scale + h) * take(p, gamma + h))
     for b in range(0, batch, LANES):
         for h in range(width):
             at = h * batch + b
-            by_gamma, by_beta = spread(z, z[d_gamma + h]), spread(z, z[d_beta + h])
+            by_gamma, by_beta = broadcast(z, z[d_gamma + h]), broadcast(z, z[d_beta + h])
             common = fma(take(z, standardised + at), by_gamma, by_beta)
             whole = fma(share, common, take(z, gradient + at))
-            put(z, gradient + at, spread(z, z[scale + h]) * whole)
+            put(z, gradient + at, broadcast(z, z[scale + h]) * whole)
 
 
 @Part
@@ -207,8 +208,8 @@ def running_average(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
     """p[running] (H,) ← (1 − momentum) p[running] + momentum z[newest]."""
     width, running, newest = n[3], n[4], n[5]
     for h in range(0, width, LANES):
-        new = spread(z, MOMENTUM) * take(z, newest + h)
-        put(p, running + h, fma(spread(z, 1 - MOMENTUM), take(p, running + h), new))
+        new = broadcast(z, MOMENTUM) * take(z, newest + h)
+        put(p, running + h, fma(broadcast(z, 1 - MOMENTUM), take(p, running + h), new))
 
 
 Textbook = BatchNorm1d

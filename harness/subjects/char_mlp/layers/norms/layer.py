@@ -5,17 +5,17 @@ from torch import Tensor
 
 from harness.subjects.char_mlp.layers.lanes import (
     LANES,
-    fetch,
+    broadcast,
     fma,
+    masked,
+    prefetch,
     put,
-    spread,
     square_root,
     take,
-    within,
 )
+from harness.subjects.char_mlp.layers.norms import StackedNorm
 from harness.subjects.char_mlp.layers.parts import Array, Part, Program
 from harness.subjects.char_mlp.layers.signals import AHEAD
-from harness.subjects.char_mlp.layers.state import StackedNorm
 from harness.subjects.char_mlp.layers.sums import sums_of_products, sums_of_rows
 
 EPS = 1e-5
@@ -85,23 +85,23 @@ class StackedLayerNorm(StackedNorm):
 def layer_norm_forward(n: Array, p: Array, z: Array, x: Array, s: Array) -> None:
     """z[out] ← γ x̂ + β and z[source] ← x̂ = (x − mean) / √(variance + eps), both (H, batch)."""
     batch, width, gamma, beta, source, out, scale = n[2], n[3], n[4], n[5], n[6], n[7], n[8]
-    count = spread(z, 1.0 * width)
+    count = broadcast(z, 1.0 * width)
     for b in range(0, batch, LANES):
-        sums, squares = spread(z, 0.0), spread(z, 0.0)
+        sums, squares = broadcast(z, 0.0), broadcast(z, 0.0)
         for at in range(b, b + width * batch, batch):
             sums = sums + take(z, source + at)
         mean = sums / count
         for at in range(b, b + width * batch, batch):
             apart = take(z, source + at) - mean
             squares = fma(apart, apart, squares)
-        factor = spread(z, 1.0) / square_root(squares / count + spread(z, EPS))
+        factor = broadcast(z, 1.0) / square_root(squares / count + broadcast(z, EPS))
         put(z, scale + b, factor)
         for h in range(width):
             at = b + h * batch
-            fetch(z, out + at + AHEAD * batch)
+            prefetch(z, out + at + AHEAD * batch)
             standardised = (take(z, source + at) - mean) * factor
             put(z, source + at, standardised)
-            shifted = fma(spread(z, p[gamma + h]), standardised, spread(z, p[beta + h]))
+            shifted = fma(broadcast(z, p[gamma + h]), standardised, broadcast(z, p[beta + h]))
             put(z, out + at, shifted)
 
 
@@ -114,14 +114,14 @@ def layer_norm_backward(n: Array, p: Array, z: Array, x: Array, s: Array) -> Non
         row, unit = gradient + h * batch, standardised + h * batch
         plain = sums_of_rows(z, row, batch, examples)
         along = sums_of_products(z, row, unit, batch, examples)
-        put(z, d_beta + h, within(plain, h, width))
-        put(z, d_gamma + h, within(along, h, width))
-    share = spread(z, -1.0 / width)
+        put(z, d_beta + h, masked(plain, h, width))
+        put(z, d_gamma + h, masked(along, h, width))
+    share = broadcast(z, -1.0 / width)
     for b in range(0, batch, LANES):
-        plain, along = spread(z, 0.0), spread(z, 0.0)
+        plain, along = broadcast(z, 0.0), broadcast(z, 0.0)
         for h in range(width):
             at = b + h * batch
-            g = take(z, gradient + at) * spread(z, p[gamma + h])
+            g = take(z, gradient + at) * broadcast(z, p[gamma + h])
             put(z, gradient + at, g)
             plain = plain + g
             along = fma(g, take(z, standardised + at), along)
