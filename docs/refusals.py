@@ -7,7 +7,12 @@ from pathlib import Path
 HARNESS = Path(__file__).parents[1] / "harness"
 
 PARTS = {  # of the harness, by whose mistakes these are
-    "Study files": ("study/", "subjects/char_mlp/fields.py", "subjects/char_transformer/fields.py"),
+    "Study files": (
+        "study/",
+        "subjects/char_mlp/fields.py",
+        "subjects/char_transformer/fields.py",
+        "subjects/characters.py",
+    ),
     "Model files": ("subjects/torch/", "subjects/loop/", "subjects/user_file.py"),
     "Data": ("subjects/corpus/", "subjects/char_transformer/sequences.py"),
     "Stores and servers": ("store/",),

@@ -34,7 +34,7 @@ LOG10_E = 0.4342944819032518
 class Probe:
     """Measurements inside every member during one step.
 
-    Call `take` with each member after `StackedMLP.gradient`, then `measured`. Members that were
+    Call `step` with each member after `StackedMLP.gradient`, then `measured`. Members that were
     left out have NaN.
 
     Args:
@@ -52,8 +52,8 @@ class Probe:
         self._bins = np.full((2, count, depth, BINS), np.nan)
         self._reach = np.full((count, depth), np.nan)
 
-    def take(self, k: int, rate: float) -> None:
-        """Measure inside a member whose gradients were just computed, and take its step."""
+    def step(self, k: int, rate: float) -> None:
+        """Take the step of a member whose gradients were just computed, and measure around it."""
         stack = self._stack
         for number, (out, gradient) in enumerate(
             zip(stack.step.outputs, stack.step.d_outputs, strict=True)
@@ -78,10 +78,10 @@ class Probe:
         yield Series("update_data", self._update_data, first_layer=0)
         saturation, dead = table[:, :, 2], table[:, :, 3]
         curves = {
-            "diag/saturation_worst": [worst(layers) for layers in saturation],
-            "diag/saturation_mean": [mean(layers) for layers in saturation],
-            "diag/dead_units": [mean(layers) for layers in dead],
-            "diag/gradient_growth": [growth(layers) for layers in self._gradient_std],
+            "diag/saturation_worst": [worst(shares) for shares in saturation],
+            "diag/saturation_mean": [mean(shares) for shares in saturation],
+            "diag/dead_units": [mean(shares) for shares in dead],
+            "diag/gradient_growth": [growth(stds) for stds in self._gradient_std],
             "diag/update_data": [middle_update(weights) for weights in self._update_data],
         }
         for name, values in curves.items():

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from harness.errors import InvalidValue, suggest
 from harness.subjects.char_mlp.init import INITS
 from harness.subjects.char_mlp.layers import ACTIVATIONS, NORMS
+from harness.subjects.characters import TrainWords
 from harness.subjects.subject import RunFields, stackable
 
 
@@ -50,7 +51,7 @@ class Fields(RunFields):
         le=100,
         description="multiplies the last γ where there is one, else the last weight",
     )
-    train_words: int | Literal["all"] = Field("all", description="words kept of the training split")
+    train_words: TrainWords = Field("all", description="words kept of the training split")
     split: Literal["fixed", "by_seed"] = stackable(
         "fixed",
         description="of the words into train, dev and test: the lecture's, or drawn for each seed",
@@ -62,7 +63,6 @@ class Fields(RunFields):
     lr_drop_at: float = stackable(
         0.75, ge=0, le=1, description="share of the steps before lr_drop applies"
     )
-
     momentum: float = stackable(0.0, ge=0, lt=1, description="of SGD, as torch.optim.SGD has it")
     weight_decay: float = stackable(
         0.0, ge=0, le=10, description="of all parameters, as torch.optim.SGD has it"
@@ -87,13 +87,6 @@ class Fields(RunFields):
     @classmethod
     def _init_exists(cls, value: str) -> str:
         return one_of(value, INITS)
-
-    @field_validator("train_words")
-    @classmethod
-    def _some_words(cls, value: int | str) -> int | str:
-        if isinstance(value, int) and value < 1:
-            raise ValueError("must be at least 1, or 'all'")
-        return value
 
     @model_validator(mode="before")
     @classmethod

@@ -1,7 +1,7 @@
 """The figures that only this network has, and the losses worth comparing with."""
 
 from harness.subjects.char_mlp.measured import SATURATED
-from harness.subjects.char_mlp.responses import uniform_loss
+from harness.subjects.characters import WANTED_UPDATE, blind_references
 from harness.subjects.figures import (
     CurveFigure,
     Figure,
@@ -18,7 +18,6 @@ CURVES, SATURATION = "Learning curves", "Saturation by layer"
 GRADIENTS, UPDATES, HISTOGRAMS = "Gradient flow", "Update:data", "Activations and gradients"
 
 HEALTHY = Reference("5\u00a0%", 0.05, "the limit under which a layer is usually called healthy")
-WANTED = Reference("−3", -3.0, "where weights learn at a healthy pace")
 
 
 def _saturation(name: str, when: When, title: str, measured: str) -> LayerFigure:
@@ -75,7 +74,7 @@ FIGURES: tuple[Figure, ...] = (
         "embedding (dashed) and of each weight matrix from the first (blue) over green to the "
         "last; of deep networks some matrices only. Far above the dotted line weights change too "
         "fast; far below, they hardly learn.",
-        "update_data", "log10 update:data", "embedding", WANTED,
+        "update_data", "log10 update:data", "embedding", WANTED_UPDATE,
     ),
     HistogramFigure(
         "activations", HISTOGRAMS, "Activations, first and last minibatch",
@@ -100,10 +99,4 @@ def references(facts: Facts) -> list[Reference]:
             "the entropy of a character given its context on the train split, below which no "
             "loss on the full train split can fall",
         ))  # fmt: skip
-    if facts.get("entropy/unigram"):
-        meaning = "the entropy of the characters' frequencies"
-        found.append(Reference("unigrams", float(facts["entropy/unigram"]), meaning))
-    if facts.get("vocabulary"):
-        name = f"ln {float(facts['vocabulary']):.0f}"
-        found.append(Reference(name, uniform_loss(facts), "guessing uniformly"))
-    return found
+    return [*found, *blind_references(facts)]

@@ -25,7 +25,7 @@ SAMPLES = 20  # names sampled from every trained network
 NAMES = "samples.txt"
 HELD_OUT = ("dev", "test")
 MOST_AT_ONCE = 50  # steps of a member in one call
-PATIENCE = 50_000  # millions of multiplications in one call: about a second
+MOST_WORK = 50_000  # millions of multiplications in one call: about a second
 VELOCITY = "velocity/"  # before a parameter's name, in the state of a member with momentum
 
 
@@ -49,8 +49,8 @@ class StackedMembers:
         self.corpus, first = corpus, fields[0]
         self.steps = first.steps
         # Meanwhile a member's parameters stay in the cache; a call takes a second at most.
-        million = len(fields) * cost(first, corpus.vocabulary).step
-        self.at_once = max(1, min(MOST_AT_ONCE, int(PATIENCE / million)))
+        work = len(fields) * cost(first, corpus.vocabulary).step
+        self.at_once = max(1, min(MOST_AT_ONCE, int(MOST_WORK / work)))
         if states is None:
             networks = [
                 MLP.initial(f, seed, corpus.vocabulary)
@@ -90,7 +90,7 @@ class StackedMembers:
             train, mine = self.splits[k].train, rows[0, k]
             loss[0, k], finite = self.stack.gradient(k, train.X[mine], train.Y[mine])
             if finite:
-                look.take(k, rates[k][0])
+                look.step(k, rates[k][0])
                 taken[k] = 1
         return Steps(loss, taken, list(look.measured()))
 

@@ -6,8 +6,8 @@ from math import fsum
 import numpy as np
 
 from harness.subjects.char_mlp.measured import SATURATED
-from harness.subjects.exact import log
-from harness.subjects.subject import Array, Curve, Facts, Response
+from harness.subjects.characters import GAP, INITIAL_LOSS, LAST_LOSS, final_losses
+from harness.subjects.subject import Array, Curve, Response
 from harness.subjects.trace import Trace
 
 GROWS = "backwards, geometric mean of the ratios of std"
@@ -43,22 +43,9 @@ def middle_update(update_data: Array) -> float:
     return float(np.median(update_data[1:])) if update_data.ndim else float("nan")
 
 
-def uniform_loss(facts: Facts) -> float:
-    """The loss of predicting every character with equal probability, nats; NaN if unknown."""
-    return float(log(float(facts["vocabulary"]))) if facts.get("vocabulary") else float("nan")
-
-
 def from_layer(values: Array, layer: int) -> Array:
     """The values of this layer and those above it; none where there are not so many."""
     return values[layer - 1 :] if values.ndim else values.reshape(-1)[:0]
-
-
-def _loss(split: str, *, selects: bool = True, elsewhere: str = "") -> Response:
-    return Response(
-        f"final/{split}_loss", f"{split} loss", f"over the {split} split",
-        lambda run: float(run.last(f"final_{split}_loss")), "nats",
-        cap=uniform_loss, selects=selects, elsewhere=elsewhere,
-    )  # fmt: skip
 
 
 def _layer_saturation(layer: int) -> Response:
@@ -78,28 +65,22 @@ def _deeper_saturation(run: Trace) -> float:
 RESPONSES: dict[str, Response] = {
     response.name: response
     for response in (
-        _loss("dev", elsewhere="final/test_loss"),
-        _loss("train"),
-        _loss("test", selects=False),
-        Response("final/gap", "dev − train loss", "what is lost on unseen words",
-                 lambda run: float(run.last("final_dev_loss") - run.last("final_train_loss")),
-                 "nats"),
+        *final_losses(),
+        GAP,
         Response("final/saturation_worst", "saturation, worst layer", f"{BEYOND}, dev split",
                  lambda run: worst(run.last("final_saturation")), "share"),
         Response("final/saturation_mean", "saturation, mean of layers", f"{BEYOND}, dev split",
                  lambda run: mean(run.last("final_saturation")), "share"),
         Response("final/dead_units", "dead units", "share without slope on any dev context",
                  lambda run: mean(run.last("final_dead")), "share"),
-        Response("last/batch_loss", "minibatch loss", "mean of the last minibatches",
-                 lambda run: float(run.at("loss", run.steps - 1)), "nats"),
+        LAST_LOSS,
         Response("last/saturation_worst", "saturation in training, worst layer", BEYOND,
                  lambda run: worst(run.last("saturation")), "share"),
         Response("last/gradient_growth", "gradient growth per layer", GROWS,
                  lambda run: growth(run.last("gradient_std")), direction=None),
         Response("last/update_data", "log10 update:data", MEDIAN,
                  lambda run: middle_update(run.last("update_data")), direction=None),
-        Response("init/loss", "initial loss", "of the first minibatch",
-                 lambda run: float(run.at("train/loss", 0)), "nats"),
+        INITIAL_LOSS,
         Response("init/saturation_worst", "saturation at init, worst layer", BEYOND,
                  lambda run: worst(run.at("saturation", 0)), "share"),
         Response("init/saturation_mean", "saturation at init, mean of layers", BEYOND,

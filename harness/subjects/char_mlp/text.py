@@ -4,29 +4,17 @@ from collections.abc import Sequence
 
 from harness.subjects.char_mlp.fields import Fields
 from harness.subjects.char_mlp.measured import SATURATED
+from harness.subjects.characters import DIVERGENCE, FIXED_SPLIT, MODES, ONE_RATE, lectures
 from harness.subjects.works import Work
 
 GLOSSARY = (
     ("Saturation.", f"Share of hidden outputs with an absolute value above {SATURATED}."),
-    (
-        "Modes.",
-        "init/ and last/ are measured in training mode on the first and the last minibatch, "
-        "final/ in eval mode over whole splits after the last step.",
-    ),
-    (
-        "Divergence.",
-        "A run whose loss or gradient stops being finite is frozen and counted. Its final losses "
-        "count as those of guessing uniformly, as does any loss above that; its other final "
-        "responses are not used.",
-    ),
+    MODES,
+    DIVERGENCE,
 )
 
 CITATIONS = (
-    Work(
-        ("Karpathy, Andrej",), 2022, "Neural Networks: Zero to Hero",
-        "https://karpathy.ai/zero-to-hero.html",
-        "makemore parts 2–4, the network, its diagnostics and most of what is tested here",
-    ),
+    lectures("makemore parts 2–4, the network, its diagnostics and most of what is tested here"),
     Work(
         ("Ioffe, Sergey", "Szegedy, Christian"), 2015,
         "Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate "
@@ -60,9 +48,7 @@ def caveats(varied: set[str], variants: Sequence[Fields]) -> list[str]:
     """What a study that varies these fields cannot tell, given the fields of its variants."""
     found = []
     if any(fields.split == "fixed" for fields in variants):
-        found.append(
-            "The split of the data is fixed: intervals and verdicts are about seeds, not data."
-        )
+        found.append(FIXED_SPLIT)
     if "lr" in varied:
         return found
     if "init" in varied and "batch" in {fields.norm for fields in variants}:
@@ -72,5 +58,5 @@ def caveats(varied: set[str], variants: Sequence[Fields]) -> list[str]:
             "learning rate divided by fan_in."
         )
     elif {"norm", "init", "gain"} & varied:
-        found.append("One learning rate for all: variants may differ in the rate that suits them.")
+        found.append(ONE_RATE)
     return found

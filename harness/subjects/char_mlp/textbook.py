@@ -43,7 +43,7 @@ def against_textbook(
         for _ in range(STEPS):
             network = MLP.restored(fields[0], corpus.vocabulary, stack.member_state(0))
             velocity = list(stack.velocity(0).values())
-            for k in reversed(range(len(fields))):  # the first at last
+            for k in reversed(range(len(fields))):  # the first at last: what is left is its own
                 x, y = splits[k].X, splits[k].Y
                 rows = torch.randint(len(x), (1, fields[0].batch), generator=draws[k]).numpy()
                 rate = np.array([fields[k].lr])

@@ -48,7 +48,7 @@ class WordData:
         return self.corpus.vocabulary
 
     def splits(self, fields: Fields) -> "dict[str, Rows]":
-        """The rows of each split; see `sequences.rows`.
+        """The rows of each split; see `sequences.make_rows`.
 
         Raises:
             UserError: a word is longer than the context allows, or there are too few words.
@@ -80,12 +80,7 @@ def corpus_facts(corpus: Corpus, context: int) -> Facts:
     words = make_rows(corpus, context, "all")
     characters = {f"characters/{name}": len(s.Y) for name, s in targets._asdict().items()}
     return {
-        "name": corpus.name,
-        "source": corpus.source,
-        "digest": corpus.digest,
-        "items": len(corpus.words),
-        "vocabulary": corpus.vocabulary,
-        "alphabet": corpus.alphabet,
+        **corpus.about,
         **characters,
         "entropy/unigram": targets.train.unigram_entropy(),
         "entropy/bigram": targets.train.context_entropy(),

@@ -3,9 +3,10 @@
 from math import sqrt
 from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from harness.errors import InvalidValue
+from harness.subjects.characters import TrainWords
 from harness.subjects.torch.fields import TorchFields
 
 
@@ -37,18 +38,11 @@ class Fields(TorchFields):
     dropout: float = Field(
         0.0, ge=0, lt=1, description="share of the embeddings and of each branch's outputs"
     )
-    train_words: int | Literal["all"] = Field("all", description="words kept of the training split")
+    train_words: TrainWords = Field("all", description="words kept of the training split")
     optimizer: Literal["sgd", "adam", "adamw"] = Field("adamw", description="as torch.optim has it")
     lr: float = Field(0.002, gt=0, le=1e6, description="learning rate")
     weight_decay: float = Field(0.01, ge=0, description="as the optimizer has it")
     beta2: float = Field(0.99, ge=0, lt=1, description="of Adam and AdamW")
-
-    @field_validator("train_words")
-    @classmethod
-    def _some_words(cls, value: int | str) -> int | str:
-        if isinstance(value, int) and value < 1:
-            raise ValueError("must be at least 1, or 'all'")
-        return value
 
     @model_validator(mode="after")
     def _heads_share_the_width(self) -> Self:

@@ -1,13 +1,11 @@
 """The figures of this network, and the losses worth comparing with."""
 
-from harness.subjects.char_transformer.responses import uniform_loss
+from harness.subjects.characters import WANTED_UPDATE, blind_references
 from harness.subjects.figures import CurveFigure, Figure, LayerFigure, Reference, WeightFigure, When
 from harness.subjects.subject import Facts
 
 CURVES, INSIDE, UPDATES = "Learning curves", "Norms and activations", "Update:data"
 TAPPED = "each norm and activation"
-
-WANTED = Reference("−3", -3.0, "where weights learn at a healthy pace")
 
 
 def _gradients(name: str, when: When, title: str, measured: str) -> LayerFigure:
@@ -54,24 +52,18 @@ FIGURES: tuple[Figure, ...] = (
         "log10 of std(update) over std(weight), mean over seeds, of each weight matrix from the "
         "first (blue) over green to the last; of deep networks some matrices only. Far above the "
         "dotted line weights change too fast; far below, they hardly learn.",
-        "update_data", "log10 update:data", reference=WANTED,
+        "update_data", "log10 update:data", reference=WANTED_UPDATE,
     ),
 )  # fmt: skip
 
 
 def references(facts: Facts) -> list[Reference]:
     """The losses worth comparing with, nats: entropies, and that of guessing uniformly."""
-    found = [
-        Reference(name, float(facts[key]), meaning)
-        for name, key, meaning in (
-            ("bigrams", "entropy/placed",
-             "the entropy of a character given the one before it and its place in the word on the "
-             "train split, below which no network without attention can fall there"),
-            ("unigrams", "entropy/unigram", "the entropy of the characters' frequencies"),
-        )
-        if facts.get(key)
-    ]  # fmt: skip
-    if facts.get("vocabulary"):
-        name = f"ln {float(facts['vocabulary']):.0f}"
-        found.append(Reference(name, uniform_loss(facts), "guessing uniformly"))
-    return found
+    found = []
+    if facts.get("entropy/placed"):
+        found.append(Reference(
+            "bigrams", float(facts["entropy/placed"]),
+            "the entropy of a character given the one before it and its place in the word on the "
+            "train split, below which no network without attention can fall there",
+        ))  # fmt: skip
+    return [*found, *blind_references(facts)]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from harness.subjects.char_transformer.fields import Fields
+from harness.subjects.characters import DIVERGENCE, FIXED_SPLIT, MODES, ONE_RATE, lectures
 from harness.subjects.works import Work
 
 GLOSSARY = (
@@ -26,24 +27,12 @@ GLOSSARY = (
         "Of the weights over the characters so far, nats: 0 for one character, ln t for all t "
         "alike.",
     ),
-    (
-        "Modes.",
-        "init/ and last/ are measured in training mode on the first and the last minibatch, "
-        "final/ in eval mode over whole splits after the last step.",
-    ),
-    (
-        "Divergence.",
-        "A run whose loss or gradient stops being finite is frozen and counted. Its final losses "
-        "count as those of guessing uniformly, as does any loss above that; its other final "
-        "responses are not used.",
-    ),
+    MODES,
+    DIVERGENCE,
 )
 
 CITATIONS = (
-    Work(
-        ("Karpathy, Andrej",), 2022, "Neural Networks: Zero to Hero",
-        "https://karpathy.ai/zero-to-hero.html", "makemore and “Let’s build GPT”, the network",
-    ),
+    lectures("makemore and “Let’s build GPT”, the network"),
     Work(
         ("Vaswani, Ashish", "Shazeer, Noam", "Parmar, Niki", "Uszkoreit, Jakob", "Jones, Llion",
          "Gomez, Aidan N.", "Kaiser, Łukasz", "Polosukhin, Illia"), 2017,
@@ -82,9 +71,9 @@ CITATIONS = (
 
 def caveats(varied: set[str], variants: Sequence[Fields]) -> list[str]:
     """What a study that varies these fields cannot tell, given the fields of its variants."""
-    found = ["The split of the data is fixed: intervals and verdicts are about seeds, not data."]
+    found = [FIXED_SPLIT]
     if "lr" not in varied:
-        found.append("One learning rate for all: variants may differ in the rate that suits them.")
+        found.append(ONE_RATE)
     if "attention" in varied:
         found.append(
             "Attention has more weights than the average, and the average more than none: their "

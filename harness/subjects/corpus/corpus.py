@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 from harness.errors import UserError
 
-if TYPE_CHECKING:  # importing the splits loads torch
+if TYPE_CHECKING:
     from harness.subjects.corpus.split import Splits
 
 BOUNDARY = "."  # the symbol before an item's first character and after its last
@@ -118,6 +118,18 @@ class Corpus:
         """The number of items, for people."""
         return f"{len(self.words):,} items"
 
+    @property
+    def about(self) -> dict[str, str | float]:
+        """What is stored about the items with every run, however examples are made of them."""
+        return {
+            "name": self.name,
+            "source": self.source,
+            "digest": self.digest,
+            "items": len(self.words),
+            "vocabulary": self.vocabulary,
+            "alphabet": self.alphabet,
+        }
+
     def examples(self, fields: SplitFields, seed: int) -> int:
         """The number of training examples for a run of these fields and this seed.
 
@@ -131,12 +143,7 @@ class Corpus:
         splits = self.splits(fields.context)
         sizes = {f"examples/{name}": len(split.Y) for name, split in splits._asdict().items()}
         return {
-            "name": self.name,
-            "source": self.source,
-            "digest": self.digest,
-            "items": len(self.words),
-            "vocabulary": self.vocabulary,
-            "alphabet": self.alphabet,
+            **self.about,
             **sizes,
             "context": fields.context,
             "entropy/unigram": splits.train.unigram_entropy(),

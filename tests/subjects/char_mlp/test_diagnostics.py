@@ -24,7 +24,7 @@ def probe(fields: list[Fields], x: Array, y: Array) -> dict[str, Array]:
         found = Probe(stack, histograms=True)
         for k, f in enumerate(fields):
             stack.gradient(k, x[k], y[k])
-            found.take(k, f.lr)
+            found.step(k, f.lr)
         return {series.name: series.values for series in found.measured()}
 
 
