@@ -13,7 +13,7 @@ PARTS = {  # of the harness, by whose mistakes these are
         "subjects/char_transformer/fields.py",
         "subjects/characters.py",
     ),
-    "Model files": ("subjects/torch/", "subjects/loop/", "subjects/user_file.py"),
+    "Model files": ("subjects/torch/", "subjects/loop/", "subjects/user_", "subjects/metrics.py"),
     "Data": ("subjects/corpus/", "subjects/char_transformer/sequences.py"),
     "Stores and servers": ("store/",),
     "Engines": ("engines/",),

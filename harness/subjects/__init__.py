@@ -1,11 +1,11 @@
 """What is trained: each subject is a model family with its data.
 
 `subject.py` is the seam, the interface between a subject and the rest of the harness; `figures.py`,
-`trace.py`, `items.py`, `works.py`, `streams.py`, `exact.py`, `corpus/`, `characters.py` and
-`user_file.py` are shared helpers for writing subjects. `char_mlp/` and `char_transformer/` are
-subjects; `torch/` makes one of any module, `loop/` of any training loop, such as those of a user's
-file. May import: `errors`, `files`. Importing a subject of the harness loads no torch; starting one
-does.
+`trace.py`, `items.py`, `works.py`, `streams.py`, `exact.py`, `corpus/`, `characters.py`,
+`user_file.py`, `user_fields.py` and `metrics.py` are shared helpers for writing subjects.
+`char_mlp/` and `char_transformer/` are subjects; `torch/` makes one of any module, `loop/` of any
+training loop, such as those of a user's file. May import: `errors`, `files`. Importing a subject of
+the harness loads no torch; starting one does.
 """
 
 from functools import cache

@@ -1,42 +1,31 @@
 """A user's file as a subject: read, checked and identified before anything of it is trained.
 
-A file defines `Fields`, a frozen dataclass of int, float, bool, str or Literal fields with
-defaults, and either `data` and `build` (a PyTorch model, see `harness.subjects.torch.file`) or
-`METRICS` and `train` (a training loop of its own, see `harness.subjects.loop`). `VERSION`, where it
-is bound, replaces the hash of the file in a run's identity.
+A file defines `Fields` (see `user_fields.py`), and either `data` and `build` (a PyTorch model, see
+`harness.subjects.torch.file`) or `METRICS` (see `metrics.py`) and `train` (a training loop of its
+own, see `harness.subjects.loop`). `VERSION`, where it is bound, replaces the hash of the file in a
+run's identity.
 """
 
 import ast
-import dataclasses
 import hashlib
 import importlib.util
-import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
-
-from pydantic import ValidationError, create_model
+from typing import TypeVar
 
 from harness.errors import UserError, suggest
 from harness.files import require_regular
-from harness.subjects.subject import Response, RunFields
 
-IDENTITY = ("data", "seed", "subject", "version")  # what a run's identity holds beside its fields
 MODEL = ("Fields", "data", "build")
 LOOP = ("Fields", "METRICS", "train")
-SCALARS = (int, float, bool, str)
 MOST_FRAMES, LONGEST = 5, 300  # of an error that is shown, and characters of it
 LARGEST_FILE = 10_000_000  # bytes of a subject that is a file
-SHOWN = ("label", "unit", "direction", "cap")  # what METRICS may say of a metric
-SPLITS = ("train", "dev", "test")
 
-F = TypeVar("F", bound=RunFields)
 T = TypeVar("T")
 
 
@@ -237,152 +226,3 @@ def _imported(tree: ast.Module) -> Iterator[str]:
             yield from (alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module.split(".")[0]
-
-
-def merged_fields(file: UserFile, base: type[F]) -> type[F]:
-    """The harness's fields and the file's own, as one strict model.
-
-    Args:
-        file: whose `Fields` are merged in.
-        base: the harness's fields.
-
-    Raises:
-        UserError: the file's `Fields` are not what the contract says, or a name is taken.
-    """
-    own = file.module.Fields
-    if not dataclasses.is_dataclass(own) or not isinstance(own, type):
-        raise file.refuse(
-            "Fields must be a dataclass", repr(own)[:80], "Write @dataclass above it."
-        )
-    hints = file.call("Fields", lambda: get_type_hints(own))
-    merged: dict[str, Any] = {}
-    for field in dataclasses.fields(own):
-        if hasattr(base, field.name) or field.name in {*base.model_fields, *IDENTITY}:
-            raise file.refuse(
-                "Fields must not use a name of the harness's fields",
-                f"'{field.name}'",
-                f"Rename it; the harness has {', '.join((*IDENTITY, *base.model_fields))}.",
-            )
-        if field.name.startswith("_") or not field.init:
-            raise file.refuse(
-                "Fields must have public names and be set by Fields(...)",
-                f"'{field.name}'",
-                "Rename it, or make it a property.",
-            )
-        if field.default is dataclasses.MISSING:
-            raise file.refuse("Fields must have defaults", f"'{field.name}'", "Give it one.")
-        hint = hints[field.name]
-        scalar = hint in SCALARS or (
-            get_origin(hint) is Literal and all(type(v) in SCALARS for v in get_args(hint))
-        )
-        if not scalar:
-            raise file.refuse(
-                "Fields must be int, float, bool, str or Literal",
-                f"'{field.name}': {hint}",
-                "Use one of these.",
-            )
-        merged[field.name] = (hint, field.default)
-    model: type[F] = create_model("Fields", __base__=base, __module__=base.__module__, **merged)
-    try:
-        model.model_validate({name: default for name, (_, default) in merged.items()})
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        raise file.refuse(
-            "defaults of Fields must have the fields' types",
-            f"'{name}': {merged[name][0]} = {first['input']!r}",
-            "Change one of them.",
-        ) from None
-
-    def reduce(fields: RunFields) -> tuple[Any, ...]:
-        """Pickled by the file and the values: the class itself exists in this process only."""
-        return restore_fields, (str(file.path), fields.model_dump())
-
-    setattr(model, "__reduce__", reduce)  # noqa: B010 - assigning to a method is no type
-    return model
-
-
-def restore_fields(path: str, values: dict[str, Any]) -> RunFields:
-    """The fields of a run in another process, where the merged class does not exist yet."""
-    from harness.subjects import find_subject
-
-    return find_subject(path).Fields.model_validate(values)
-
-
-def own_fields(file: UserFile, fields: RunFields) -> Any:
-    """The file's own `Fields` with the values of a run."""
-    names = [field.name for field in dataclasses.fields(file.module.Fields)]
-    values = {name: getattr(fields, name) for name in names}
-    return file.call("Fields(...)", lambda: file.module.Fields(**values))
-
-
-def said_of_metrics(file: UserFile) -> Mapping[str, Mapping[str, Any]]:
-    """What the file's `METRICS` says of its metrics, by name.
-
-    Raises:
-        UserError: it is no such table.
-    """
-    found = getattr(file.module, "METRICS", {})
-    rule = "METRICS must be a dictionary of dictionaries by the metrics' names"
-    if not isinstance(found, dict) or not all(isinstance(said, dict) for said in found.values()):
-        example = 'Write {"accuracy": {"unit": "share", "direction": "higher"}}.'
-        raise file.refuse(rule, repr(found)[:80], example)
-    for name, said in found.items():
-        if not is_metric_name(name):
-            raise file.refuse(
-                "names of metrics must be of letters, digits and _", repr(name), "Rename it."
-            )
-        if unknown := sorted(map(str, said.keys() - set(SHOWN))):
-            raise file.refuse(
-                f"METRICS may say {', '.join(SHOWN)} of '{name}'",
-                ", ".join(unknown),
-                suggest(unknown[0], SHOWN, "keys"),
-            )
-        for key in ("label", "unit"):
-            if not isinstance(said.get(key, ""), str):
-                raise file.refuse(
-                    f"the {key} of '{name}' must be a text", repr(said[key]), "Write one."
-                )
-        if said.get("direction") not in (None, "lower", "higher"):
-            raise file.refuse(
-                f"the direction of '{name}' must be 'lower' or 'higher'",
-                repr(said["direction"]),
-                "Choose one, or leave it out.",
-            )
-        cap = said.get("cap")
-        number = isinstance(cap, int | float) and not isinstance(cap, bool) and isfinite(cap)
-        if cap is not None and not number:
-            raise file.refuse(
-                f"the cap of '{name}' must be a number", repr(cap), "Write one, or leave it out."
-            )
-    return found
-
-
-def is_metric_name(name: object) -> bool:
-    """Whether MLflow and tables can take it as part of a metric's name."""
-    return isinstance(name, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is not None
-
-
-def final_response(name: str, series: str, metric: str, said: Mapping[str, Any]) -> Response:
-    """A response that is the last value of a series.
-
-    Args:
-        name: of the response, after "final/".
-        series: whose last value it is.
-        metric: "loss", or another; a loss is better lower, others higher unless they say so.
-        said: what the file says of the metric.
-    """
-    cap = said.get("cap")
-    usual = "lower" if "loss" in metric or "error" in metric else "higher"
-    label = name.replace("_", " ")
-    return Response(
-        f"final/{name}",
-        label.replace(metric.replace("_", " "), said["label"]) if "label" in said else label,
-        "after the last step",
-        lambda run: float(run.last(series)),
-        unit=said.get("unit", ""),
-        direction=said.get("direction", usual),
-        cap=None if cap is None else (lambda _: float(cap)),
-        selects=not name.startswith("test"),
-        elsewhere=f"final/test_{metric}" if name == f"dev_{metric}" else "",
-    )

@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from harness.subjects.loop.run import LoopRun, from_arrays, to_arrays
 from harness.subjects.subject import Outcome, RunFields, Series, State, Steps
-from harness.subjects.user_file import UserFile, own_fields
+from harness.subjects.user_fields import own_fields
+from harness.subjects.user_file import UserFile
 
 
 class LoopMember:

@@ -22,14 +22,10 @@ from pydantic import Field
 
 from harness.subjects.figures import CurveFigure, Figure
 from harness.subjects.loop.members import LoopMember, LoopMembers
+from harness.subjects.metrics import declared_metrics, final_response
 from harness.subjects.subject import Cost, Curve, Members, Response, RunFields, State, Subject
-from harness.subjects.user_file import (
-    UserFile,
-    final_response,
-    local_files,
-    merged_fields,
-    said_of_metrics,
-)
+from harness.subjects.user_fields import merged_fields
+from harness.subjects.user_file import UserFile, local_files
 
 STEPS = 4  # of a trial
 UNKNOWN = 2**31  # examples
@@ -72,7 +68,7 @@ class LoopSubject(Subject):
         self.file = file
         self.name, self.version = file.name, file.version
         self.Fields: type[RunFields] = merged_fields(file, LoopFields)
-        self.metrics = said_of_metrics(file)
+        self.metrics = declared_metrics(file)
         if not self.metrics:
             raise file.refuse(
                 "METRICS must name what the loop measures at its end",
@@ -92,8 +88,8 @@ class LoopSubject(Subject):
     def responses(self) -> Mapping[str, Response]:  # type: ignore[override]
         """Every metric at the end, and the loss at first and last."""
         found = [
-            *(final_response(name, f"final_{name}", name, said)
-              for name, said in self.metrics.items()),
+            *(final_response(name, f"final_{name}", name, declared)
+              for name, declared in self.metrics.items()),
             Response("last/batch_loss", "last loss", "mean of the last steps",
                      lambda run: float(run.at("loss", run.steps - 1))),
             Response("init/loss", "initial loss", "of the first step",
@@ -104,8 +100,8 @@ class LoopSubject(Subject):
     @cached_property
     def curves(self) -> Mapping[str, Curve]:  # type: ignore[override]
         """The loss, and whatever metrics the loop yields on the way."""
-        others = {f"train/{name}": Curve(str(said.get("label", name)))
-                  for name, said in self.metrics.items() if name != "loss"}  # fmt: skip
+        others = {f"train/{name}": Curve(str(declared.get("label", name)))
+                  for name, declared in self.metrics.items() if name != "loss"}  # fmt: skip
         return {"train/loss": Curve("loss", charted=True), **others}
 
     @property

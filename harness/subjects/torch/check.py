@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from harness.errors import UserError
+from harness.subjects.metrics import is_metric_name
 from harness.subjects.streams import stream
-from harness.subjects.torch.data import TensorData, digest, load_splits
+from harness.subjects.torch.data import SPLITS, TensorData, digest, load_splits
 from harness.subjects.torch.fields import TorchFields
 from harness.subjects.torch.file import FileSubject
 from harness.subjects.torch.members import SAMPLES, Member, initialised, seeded
 from harness.subjects.torch.subject import TorchSubject
-from harness.subjects.user_file import SPLITS, is_metric_name
 
 STEPS = 4  # of a trial, and half of them before its checkpoint
 EXAMPLES = 4  # of a trial's minibatch, at most

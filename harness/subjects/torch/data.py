@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from harness.subjects.subject import Data, RunFields
-from harness.subjects.user_file import SPLITS, UserFile, own_fields
+from harness.subjects.user_fields import own_fields
+from harness.subjects.user_file import UserFile
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+SPLITS = ("train", "dev", "test")
 Splits: TypeAlias = "Mapping[str, tuple[Tensor, ...]]"
 KEPT = 4  # data sets of different fields in memory
 

@@ -18,17 +18,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from harness.subjects.metrics import declared_metrics
 from harness.subjects.subject import Facts, RunFields, SampleRequest
 from harness.subjects.torch.data import FileData
 from harness.subjects.torch.fields import TorchFields
 from harness.subjects.torch.subject import Batch, TorchSubject
-from harness.subjects.user_file import (
-    UserFile,
-    local_files,
-    merged_fields,
-    own_fields,
-    said_of_metrics,
-)
+from harness.subjects.user_fields import merged_fields, own_fields
+from harness.subjects.user_file import UserFile, local_files
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -51,7 +47,7 @@ class FileSubject(TorchSubject):
         merged = merged_fields(file, TorchFields)
         self.Fields: type[RunFields] = merged
         self.defaults = merged()
-        self._said = said_of_metrics(file)
+        self._declared = declared_metrics(file)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled by its path: other processes import the file themselves."""
@@ -151,9 +147,9 @@ class FileSubject(TorchSubject):
         """The file, and the local modules that it imports."""
         return local_files(self.file.path)
 
-    def said(self, metric: str) -> Mapping[str, Any]:
-        """What the file says of a metric."""
-        return self._said.get(metric, {})
+    def declared(self, metric: str) -> Mapping[str, Any]:
+        """What the file declares of a metric."""
+        return self._declared.get(metric, {})
 
 
 def _entropy(model: nn.Module, batch: Batch) -> Tensor:

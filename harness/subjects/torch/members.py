@@ -21,10 +21,9 @@ from harness.errors import UserError
 from harness.subjects.items import ITEMS, Items, pack_items
 from harness.subjects.streams import stream
 from harness.subjects.subject import Outcome, SampleRequest, Series, State, Steps
-from harness.subjects.torch.data import TensorData
+from harness.subjects.torch.data import SPLITS, TensorData
 from harness.subjects.torch.fields import TorchFields
 from harness.subjects.torch.taps import Taps, distinct, speaking, update_data
-from harness.subjects.user_file import SPLITS
 
 if TYPE_CHECKING:
     from harness.subjects.torch.subject import Batch, TorchSubject

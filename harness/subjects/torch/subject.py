@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from harness.subjects.figures import CurveFigure, Figure, LayerFigure, WeightFigure
+from harness.subjects.metrics import final_response
 from harness.subjects.subject import (
     Array,
     Cost,
@@ -21,8 +22,8 @@ from harness.subjects.subject import (
     Subject,
     Trained,
 )
+from harness.subjects.torch.data import SPLITS
 from harness.subjects.torch.fields import canonical
-from harness.subjects.user_file import SPLITS, final_response
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -81,17 +82,17 @@ class TorchSubject(Subject):
         """
         return None
 
-    def said(self, metric: str) -> Mapping[str, Any]:  # noqa: ARG002
+    def declared(self, metric: str) -> Mapping[str, Any]:  # noqa: ARG002
         """Label, unit, direction and cap of a metric or of the loss, as far as they are known."""
         return {}
 
     @cached_property
     def responses(self) -> Mapping[str, Response]:  # type: ignore[override]
         """Losses and metrics over whole splits, and what the loss was at first and last."""
-        unit = self.said("loss").get("unit", "")
+        unit = self.declared("loss").get("unit", "")
         found = [
             *(final_response(f"{split}_{metric}", f"final_{split}_{metric}", metric,
-                             self.said(metric))
+                             self.declared(metric))
               for metric in ("loss", *self.metrics_of_splits)
               for split in ("dev", "train", "test")),
             Response("final/gap", "dev − train loss", "what is lost on unseen examples",
@@ -107,7 +108,7 @@ class TorchSubject(Subject):
     @cached_property
     def curves(self) -> Mapping[str, Curve]:  # type: ignore[override]
         """The losses, the metrics on the dev split, and the median update:data ratio."""
-        unit = self.said("loss").get("unit", "")
+        unit = self.declared("loss").get("unit", "")
         of_loss = f" [{unit}]" if unit else ""
         metrics = {
             f"eval/dev_{name}": Curve(f"dev {name}", charted=True)
