@@ -4,6 +4,7 @@
 from one process to the next, state that a checkpoint misses, random numbers that nobody seeds.
 """
 
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import combinations
@@ -15,11 +16,11 @@ from torch import Tensor, nn
 
 from harness.errors import UserError
 from harness.subjects.metrics import is_metric_name
-from harness.subjects.streams import stream
+from harness.subjects.streams import seeded, stream
 from harness.subjects.torch.data import SPLITS, TensorData, digest, load_splits
 from harness.subjects.torch.fields import TorchFields
 from harness.subjects.torch.file import FileSubject
-from harness.subjects.torch.members import SAMPLES, Member, initialised, seeded
+from harness.subjects.torch.members import SAMPLES, Member, initialised
 from harness.subjects.torch.subject import TorchSubject
 
 STEPS = 4  # of a trial, and half of them before its checkpoint
@@ -276,8 +277,6 @@ def _unseeded(subject: TorchSubject, name: str, function: Any) -> Any:
 
     Their states are not part of a run's, unlike that of torch.
     """
-    import random
-
     before = str(np.random.get_state()), random.getstate()
     found = function()
     numpy, python = before[0] != str(np.random.get_state()), before[1] != random.getstate()

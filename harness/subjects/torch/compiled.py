@@ -150,7 +150,7 @@ class CompiledMember(Member):
         }
         torch.set_rng_state(self.noise)
         try:
-            self._next = compiled_step()(
+            *self._next, loss, self._finite = compiled_step()(
                 self._loss,
                 {name: p.detach() for name, p in self._parameters.items()},
                 dict(self._loss.named_buffers()),
@@ -170,11 +170,11 @@ class CompiledMember(Member):
                 "Leave compile out, or take branches that depend on values out of the model.",
             ) from None
         self.noise = torch.get_rng_state()
-        return float(self._next[3].item())
+        return float(loss.item())
 
     def finite(self) -> bool:
         """Whether all gradients are finite."""
-        return bool(self._next[4])
+        return bool(self._finite)
 
     def undo(self) -> None:
         """Forget the step."""
@@ -183,7 +183,7 @@ class CompiledMember(Member):
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Take the step that `gradient` computed."""
-        parameters, buffers, moments, _, _ = self._next
+        parameters, buffers, moments = self._next
         for name, buffer in self._loss.named_buffers():
             buffer.copy_(buffers[name])
         for name, parameter in self._parameters.items():

@@ -6,7 +6,6 @@ Members share a process, not a computation: their bits cannot depend on each oth
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
 from inspect import unwrap
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -19,11 +18,12 @@ from torch import Tensor, nn
 
 from harness.errors import UserError
 from harness.subjects.items import ITEMS, Items, pack_items
-from harness.subjects.streams import stream
+from harness.subjects.streams import seeded, stream
 from harness.subjects.subject import Outcome, SampleRequest, Series, State, Steps
 from harness.subjects.torch.data import SPLITS, TensorData
 from harness.subjects.torch.fields import TorchFields
-from harness.subjects.torch.taps import Taps, distinct, speaking, update_data
+from harness.subjects.torch.optimizers import make_optimizer
+from harness.subjects.torch.taps import Taps, distinct, tap_name, update_data
 
 if TYPE_CHECKING:
     from harness.subjects.torch.subject import Batch, TorchSubject
@@ -131,22 +131,13 @@ class Member:
             items: whether to keep those of each example too, for `files`.
         """
         self.model.eval()
-        kept: dict[str, list[Items | None]] = {}
         torch.set_rng_state(stream(self.seed, "evaluation").get_state())
         totals: dict[str, float] = {}
         counts: dict[str, int] = {}
+        kept: dict[str, list[Items | None]] = {}
         for start in range(0, len(self.splits[split][0]), CHUNK):
             batch = self.batch(split, slice(start, start + CHUNK))
-            losses = {"loss": self.subject.losses(self.model, batch)}
-            metrics = self.subject.metrics(self.model, batch)
-            if set(metrics) != set(self.subject.metrics_of_splits):
-                raise UserError(
-                    f"{self.subject.name}: metrics must be the same for every batch and variant",
-                    f"{', '.join(map(str, metrics)) or 'none'} on {split}",
-                    f"Give {', '.join(self.subject.metrics_of_splits) or 'none'}, as at the "
-                    "default fields.",
-                )
-            for name, values in {**losses, **metrics}.items():
+            for name, values in self._losses_and_metrics(split, batch).items():
                 each = torch.as_tensor(values).double()
                 totals[name] = totals.get(name, 0.0) + each.sum().item()
                 counts[name] = counts.get(name, 0) + each.numel()
@@ -160,6 +151,23 @@ class Member:
                 together = zip(*whole, strict=True)
                 self.items[f"{split}_{name}"] = Items(*map(np.concatenate, together))
         return {name: totals[name] / max(1, counts[name]) for name in totals}
+
+    def _losses_and_metrics(self, split: str, batch: Batch) -> dict[str, Any]:
+        """Each loss of a batch, and each value of every metric, by name.
+
+        Raises:
+            UserError: the metrics are others than at the default fields.
+        """
+        losses = self.subject.losses(self.model, batch)
+        metrics = self.subject.metrics(self.model, batch)
+        if set(metrics) != set(self.subject.metrics_of_splits):
+            raise UserError(
+                f"{self.subject.name}: metrics must be the same for every batch and variant",
+                f"{', '.join(map(str, metrics)) or 'none'} on {split}",
+                f"Give {', '.join(self.subject.metrics_of_splits) or 'none'}, as at the "
+                "default fields.",
+            )
+        return {"loss": losses, **metrics}
 
     def keeps(self, split: str) -> bool:
         """Whether the losses and metrics of each example of a split are kept at the end."""
@@ -243,7 +251,7 @@ class TorchMembers:
         self, inside: list[dict[str, list[float]]], before: list[list[Tensor]]
     ) -> Iterator[Series]:
         first = self.members[0]  # the members' modules differ in their numbers only
-        tapped = distinct([speaking(first.model, name) for name in first.taps.names])
+        tapped = distinct([tap_name(first.model, name) for name in first.taps.names])
         for name in inside[0]:
             values = np.array([found[name] for found in inside])  # (K, L)
             if values.size:
@@ -356,54 +364,3 @@ def written(
         texts = subject.write(model, facts, ask)
     model.train()
     return texts
-
-
-class seeded:  # noqa: N801 - used like a function
-    """Within the block, torch's, NumPy's and Python's global generators start from a stream."""
-
-    def __init__(self, generator: torch.Generator) -> None:
-        self._seed = generator.initial_seed()
-
-    def __enter__(self) -> None:
-        """Seed them, and keep what they were."""
-        import random
-
-        self._before = torch.get_rng_state(), np.random.get_state(), random.getstate()
-        torch.manual_seed(self._seed)
-        np.random.seed(self._seed % 2**32)
-        random.seed(self._seed)
-
-    def __exit__(self, *_: object) -> None:
-        """Put them back."""
-        import random
-
-        torch_state, numpy_state, python_state = self._before
-        torch.set_rng_state(torch_state)
-        np.random.set_state(numpy_state)
-        random.setstate(python_state)
-
-
-def make_optimizer(fields: TorchFields, model: nn.Module) -> torch.optim.Optimizer:
-    """torch's own optimizer; without fusing or batching over parameters, which have other bits."""
-    _leave_compiler_out()
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    decay = fields.weight_decay
-    if fields.optimizer == "sgd":
-        return torch.optim.SGD(
-            parameters, fields.lr, momentum=fields.momentum, weight_decay=decay, foreach=False
-        )
-    kind = torch.optim.Adam if fields.optimizer == "adam" else torch.optim.AdamW
-    betas = (fields.beta1, fields.beta2)
-    return kind(parameters, fields.lr, betas=betas, weight_decay=decay, foreach=False)
-
-
-@cache
-def _leave_compiler_out() -> None:
-    """Let the methods of optimizers run without torch's compiler, which takes 2 s to load.
-
-    torch loads it at the first call of those that it must never compile, to hide them from it, and
-    keeps the hidden one here. No step that is compiled calls them.
-    """
-    for method in vars(torch.optim.Optimizer).values():
-        if hasattr(method, "__wrapped__"):
-            setattr(method.__wrapped__, "__dynamo_disable", method.__wrapped__)

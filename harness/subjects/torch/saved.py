@@ -7,9 +7,9 @@ from safetensors.torch import load
 from torch import nn
 
 from harness.errors import UserError
-from harness.subjects.streams import stream
+from harness.subjects.streams import seeded, stream
 from harness.subjects.subject import Array, Trained
-from harness.subjects.torch.members import WEIGHTS, seeded
+from harness.subjects.torch.members import WEIGHTS
 from harness.subjects.torch.subject import TorchSubject
 
 

@@ -7,6 +7,7 @@ changed.
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -66,27 +67,20 @@ class Taps:
         """
         self.names, self.outputs, self._slots = [], [], []
         self.attention, self.entropies = [], []
-        handles = [
-            module.register_forward_hook(
-                lambda module, _, out, name=name: self._measure(name, module, out)
-            )
-            for name, module in self._model.named_modules()
-            if isinstance(module, TAPPED)
-        ]
-        handles += [
-            module.register_forward_hook(
-                lambda module, _, out, name=name: self._weigh(name, module, out, counted)
-            )
-            for name, module in self._model.named_modules()
-            if isinstance(module, nn.Softmax)
-        ]
+        handles = []
+        for name, module in self._model.named_modules():
+            if isinstance(module, TAPPED):
+                handles.append(module.register_forward_hook(partial(self._measure, name)))
+            if isinstance(module, nn.Softmax):
+                hook = partial(self._measure_attention, name, counted)
+                handles.append(module.register_forward_hook(hook))
         try:
             yield
         finally:
             for handle in handles:
                 handle.remove()
 
-    def _measure(self, name: str, module: nn.Module, out: Tensor) -> Tensor:
+    def _measure(self, name: str, module: nn.Module, _: Any, out: Tensor) -> Tensor:
         values = out.detach().double()
         flat = float("nan")
         if type(module) in SLOPED:
@@ -99,7 +93,9 @@ class Taps:
         tapped: Tensor = GradientTap.apply(out, slot)  # type: ignore[no-untyped-call]
         return tapped
 
-    def _weigh(self, name: str, module: nn.Softmax, out: Tensor, counted: Tensor | None) -> None:
+    def _measure_attention(
+        self, name: str, counted: Tensor | None, module: nn.Softmax, _: Any, out: Tensor
+    ) -> None:
         weights = out.detach().double().movedim(-1 if module.dim is None else module.dim, -1)
         each = -torch.special.xlogy(weights, weights).sum(-1)  # (B, H, T, T) -> (B, H, T)
         if counted is not None:
@@ -123,7 +119,7 @@ def update_data(before: list[Tensor], after: list[Tensor]) -> list[float]:
     ]
 
 
-def speaking(model: nn.Module, name: str) -> str:
+def tap_name(model: nn.Module, name: str) -> str:
     """The name of a tapped module; where it is a number in a sequence, with what it is.
 
     So "2.act" in one variant is never taken for "2.norm" in another.

@@ -15,8 +15,7 @@ from harness.subjects.char_transformer.fields import Fields
 from harness.subjects.char_transformer.layers.attention import CausalSelfAttention
 from harness.subjects.char_transformer.layers.feed_forward import FeedForward
 from harness.subjects.char_transformer.network import Transformer, build
-from harness.subjects.streams import stream
-from harness.subjects.torch.members import seeded
+from harness.subjects.streams import seeded, stream
 
 V, T = 27, 9
 SMALL: dict[str, Any] = {"width": 16, "heads": 2, "depth": 2, "output_scale": 1.0}

@@ -10,9 +10,8 @@ from harness.subjects.char_transformer.network import Transformer, build
 from harness.subjects.char_transformer.sampling import sample, write_words
 from harness.subjects.char_transformer.sequences import losses
 from harness.subjects.corpus import Corpus
-from harness.subjects.streams import stream
+from harness.subjects.streams import seeded, stream
 from harness.subjects.subject import SampleRequest
-from harness.subjects.torch.members import seeded
 
 FIELDS = Fields(width=16, heads=2, depth=1)
 ALPHABET = ".abc"

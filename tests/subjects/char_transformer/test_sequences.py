@@ -14,8 +14,7 @@ from harness.subjects.char_transformer.fields import Fields
 from harness.subjects.char_transformer.network import build
 from harness.subjects.char_transformer.sequences import PADDING, losses, rows
 from harness.subjects.corpus import Corpus
-from harness.subjects.streams import stream
-from harness.subjects.torch.members import seeded
+from harness.subjects.streams import seeded, stream
 from harness.subjects.torch.taps import Taps
 
 SMALL = Fields(width=16, heads=2, depth=2)

@@ -17,9 +17,9 @@ from harness.study.files import load_study, parse_study
 from harness.study.plan import Run, Stack
 from harness.study.request import Plan, Request
 from harness.subjects import find_subject
-from harness.subjects.streams import stream
-from harness.subjects.torch.members import WEIGHTS, all_finite, seeded
-from harness.subjects.torch.taps import distinct, speaking
+from harness.subjects.streams import seeded, stream
+from harness.subjects.torch.members import WEIGHTS, all_finite
+from harness.subjects.torch.taps import distinct, tap_name
 from harness.subjects.user_file import load_user_file
 from harness.training.minibatches import Minibatches
 from harness.training.records import Checkpoint, Result
@@ -197,9 +197,9 @@ def test_a_module_is_named_by_what_it_is_and_by_its_call() -> None:
     model = torch.nn.Sequential(
         OrderedDict(act=torch.nn.Tanh(), blocks=torch.nn.ModuleList([torch.nn.LayerNorm(1)]))
     )
-    assert speaking(model, "act") == "act"
-    assert speaking(model, "blocks.0") == "blocks.0.norm"
-    assert speaking(torch.nn.ReLU(), "") == "act"
+    assert tap_name(model, "act") == "act"
+    assert tap_name(model, "blocks.0") == "blocks.0.norm"
+    assert tap_name(torch.nn.ReLU(), "") == "act"
     assert distinct(["norm", "act", "norm", "norm"]) == ["norm", "act", "norm (2)", "norm (3)"]
 
 
