@@ -24,16 +24,14 @@ from typing import Any
 
 from harness.engines import CHECKPOINT_SECONDS, TRIES, Task, TaskDone, TaskEvent
 from harness.engines.local import POLL, STOP_TIMEOUT
-from harness.engines.ray_worker import StopSignal, WorkerConfig, load, pack_data, work
+from harness.engines.ray_worker import StopSignal, WorkerConfig, pack_data, prepare_worker, work
 from harness.engines.versions import versions
 from harness.engines.worker import WorkerEvent
 from harness.errors import UserError
 from harness.subjects.subject import Data, Subject
 from harness.training.records import Checkpoint
 
-TASKS_PER_CPU = (
-    2  # tasks in Ray's hands for each CPU: work for nodes that join, demand for an autoscaler
-)
+TASKS_PER_CPU = 2  # in Ray's hands: work for nodes that join, demand for an autoscaler
 FEWEST_TASKS = 16  # tasks in Ray's hands, however few CPUs there are yet
 CONNECT_TIMEOUT = 5.0  # seconds in which a cluster must answer
 WAITERS = 1_000_000  # tasks that may wait for the stop signal at a time
@@ -99,12 +97,12 @@ class RayEngine:
 
     def prepare(self, tasks: int, subject: Subject) -> None:
         """As `Engine` says, as soon as there is a connection."""
-        self._background.submit(self._load, tasks, subject)
+        self._background.submit(self._preload, tasks, subject)
 
-    def _load(self, tasks: int, subject: Subject) -> None:
+    def _preload(self, tasks: int, subject: Subject) -> None:
         ray = self._library
         if ray.is_initialized():  # else there is no cluster, which is reported later
-            loading = ray.remote(num_cpus=1, max_retries=0)(load)
+            loading = ray.remote(num_cpus=1, max_retries=0)(prepare_worker)
             for _ in range(min(tasks, int(ray.cluster_resources().get("CPU", 0)))):
                 loading.remote(subject)
 
@@ -218,7 +216,7 @@ def cluster(
         UserError: there is no Ray, or no such cluster.
     """
     address = address or os.environ.get("RAY_ADDRESS")
-    ray = _load(local=address is None)
+    ray = _import_ray(local=address is None)
     ray._private.worker.print_to_stdstream = _silent  # there is no setting for it
     before = signal.getsignal(signal.SIGTERM)
     with ThreadPoolExecutor(1) as background:
@@ -238,7 +236,7 @@ def cluster(
             background.submit(ray.shutdown).result()
 
 
-def _load(*, local: bool) -> Any:
+def _import_ray(*, local: bool) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if local:  # Ray reads it when it is imported; without it, Ray listens on all interfaces
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")

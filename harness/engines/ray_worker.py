@@ -54,7 +54,7 @@ def pack_data(data: Data) -> tuple[bytes, str]:
     return payload, hashlib.sha256(payload).hexdigest()
 
 
-def load(subject: Subject) -> None:
+def prepare_worker(subject: Subject) -> None:
     """Load the libraries, each for one thread, before there is a task."""
     os.environ.update(dict.fromkeys(THREADS, "1"))  # read when the libraries are loaded
     preload(subject)
@@ -62,7 +62,7 @@ def load(subject: Subject) -> None:
 
 def work(task: Task, payload: bytes, terms: WorkerConfig, stop: Any) -> Iterator[list[WorkerEvent]]:
     """A worker's part, run by Ray: train a task, and yield its events in batches."""
-    load(terms.subject)
+    prepare_worker(terms.subject)
     try:
         require(terms.versions, versions())
     except UserError as error:

@@ -7,6 +7,7 @@ those with a body here may be left out.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -49,14 +50,10 @@ class RunFields(BaseModel):
         return tuple(getattr(self, name) for name in shared_fields(type(self)))
 
 
-_shared: dict[type[RunFields], tuple[str, ...]] = {}
-
-
+@cache  # plans of 10,000 runs ask for it at every run
 def shared_fields(fields: type[RunFields]) -> tuple[str, ...]:
     """Names of the fields in which the members of a stack must agree."""
-    if fields not in _shared:  # computed once: plans of 10,000 runs ask for it at every run
-        _shared[fields] = tuple(n for n in fields.model_fields if not fields.is_stackable(n))
-    return _shared[fields]
+    return tuple(name for name in fields.model_fields if not fields.is_stackable(name))
 
 
 @dataclass(frozen=True)

@@ -89,13 +89,9 @@ class Trace:
         """What was measured of a series, by step."""
         return self._entries.get(series, {})
 
-    def first(self, series: str) -> Array:
-        """The values of a series where it was first measured; NaN if it never was."""
-        return self.at(series, min(self._entries.get(series, {-1: 0})))
-
     def last(self, series: str) -> Array:
         """The values of a series where it was last measured; NaN if it never was."""
-        return self.at(series, max(self._entries.get(series, {-1: 0})))
+        return self.at(series, max(self.entries(series), default=-1))
 
     def curves(self) -> Iterator[tuple[str, int, float]]:
         """Name, step and value of every finite point of the series that are curves."""

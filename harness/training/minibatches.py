@@ -62,7 +62,5 @@ class Minibatches:
 
         It covers whole chunks of steps, up to the one that holds the last of `steps`.
         """
-        self.between(
-            steps - 1, steps
-        )  # a run that resumes after its last step has drawn nothing yet
+        self.between(steps - 1, steps)  # of a run that resumes after its last step, none is drawn
         return self._hashes[self._place[k]].hexdigest()[:16]

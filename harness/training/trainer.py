@@ -5,13 +5,15 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.study.plan import Run, Stack
-from harness.subjects.subject import Data, Outcome, Series, Steps, Subject
+from harness.subjects.subject import Data, Outcome, Series, State, Steps, Subject
 from harness.subjects.trace import Trace
 from harness.training.minibatches import Minibatches
 from harness.training.records import Checkpoint, Event, Record, Result, pack, unpack
@@ -102,26 +104,32 @@ class Training:
 
         A step that is probed is taken by itself; an evaluation follows the last one.
         """
-        began, here = time.perf_counter(), self.step
+        here = self.step
         probe = here in self.schedule.probes
-        rows = self.minibatches.between(here, here + (1 if probe else self._ahead()))
-        taken = self.members.advance(here, rows, probe)
-        curves = self._record_steps(taken, probe)
+        with self._timed():
+            rows = self.minibatches.between(here, here + (1 if probe else self._ahead()))
+            taken = self.members.advance(here, rows, probe)
+            probed = self._trace_steps(taken, probe)
         self.step += len(rows)
-        self.seconds += (time.perf_counter() - began) / len(self.active)
         yield from self._freeze(here, taken)
         if not self.active:
             return
-        began = time.perf_counter()
         evaluated = []
         if self.step in self.schedule.evaluations:
-            evaluated = self._record(self.step, self.members.evaluate(self.step))
-        self.seconds += (time.perf_counter() - began) / len(self.active)
+            with self._timed():
+                evaluated = self._trace(self.step, self.members.evaluate(self.step))
         if probe:
             self.last_probe = self.step
-            yield from self._records(here, [*curves, "train/loss"])
+            yield from self._records(here, [*probed, "train/loss"])
         if evaluated:
             yield from self._records(self.step, evaluated)
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        """Within the block, time counts as that of the runs in training, in equal shares."""
+        began = time.perf_counter()
+        yield
+        self.seconds += (time.perf_counter() - began) / len(self.active)
 
     def _minibatches(self) -> Minibatches:
         """Those of the runs in training, from the first step on."""
@@ -139,8 +147,8 @@ class Training:
                 due = other
         return min(self.members.at_once, due - self.step)
 
-    def _record_steps(self, taken: Steps, probe: bool) -> list[str]:
-        """Record the losses of the steps that members took, and what a probe found.
+    def _trace_steps(self, taken: Steps, probe: bool) -> list[str]:
+        """Add to the traces the losses of the steps that members took, and what a probe found.
 
         Minibatch losses are averaged over windows of steps, and since the last probe.
 
@@ -162,19 +170,26 @@ class Training:
                 since = self.step + 1 - self.last_probe
                 member.trace.add("train/loss", self.step, member.probe_loss / since)
                 member.probe_loss = 0.0
-        return self._record(self.step, taken.measured, taken.taken > 0)
+        return self._trace(self.step, taken.measured, taken.taken > 0)
 
-    def _record(self, step: int, measured: Iterable[Series], of: Any = None) -> list[str]:
-        """Add what was measured to the members' traces, or to those of some members.
+    def _trace(
+        self, step: int, measured: Iterable[Series], of: npt.NDArray[np.bool_] | None = None
+    ) -> list[str]:
+        """Add what was measured to the members' traces.
+
+        Args:
+            step: it belongs to.
+            measured: of all members.
+            of: which members it counts for (K,); None for all.
 
         Returns:
             The names of the curves.
         """
         curves = []
-        of = [True] * len(self.active) if of is None else of
+        counts = [True] * len(self.active) if of is None else of.tolist()
         for series in measured:
-            for member, values, here in zip(self.active, series.values, of, strict=True):
-                if here:
+            for member, values, counted in zip(self.active, series.values, counts, strict=True):
+                if counted:
                     member.trace.add(series.name, step, values, series.first_layer, series.names)
             if "/" in series.name:
                 curves.append(series.name)
@@ -237,7 +252,7 @@ class Training:
                 "seconds": self.seconds, "began": self.began, "series": series}  # fmt: skip
         return Checkpoint(keys, self.step, pack(arrays, "checkpoint", rest))
 
-    def _restore(self, checkpoint: Checkpoint) -> list[dict[str, Any]]:
+    def _restore(self, checkpoint: Checkpoint) -> list[State]:
         """Take over what a checkpoint holds of the runs; returns the members' states.
 
         Raises:
@@ -251,15 +266,18 @@ class Training:
         self.step, self.last_probe = rest["step"], rest["last_probe"]
         self.seconds = rest["seconds"]
         self.began = rest.get("began", 0)  # older checkpoints have none
+
+        def under(folder: str) -> State:
+            return {
+                name.removeprefix(folder): array
+                for name, array in arrays.items()
+                if name.startswith(folder)
+            }
+
         states = []
         for member in self.active:
             k = places[member.run.key]
-            parts: dict[str, dict[str, Any]] = {"trace": {}, "state": {}}
-            for name, array in arrays.items():
-                place, kind, *rest_of_name = name.split("/", 2)
-                if place == str(k) and kind in parts:
-                    parts[kind][rest_of_name[0]] = array
-            member.trace = Trace.from_arrays(self.steps, rest["series"][k], parts["trace"])
+            member.trace = Trace.from_arrays(self.steps, rest["series"][k], under(f"{k}/trace/"))
             member.window_loss, member.probe_loss = arrays[f"{k}/losses"].tolist()
-            states.append(parts["state"])
+            states.append(under(f"{k}/state/"))
         return states

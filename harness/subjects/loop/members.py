@@ -87,14 +87,26 @@ class LoopMember:
                 "Write: yield step, {'loss': loss}.",
             )
         last, self.step = self.step, int(found[0])
-        first = 0 <= self.step <= self.run.steps if self._resumed else self.step == 0
-        if self.step != last + 1 if last >= 0 else not first:
+        if last >= 0:
+            due = self.step == last + 1
+        else:
+            due = 0 <= self.step <= self.run.steps if self._resumed else self.step == 0
+        if not due:
             raise self.file.refuse(
                 "train(run) must yield every step in order, from 0 on",
                 f"step {self.step}" + (f" after {last}" if last >= 0 else " first"),
                 "Yield step, {...} once a step.",
             )
-        values = {str(name): self._number(str(name), value) for name, value in found[1].items()}
+        self.yielded = self._metrics(found[1])
+        self.latest |= self.yielded
+
+    def _metrics(self, found: Mapping[Any, Any]) -> dict[str, float]:
+        """The metrics of a step as numbers.
+
+        Raises:
+            UserError: one is unknown, no number, or missing.
+        """
+        values = {str(name): self._number(str(name), value) for name, value in found.items()}
         if self.step < self.run.steps and "loss" not in values:
             raise self.file.refuse(
                 "train(run) must yield a loss at every step",
@@ -108,8 +120,7 @@ class LoopMember:
                 f"no {', '.join(missing)}",
                 f"Yield run.steps, {{'{missing[0]}': ...}} after the loop.",
             )
-        self.yielded = values
-        self.latest |= values
+        return values
 
     def _number(self, name: str, value: Any) -> float:
         if name not in self.known:
@@ -123,6 +134,8 @@ class LoopMember:
 
 class LoopMembers:
     """Members trained one after the other; see `harness.subjects.subject.Members`."""
+
+    at_once = 1
 
     def __init__(
         self,
@@ -138,8 +151,6 @@ class LoopMembers:
             LoopMember(file, metrics, f, seed, state)
             for f, seed, state in zip(fields, seeds, kept, strict=True)
         ]
-
-    at_once = 1
 
     def advance(self, step: int, rows: npt.NDArray[np.int64], probe: bool) -> Steps:  # noqa: ARG002
         """As `Members` says."""

@@ -213,6 +213,8 @@ class Member:
 class TorchMembers:
     """Members trained one after the other; see `harness.subjects.subject.Members`."""
 
+    at_once = 1
+
     def __init__(
         self,
         subject: TorchSubject,
@@ -229,8 +231,6 @@ class TorchMembers:
             kind(subject, f, seed, data, state)
             for f, seed, state in zip(fields, seeds, kept, strict=True)
         ]
-
-    at_once = 1
 
     def advance(self, step: int, rows: npt.NDArray[np.int64], probe: bool) -> Steps:
         """As `Members` says."""
