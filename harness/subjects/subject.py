@@ -441,6 +441,10 @@ class Subject(Protocol):
         """What a trained run's model gives for inputs; None where the subject has no such thing."""
         return None
 
+    def example_inputs(self, fields: Any, data: Data) -> Array | None:  # noqa: ARG002 - optional
+        """A few inputs as `predict` takes them, of the dev split; None where it takes none."""
+        return None
+
     def sources(self, fields: Any) -> Mapping[str, str]:  # noqa: ARG002 - optional
         """A hash of each piece of code that these fields name and that `version` does not cover.
 
