@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 
 import harness
 from harness.errors import Unreachable, UserError
+from harness.files import ABLATIONS
 from harness.store.artifacts import SAMPLES, read_artifacts
 from harness.store.digest import DERIVED, is_changed
 from harness.store.rows import Run
@@ -167,7 +168,8 @@ def log_model(store: Store, study: Study, run: Run, data: Data) -> LoggedModel:
         client.download_artifacts(info.run_id, "", str(files))
         for folder in DERIVED:
             shutil.rmtree(files / folder, ignore_errors=True)
-        for name, file in study.model.code().items():
+        all_fields = [study.fields(cell) for cell in study.trained()]
+        for name, file in study.model.code(all_fields).items():
             (code / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, code / name)
         signature = SAMPLING if (files / SAMPLES).exists() else signature_of(files, study, data)
@@ -226,7 +228,7 @@ def save_model(
         mlflow.pyfunc.save_model(
             path,
             python_model=Path(__file__).with_name(script),
-            code_paths=[str(Path(harness.__file__).parent)],
+            code_paths=[str(Path(harness.__file__).parent), *map(str, code.glob(ABLATIONS))],
             artifacts={"run": str(files), "code": str(code)},
             signature=signature,
             pip_requirements=requirements(),  # inferring them would take 6 s

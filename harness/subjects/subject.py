@@ -452,8 +452,8 @@ class Subject(Protocol):
         """
         return {}
 
-    def code(self) -> Mapping[str, Path]:
-        """Files of the user's that are run for this subject, by relative path.
+    def code(self, fields: Sequence[Any]) -> Mapping[str, Path]:  # noqa: ARG002 - optional
+        """Files of the user's that are executed for runs of these fields, by relative path.
 
         A logged model takes them along.
         """
