@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from harness.errors import UserError
 
+ABLATIONS = "ablations"  # the folder of a project's studies and of its own levels
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -24,6 +25,12 @@ def project_folders() -> Iterator[Path]:
             yield folder
         if os.path.exists(folder / ".git"):
             return
+
+
+def project_ablations() -> Path:
+    """The project's nearest `ablations/`, or the one to be made here."""
+    folders = (folder / ABLATIONS for folder in project_folders())
+    return next(filter(Path.is_dir, folders), Path(ABLATIONS))
 
 
 def _is_shared(folder: Path) -> bool:

@@ -84,7 +84,7 @@ def test_the_best_model_computes_outputs_wherever_it_is_loaded(
     store = Store.open(None)
     version = store.client.get_model_version_by_alias("digits_cnn", "best")
     trained = find_run(store, str(version.run_id)).trained
-    x = np.random.default_rng(1).normal(size=(3, 1, 8, 8))
+    x = np.random.default_rng(1).normal(size=(3, 1, 8, 8)).astype(np.float32)
     expected = subject.predict(trained, x)
     assert expected is not None
     assert expected.shape == (3, 10)
@@ -99,6 +99,10 @@ def test_the_best_model_computes_outputs_wherever_it_is_loaded(
         (tmp_path / "digits_cnn.py").unlink()
         model = mlflow.pyfunc.load_model(str(tmp_path / "elsewhere"))
         assert np.array_equal(model.predict(x), expected)
+    signature = model.metadata.signature
+    for found, shape in ((signature.inputs, (-1, 1, 8, 8)), (signature.outputs, (-1, 10))):
+        (tensor,) = found
+        assert (tensor.type, tensor.shape) == (np.float32, shape)
 
 
 @pytest.mark.service

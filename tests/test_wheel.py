@@ -9,6 +9,8 @@ from zipfile import ZipFile
 
 import pytest
 
+from tests.support.recipes import softsign
+
 ROOT = Path(__file__).parents[1]
 pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
 ABLATE = (
@@ -80,3 +82,40 @@ def test_a_project_has_studies_models_and_a_harness_of_its_own(
                           env={**os.environ, "PYTHONPATH": str(installed)},
                           capture_output=True)  # fmt: skip
     assert done.stdout == "<Results of mine: 8 of 8 runs ended, 1 claims>\n"
+
+
+OWN_LEVEL = """
+question = "Does an activation of one's own train?"
+seeds = 2
+data = "embedded"
+fixed = { depth = 2, width = 8, activation = "softsign", steps = 50 }
+factors = { norm = ["none", "batch"] }
+baseline = { norm = "batch" }
+"""
+
+
+def test_a_project_has_levels_of_its_own_and_so_has_its_model(
+    installed: Path, tmp_path: Path
+) -> None:
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    activations = project / "ablations" / "activations"
+    activations.mkdir(parents=True)
+    (activations / "softsign.py").write_text(softsign())
+    (project / "ablations" / "own.toml").write_text(OWN_LEVEL)
+    few = ("own",)
+    assert "runs the code of ablations/activations/softsign.py\n" in ablate(
+        installed, project, "plan", *few
+    )
+    said = ablate(installed, project, "run", *few, "--workers", "2")
+    assert "all 4 runs have ended, 4 of them now.\n" in said
+    assert "bit-equal" in ablate(installed, project, "verify", *few)
+    (model,) = project.glob("mlartifacts/**/MLmodel")
+    shutil.move(model.parent, elsewhere)
+    program = (
+        "import mlflow.pyfunc; model = mlflow.pyfunc.load_model('.')\n"
+        "print(len(model.predict(None, params={'n': 4})))"
+    )
+    alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], cwd=elsewhere, text=True,
+                          env=alone, capture_output=True, check=False)  # fmt: skip
+    assert done.stdout.splitlines()[-1:] == ["4"], done.stderr

@@ -212,7 +212,7 @@ def train_missing(
             if not tally.complete:
                 break
         if tally.complete:
-            keep_best(store, study, plan.data.digest)
+            keep_best(store, study, plan.data)
         if tally.interrupted:
             tracker.close("interrupted")
         else:

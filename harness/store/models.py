@@ -11,19 +11,20 @@ from pathlib import Path
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric
 from mlflow.entities.model_registry import RegisteredModel
 from mlflow.exceptions import MlflowException
-from mlflow.models import Model, ModelSignature
+from mlflow.models import Model, ModelSignature, infer_signature
 from mlflow.types.schema import ColSpec, ParamSchema, ParamSpec, Schema
 from packaging.requirements import Requirement
 
 import harness
 from harness.errors import Unreachable, UserError
-from harness.store.artifacts import SAMPLES
+from harness.files import ABLATIONS
+from harness.store.artifacts import SAMPLES, read_artifacts
 from harness.store.digest import DERIVED, is_changed
 from harness.store.rows import Run
 from harness.store.schema import CHILDREN, IS_SCHEMA, SCHEMA
 from harness.store.store import Store
 from harness.study.study import Study
-from harness.subjects.subject import Response, Subject
+from harness.subjects.subject import Data, Response, Subject
 
 ALIAS = "best"
 READY = str(LoggedModelStatus.READY)
@@ -34,11 +35,12 @@ PARAMS = [
     ParamSpec("prefix", "string", ""),
     ParamSpec("temperature", "double", 1.0),
 ]
+SAMPLING = ModelSignature(None, Schema([ColSpec("string")]), ParamSchema(PARAMS))
 
 logger = logging.getLogger(__name__)
 
 
-def keep_best(store: Store, study: Study, digest: str) -> None:
+def keep_best(store: Store, study: Study, data: Data) -> None:
     """Log the best run's model and register it, unless that was done already.
 
     Failures are logged, not raised: the runs are stored by then, and the next session tries again.
@@ -46,15 +48,15 @@ def keep_best(store: Store, study: Study, digest: str) -> None:
     Args:
         store: where the study is.
         study: whose runs have ended.
-        digest: of their data: runs on other data do not compare.
+        data: theirs: runs on other data do not compare.
     """
     try:
         experiment = store.experiment(study.name)
-        best = experiment and best_run(store, experiment.experiment_id, study, digest)
+        best = experiment and best_run(store, experiment.experiment_id, study, data.digest)
         if best and is_changed(best):
             logger.warning("no model is registered: %s was changed by hand", best.info.run_name)
         elif best:
-            _register(store, study, best)
+            _register(store, study, best, data)
     except (Unreachable, UserError, MlflowException, PackageNotFoundError) as error:
         logger.warning("the best run's model is not registered; the next session tries: %s", error)
 
@@ -111,7 +113,7 @@ def registered(store: Store, study: str) -> RegisteredModel | None:
     return next((m for m in found if (m.tags.get(IS_SCHEMA), m.tags.get("study")) == ours), None)
 
 
-def _register(store: Store, study: Study, best: Run) -> None:
+def _register(store: Store, study: Study, best: Run, data: Data) -> None:
     run_id, client, by = best.info.run_id, store.client, criterion(study).name
     with store.reach():
         writes = SAMPLES in {file.path for file in client.list_artifacts(run_id)}
@@ -127,7 +129,7 @@ def _register(store: Store, study: Study, best: Run) -> None:
         versions = client.search_model_versions(f"run_id = '{run_id}'")
         kept = next((v for v in versions if (v.name, v.status) == (model.name, "READY")), None)
         if kept is None:
-            logged = log_model(store, study, best)
+            logged = log_model(store, study, best, data)
             kept = client.create_model_version(
                 model.name,
                 logged.artifact_location,
@@ -141,7 +143,7 @@ def _register(store: Store, study: Study, best: Run) -> None:
             client.set_registered_model_alias(model.name, ALIAS, str(kept.version))
 
 
-def log_model(store: Store, study: Study, run: Run) -> LoggedModel:
+def log_model(store: Store, study: Study, run: Run, data: Data) -> LoggedModel:
     """The run's logged model: the one that it has, finished where a kill left it half made."""
     info, client = run.info, store.client
     found = store.models(info.experiment_id, f"source_run_id = '{info.run_id}'")
@@ -166,10 +168,13 @@ def log_model(store: Store, study: Study, run: Run) -> LoggedModel:
         client.download_artifacts(info.run_id, "", str(files))
         for folder in DERIVED:
             shutil.rmtree(files / folder, ignore_errors=True)
-        for name, file in study.model.code().items():
+        all_fields = [study.fields(cell) for cell in study.trained()]
+        for name, file in study.model.code(all_fields).items():
             (code / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, code / name)
-        save_model(saved, files, code, Model(run_id=info.run_id, model_id=model.model_id))
+        signature = SAMPLING if (files / SAMPLES).exists() else signature_of(files, study, data)
+        metadata = Model(run_id=info.run_id, model_id=model.model_id)
+        save_model(saved, files, code, signature, metadata)
         store.log_files(str(saved), model.artifact_location)
         outputs = client.get_run(info.run_id).outputs
         if not (outputs and outputs.model_outputs):  # MLflow takes it once only
@@ -184,27 +189,48 @@ def log_model(store: Store, study: Study, run: Run) -> LoggedModel:
         return client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
 
 
-def save_model(path: Path, files: Path, code: Path, model: Model) -> None:
+def signature_of(files: Path, study: Study, data: Data) -> ModelSignature | None:
+    """Types and shapes of what a run's model takes and gives; None where it is not to be had.
+
+    Args:
+        files: of the run.
+        study: the run's.
+        data: the run's; the model is tried with a few examples of them.
+    """
+    subject, run = read_artifacts(files, lambda _: study.subject)
+    inputs = subject.example_inputs(run.fields, data)
+    if inputs is None:
+        return None
+    try:
+        return infer_signature(inputs, subject.predict(run, inputs))
+    except Exception as error:  # whatever the user's model does with its first tensor alone
+        logger.info("the model of %s has no signature: %s", study.name, error)
+        return None
+
+
+def save_model(
+    path: Path, files: Path, code: Path, signature: ModelSignature | None, model: Model
+) -> None:
     """Write an MLflow model to a new folder, with the harness's own code.
 
     Args:
         path: the folder.
         files: of the run.
         code: folder of the user's files that the subject is made of; may be empty.
+        signature: what it takes and gives.
         model: MLflow's metadata.
     """
-    writes = (files / SAMPLES).exists()
-    samples = ModelSignature(None, Schema([ColSpec("string")]), ParamSchema(PARAMS))
+    script = "generator.py" if signature is SAMPLING else "predictor.py"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow wants an input example, but no input is read
         import mlflow.pyfunc
 
         mlflow.pyfunc.save_model(
             path,
-            python_model=Path(__file__).with_name("generator.py" if writes else "predictor.py"),
-            code_paths=[str(Path(harness.__file__).parent)],
+            python_model=Path(__file__).with_name(script),
+            code_paths=[str(Path(harness.__file__).parent), *map(str, code.glob(ABLATIONS))],
             artifacts={"run": str(files), "code": str(code)},
-            signature=samples if writes else None,
+            signature=signature,
             pip_requirements=requirements(),  # inferring them would take 6 s
             mlflow_model=model,
         )

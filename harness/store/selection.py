@@ -4,12 +4,14 @@ The file decides: they are the runs of the study as its file says, with what the
 instead. All others are named with the option that chooses them.
 """
 
+import os
 import re
 import shlex
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TypedDict
 
 from harness.errors import UserError, few
@@ -168,6 +170,9 @@ def other_runs(
 def folder_name(request: Request, study: Study) -> str:
     """A name for the folder of what is made of these runs: others than the file's have their own.
 
+    A study file in another folder has its folder before the name, since another study there may
+    be named alike.
+
     Args:
         request: what was asked for.
         study: as it was asked for.
@@ -183,7 +188,21 @@ def folder_name(request: Request, study: Study) -> str:
             data = request.load_data(file)
             if data.digest != replace(request, data=None).load_data(file).digest:
                 parts.append(f"data-{data.name}")
-    return "-".join(re.sub(r"[^\w.,+ -]", "_", part[:LONGEST_PART]) for part in parts)
+    last = "-".join(re.sub(r"[^\w.,+ -]", "_", part[:LONGEST_PART]) for part in parts)
+    return os.path.join(*_folders(request), last)
+
+
+def _folders(request: Request) -> list[str]:
+    """Folders from here to a study's file; none where the study's name alone means this file."""
+    file = find_study(request.study)
+    if file is None or not file.exists():
+        return []
+    known = find_study(file.stem)
+    if known is not None and known.exists() and known.samefile(file):
+        return []
+    folder = file.resolve().parent
+    folders = [part for part in Path(os.path.relpath(folder)).parts if part != os.pardir]
+    return folders or [folder.name] * (known is not None)
 
 
 def known_runs(

@@ -9,29 +9,23 @@ from itertools import combinations, islice
 from pathlib import Path
 
 from harness.errors import UserError, suggest
-from harness.files import project_folders, require_regular
+from harness.files import ABLATIONS, project_ablations, require_regular
 from harness.study.levels import Level, Levels, Where, matches, shown
 from harness.study.study import Study
 from harness.study.validation import validated
 from harness.subjects.subject import RunFields
 
-STUDIES, TOML = "ablations", ".toml"  # the folder of a project's studies, and their ending
+TOML = ".toml"  # the ending of a study file
 LARGEST_GRID = 20_000  # runs; above it a typing error is likelier than a plan
 LARGEST_FILE = 10_000_000  # bytes of a study file
 
 
-def project_studies() -> Path:
-    """The folder of the project's studies: the nearest `ablations/`, or the one to be made here."""
-    folders = (folder / STUDIES for folder in project_folders())
-    return next(filter(Path.is_dir, folders), Path(STUDIES))
-
-
 def study_files() -> dict[str, Path]:
     """The studies that are known by name: the project's, and those that come with the package."""
-    shipped = Path(__file__).parents[1] / STUDIES
+    shipped = Path(__file__).parents[1] / ABLATIONS
     return {
         path.stem: path
-        for folder in (shipped, project_studies())
+        for folder in (shipped, project_ablations())
         for path in folder.glob(f"*{TOML}")
     }
 

@@ -438,6 +438,10 @@ class Subject(Protocol):
         """What a trained run's model gives for inputs; None where the subject has no such thing."""
         return None
 
+    def example_inputs(self, fields: Any, data: Data) -> Array | None:  # noqa: ARG002 - optional
+        """A few inputs as `predict` takes them, of the dev split; None where it takes none."""
+        return None
+
     def sources(self, fields: Any) -> Mapping[str, str]:  # noqa: ARG002 - optional
         """A hash of each piece of code that these fields name and that `version` does not cover.
 
@@ -445,8 +449,8 @@ class Subject(Protocol):
         """
         return {}
 
-    def code(self) -> Mapping[str, Path]:
-        """Files of the user's that are run for this subject, by relative path.
+    def code(self, fields: Sequence[Any]) -> Mapping[str, Path]:  # noqa: ARG002 - optional
+        """Files of the user's that are executed for runs of these fields, by relative path.
 
         A logged model takes them along.
         """

@@ -79,9 +79,9 @@ def page(name: str = "s") -> str:
     return (Path("reports") / name / "report.md").read_text()
 
 
-def variants() -> set[str]:
+def variants(name: str = "s") -> set[str]:
     """The variants that the last report is about."""
-    return set(pd.read_csv("reports/s/data/runs.csv")["variant"])
+    return set(pd.read_csv(Path("reports") / name / "data" / "runs.csv")["variant"])
 
 
 def test_a_factor_that_is_added_takes_the_earlier_runs_along(tmp_path: Path, call: Call) -> None:
@@ -120,10 +120,25 @@ def test_two_files_of_one_name_are_reported_each_by_itself(tmp_path: Path, call:
     call("run", "a/s.toml")
     assert "s has changed since it was last run, in: factors" in call("run", "b/s.toml")
     call("report", "b/s.toml")
-    assert "12 of 12 runs ended: 4 variants, 3 seeds." in page()
     assert "s has changed since it was last run, in: factors" in call("report", "a/s.toml")
-    assert "4 of 4 runs ended: 2 variants, 2 seeds." in page()
-    assert variants() == {"intercept true", "intercept false"}
+    assert "12 of 12 runs ended: 4 variants, 3 seeds." in page("b/s")
+    assert "4 of 4 runs ended: 2 variants, 2 seeds." in page("a/s")
+    assert variants("a/s") == {"intercept true", "intercept false"}
+    call("export", "a/s.toml")
+    assert len(pd.read_csv("exports/a/s/runs.csv")) == 4
+
+
+def test_a_study_file_beside_one_that_is_known_by_its_name_has_a_report_of_its_own(
+    tmp_path: Path, call: Call
+) -> None:
+    write(tmp_path / "ablations" / "s.toml", INTERCEPT)
+    write(tmp_path / "s.toml", INTERCEPT, RATES)
+    for spelled in ("s", "s.toml"):
+        call("run", spelled)
+        call("report", spelled)
+    assert call("report", "ablations/s.toml").endswith("\nreports/s/index.html\n")
+    assert "4 of 4 runs ended: 2 variants, 2 seeds." in page("s")
+    assert "8 of 8 runs ended: 4 variants, 2 seeds." in page(f"{tmp_path.name}/s")
 
 
 def test_seeds_of_earlier_variants_do_not_stay(tmp_path: Path, call: Call) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import TINY
+from tests.support.recipes import softsign
 
 ROOT = Path(__file__).parents[2]
 
@@ -93,13 +94,6 @@ RESPONSE = """        Response("init/spread", "std at init", "of the first layer
 SPREAD = """    LayerFigure("spread", SATURATION, "Spread by layer", "Std of the hidden outputs.",
                 "std", "init", "std"),
 """
-
-
-def softsign() -> str:
-    """The activation that the README writes out."""
-    readme = (ROOT / "README.md").read_text("utf-8")
-    (code,) = re.findall(r"```python\n(# harness.*?)```", readme, re.DOTALL)
-    return str(code)
 
 
 def after(line: str, addition: str) -> tuple[str, str]:

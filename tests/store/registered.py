@@ -3,7 +3,8 @@
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from mlflow import MlflowClient
@@ -14,10 +15,12 @@ from harness.store.store import Store
 from harness.study.plan import Run
 from harness.study.study import Study
 from harness.subjects.char_mlp.network import MLP
+from harness.subjects.subject import Data
 from harness.training.records import Result
 from tests.support.stores import FACTS, experiment_id, grid, result, study, tracker
 
 DIGEST = str(FACTS["digest"])
+DATA = cast(Data, SimpleNamespace(digest=DIGEST))  # of the made-up runs nothing else is asked
 ALPHABET = str(FACTS["alphabet"])
 
 
@@ -36,7 +39,7 @@ def fill(uri: str, asked: Study | None = None) -> None:
 
 
 def keep_best(uri: str, asked: Study | None = None) -> None:
-    models.keep_best(Store.open(uri), asked or study(), DIGEST)
+    models.keep_best(Store.open(uri), asked or study(), DATA)
 
 
 @pytest.fixture

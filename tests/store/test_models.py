@@ -11,7 +11,7 @@ from harness.store.models import best_run, criterion, model_name
 from harness.store.server import HOST
 from harness.store.store import Store
 from tests.store.killed import Fragile, Killed
-from tests.store.registered import DIGEST, best, fill, keep_best, load, logged, versions
+from tests.store.registered import DATA, DIGEST, best, fill, keep_best, load, logged, versions
 from tests.store.test_server import free_port
 from tests.support.stores import children, experiment_id, grid, picture, result, study, tracker
 
@@ -66,7 +66,7 @@ def test_killed_at_any_call_one_model_results(filled: str, after: bool) -> None:
         store = Store.open(filled)
         store.client = Fragile(store.client, calls, after)  # type: ignore[assignment]
         try:
-            models.keep_best(store, study(), DIGEST)
+            models.keep_best(store, study(), DATA)
         except Killed:
             continue
         break
@@ -128,7 +128,7 @@ def test_a_store_that_goes_away_spoils_nothing(
 ) -> None:
     store = Store.open(filled)
     store.client = MlflowClient(f"http://{HOST}:{free_port()}")
-    models.keep_best(store, study(), DIGEST)
+    models.keep_best(store, study(), DATA)
     assert "the next session" in caplog.text
     assert versions(filled) == []
 

@@ -22,7 +22,7 @@ from harness.store.stored import find_run
 from harness.subjects.char_mlp import SUBJECT
 from harness.subjects.char_mlp.saved import WEIGHTS, saved_network
 from harness.subjects.subject import SampleRequest
-from tests.store.registered import best, folder_of, keep_best, load
+from tests.store.registered import DATA, best, folder_of, keep_best, load
 from tests.store.test_server import free_port
 from tests.support.stores import experiment_id, study
 
@@ -98,7 +98,7 @@ def test_logging_takes_about_half_a_second(filled: str) -> None:
         if run.info.run_id != best(filled).run_id
     )
     began = time.process_time()
-    models.log_model(store, study(), other)
+    models.log_model(store, study(), other, DATA)
     assert time.process_time() - began < 1.5
 
 

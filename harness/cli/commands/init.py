@@ -119,10 +119,10 @@ def command(name: str, model: bool) -> None:
     project. Nothing is overwritten.
     """
     from harness.errors import UserError
-    from harness.files import write_atomically
-    from harness.study.files import project_studies, study_files
+    from harness.files import project_ablations, write_atomically
+    from harness.study.files import study_files
 
-    folder = project_studies()
+    folder = project_ablations()
     texts = {f"{name}.toml": MODEL_STUDY if model else STUDY}
     if model:
         texts[f"{name}.py"] = MODEL

@@ -52,9 +52,10 @@ def command(
     ]
     about_data = [*plan.data.notes, *notes]
     advice = plan.subject.advice([run.fields for run in missing]) if missing else ()
+    code = plan.subject.code([run.fields for run in plan.runs])
     found = StudyPlan(
         study=study.name, question=study.question,
-        code=tuple(map(str, plan.subject.code().values())), data=DataFacts.of(plan.data),
+        code=tuple(map(os.path.relpath, code.values())), data=DataFacts.of(plan.data),
         variants=tuple(_variants(plan, needed, outcomes)), tuned=study.tuned, seeds=study.seeds,
         looks=study.declared_looks, runs=len(plan.runs),
         ended=sum(run.key in outcomes for run in plan.runs), taken_over=len(taken),

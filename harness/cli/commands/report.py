@@ -73,7 +73,7 @@ def command(
     forms = tuple(dict.fromkeys(form.strip() for form in formats.split(",")))
     state = fingerprint(store, **selected)
     name = folder_name(request, selected["study"])
-    folder = output or (PUBLISHED if publish else Path("reports")) / name
+    folder = output or (PUBLISHED / Path(name).name if publish else Path("reports") / name)
     publish = publish or DIGESTS in written(folder)  # a published report stays one
     if figure is None and not publish and is_current(folder, forms, state):
         _say_verdicts(folder)

@@ -68,17 +68,24 @@ class CharMLP(Subject):
 
     def sources(self, fields: Any) -> Mapping[str, str]:
         """A hash of each norm and activation that did not come with the harness."""
-        own = {fields.norm, fields.output_norm, fields.activation} - layers.SHIPPED
-        return {name: layers.source(name) for name in sorted(own)}
+        own = self.code([fields]).values()
+        return {path.stem: layers.source(path) for path in sorted(own, key=lambda path: path.stem)}
+
+    def code(self, fields: Sequence[Any]) -> Mapping[str, Path]:
+        """The files of these norms and activations; see `layers.own_files`."""
+        named = {name for one in fields for name in (one.norm, one.output_norm, one.activation)}
+        return layers.own_files(named)
 
     def check(self, fields: Any, data: Any) -> Iterator[str]:
         """Norms and activations of one's own, in a step of the textbook network."""
-        if own := self.sources(fields):
+        if own := self.code([fields]):
             from harness.subjects.char_mlp.textbook import try_step
 
-            with running(f"{', '.join(own)}: a step of the network", layers.FOLDER):
+            names = ", ".join(sorted(path.stem for path in own.values()))
+            folder = next(iter(own.values())).parents[1]  # of all kinds of levels
+            with running(f"{names}: a step of the network", folder):
                 try_step(fields, data)
-            yield f"{', '.join(own)}: a step of the network in its textbook form"
+            yield f"{names}: a step of the network in its textbook form"
 
     def start(
         self,

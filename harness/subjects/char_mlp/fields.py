@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from harness.errors import InvalidValue, suggest
 from harness.subjects.char_mlp.init import INITS
-from harness.subjects.char_mlp.layers import ACTIVATIONS, NORMS
+from harness.subjects.char_mlp.layers import levels
 from harness.subjects.characters import TrainWords
 from harness.subjects.subject import RunFields, stackable
 
@@ -71,17 +71,17 @@ class Fields(RunFields):
     @field_validator("norm")
     @classmethod
     def _norm_exists(cls, value: str) -> str:
-        return one_of(value, NORMS)
+        return one_of(value, ("none", *levels("norms")))
 
     @field_validator("output_norm")
     @classmethod
     def _output_norm_exists(cls, value: str) -> str:
-        return value if value == "" else one_of(value, NORMS)
+        return value if value == "" else cls._norm_exists(value)
 
     @field_validator("activation")
     @classmethod
     def _activation_exists(cls, value: str) -> str:
-        return one_of(value, ACTIVATIONS)
+        return one_of(value, levels("activations"))
 
     @field_validator("init")
     @classmethod

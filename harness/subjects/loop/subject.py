@@ -148,7 +148,7 @@ class LoopSubject(Subject):
         size = ", ".join(names) or "no files named"
         return LoopData(f"data of {self.file.path.name}", whole.hexdigest(), size)
 
-    def code(self) -> Mapping[str, Path]:
+    def code(self, fields: Sequence[Any]) -> Mapping[str, Path]:  # noqa: ARG002 - one file for all
         """The file, and the local modules that it imports."""
         return local_files(self.file.path)
 

@@ -143,7 +143,7 @@ class FileSubject(TorchSubject):
         """What a function gives that runs the file's code, such as its backward pass."""
         return self.file.call(what, function)
 
-    def code(self) -> Mapping[str, Path]:
+    def code(self, fields: Sequence[Any]) -> Mapping[str, Path]:  # noqa: ARG002 - one file for all
         """The file, and the local modules that it imports."""
         return local_files(self.file.path)
 

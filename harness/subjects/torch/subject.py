@@ -213,6 +213,11 @@ class TorchSubject(Subject):
 
         return outputs(self, run, inputs)
 
+    def example_inputs(self, fields: Any, data: Any) -> Array:
+        """The first of the dev split's tensors, at two examples."""
+        inputs: Array = data.splits(fields)["dev"][0][:2].numpy()
+        return inputs
+
 
 def _layers(name: str, title: str, caption: str, quantity: str, axis: str, *, log: bool) -> Figure:
     return LayerFigure(name, "Inside the model", title, caption, quantity, "last", axis, log=log)

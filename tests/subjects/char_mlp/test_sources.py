@@ -1,7 +1,6 @@
 """The code of a level of one's own is part of a run's identity; the harness's own add nothing."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from harness.errors import UserError
 from harness.study.plan import run_key
 from harness.subjects.char_mlp import SUBJECT, layers
 from harness.subjects.char_mlp.fields import Fields
-from harness.subjects.char_mlp.layers import ACTIVATIONS, NORMS, SHIPPED, activations
+from harness.subjects.char_mlp.layers import ACTIVATIONS, NORMS, SHIPPED
 from harness.subjects.corpus import Corpus
 
 SWISH = '''"""Swish."""
@@ -24,12 +23,12 @@ class Textbook:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where the activations lie."""
-    monkeypatch.setattr(layers, "FOLDER", tmp_path)
-    (tmp_path / "activations").mkdir()
-    yield tmp_path / "activations"
-    layers.source.cache_clear()
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a project has its own activations."""
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / "ablations" / "activations"
+    own.mkdir(parents=True)
+    return own
 
 
 def key(**changes: str) -> str:
@@ -81,7 +80,6 @@ def test_a_broken_level_of_ones_own_is_found_before_training(
     folder: Path, monkeypatch: pytest.MonkeyPatch, tiny: Corpus,
     before: str, after: str, message: str,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(activations, "__path__", [str(folder)])
     # Python tells a file of one size and one second from another by nothing.
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     name = f"own_{len(after)}"
@@ -91,11 +89,21 @@ def test_a_broken_level_of_ones_own_is_found_before_training(
         f"{name}: a step of the network in its textbook form"
     ]
     layers.source.cache_clear()
-    sys.modules.pop(f"{activations.__name__}.{name}")
+    layers._load.cache_clear()
     (folder / f"{name}.py").write_text(LEVEL.replace(before, after))
     with pytest.raises(UserError) as error:
         list(SUBJECT.check(fields, tiny))
     assert str(error.value) == message.format(name=name)
+
+
+def test_a_level_of_ones_own_takes_no_name_of_the_harness(folder: Path) -> None:
+    (folder / "tanh.py").write_text(LEVEL)
+    with pytest.raises(UserError) as error:
+        Fields(activation="relu")
+    assert str(error.value) == (
+        "a level of one's own must have a name that no level of the harness has; "
+        f"received {folder / 'tanh.py'}. Rename the file."
+    )
 
 
 def test_levels_of_the_harness_are_not_tried(tiny: Corpus) -> None:

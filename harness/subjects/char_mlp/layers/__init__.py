@@ -1,9 +1,9 @@
 """The layers, each in one file: its textbook form and, where there is one, its compiled form.
 
-A norm or an activation is one file in `norms/` or `activations/`, named like the level. The file
-binds `Textbook` to the layer as the lecture writes it and, optionally, `Stacked` to the same in
-compiled parts; a layer without them takes its textbook form into the program (`memberwise.py`).
-`NORMS` and `ACTIVATIONS` are read from the folders, so that listing the levels imports no layer.
+A norm or an activation is one file in `norms/` or `activations/`, named like the level: here, or in
+the `ablations/` of the user's project. The file binds `Textbook` to the layer as the lecture writes
+it and, optionally, `Stacked` to the same in compiled parts; a layer without them takes its textbook
+form into the program (`memberwise.py`). Listing the levels imports no layer.
 
 How a member takes a step. Beforehand, `stacked.Step` has let every layer append its parts, each
 with the places in memory that it works on, to three programs (`parts.py`). Then `drive` in
@@ -28,46 +28,94 @@ vectors whose operations are the same on every processor, `functions.py`, `produ
 parameters lie, `forms.py` what a layer must offer. `compiled.py` compiles and caches.
 """
 
-import pkgutil
+import sys
 from functools import cache
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
-
-def _levels(kind: str) -> tuple[str, ...]:
-    return tuple(sorted(module.name for module in pkgutil.iter_modules([str(FOLDER / kind)])))
-
+from harness.errors import UserError
+from harness.files import ABLATIONS, project_ablations
 
 FOLDER = Path(__file__).parent
-NORMS = ("none", *_levels("norms"))
-ACTIVATIONS = _levels("activations")
+BESIDE = FOLDER.parents[3] / ABLATIONS  # beside the harness; a logged model has its levels there
+KINDS = ("norms", "activations")
 SHIPPED = {"none", "batch", "layer", "gelu", "relu", "tanh"}  # covered by the subject's version
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    return {path.stem: path for path in sorted(folder.glob("[!_]*.py"))}
+
+
+NORMS = ("none", *_files(FOLDER / "norms"))
+ACTIVATIONS = tuple(_files(FOLDER / "activations"))
+
+
+def levels(kind: str) -> dict[str, Path]:
+    """The file of each norm or activation, by the level's name; the user's own come last.
+
+    Raises:
+        UserError: one of the user's has the name of one of the harness's.
+    """
+    return _levels(FOLDER / kind, project_ablations().resolve())
+
+
+@cache
+def _levels(folder: Path, project: Path) -> dict[str, Path]:
+    found = _files(folder)
+    for own in (project, BESIDE):
+        for name, path in _files(own / folder.name).items():
+            if name in SHIPPED:
+                raise UserError(
+                    "a level of one's own must have a name that no level of the harness has",
+                    path,
+                    "Rename the file.",
+                )
+            found.setdefault(name, path)
+    return found
 
 
 def norm(name: str) -> Any:
     """The module of a norm other than "none"."""
-    return _load("norms", name)
+    return _load("norms", levels("norms")[name])
 
 
 def activation(name: str) -> Any:
     """The module of an activation."""
-    return _load("activations", name)
-
-
-def _load(kind: str, name: str) -> Any:
-    from harness.subjects.user_file import importing
-
-    with importing(f"{name}.py", FOLDER / kind):
-        return import_module(f"{__name__}.{kind}.{name}")
+    return _load("activations", levels("activations")[name])
 
 
 @cache
-def source(name: str) -> str:
+def _load(kind: str, path: Path) -> Any:
+    from harness.subjects.user_file import importing
+
+    name = f"{__name__}.{kind}.{path.stem}"
+    with importing(path.name, path.parent):
+        if path.parent == FOLDER / kind:
+            return import_module(name)
+        spec = spec_from_file_location(name, path)
+        assert spec and spec.loader  # noqa: S101, PT018 - a .py file has both
+        module = sys.modules[name] = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+
+def own_files(names: set[str]) -> dict[str, Path]:
+    """The files of those norms and activations of these names that did not come with the harness.
+
+    They are named by where they belong in a project.
+    """
+    own = names - SHIPPED
+    return {
+        f"{ABLATIONS}/{kind}/{path.name}": path
+        for kind in KINDS if own for name, path in levels(kind).items() if name in own
+    }  # fmt: skip
+
+
+@cache
+def source(path: Path) -> str:
     """A hash of the code of a norm or an activation, and of the modules beside it."""
     from harness.subjects.user_file import code_digest
 
-    (path,) = (
-        path for kind in ("norms", "activations") for path in FOLDER.glob(f"{kind}/{name}.py")
-    )
     return code_digest(path)
