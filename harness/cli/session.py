@@ -166,11 +166,49 @@ def train_missing(
     """
     from harness.looks import look_by_look
     from harness.store.models import keep_best  # loads MLflow, in the time that workers start
-    from harness.store.selection import ended_runs, on_changes, other_data
+
+    opened = open_tracker(uri, plan, console, stopping, typed, checked=checked, repair=repair)
+    if opened is None:
+        return None
+    store, tracker = opened
+    with tracker:
+        introduce(plan.study.name, store, tracker, engine, console)
+        show, tally = Bars if console.is_terminal else Lines, NOTHING_DONE
+        for part in look_by_look(plan, store, tracker, partial(say, console)):
+            take_over(store, part, tracker, console, events, stopping)
+            compiling = plan.subject.preparation()
+            with show(console, plan.costs, engine.workers, compiling) as watch:
+                watcher = Together(watch, events)
+                tally += run_study(part, tracker, workspace, engine, watcher, stopping)
+            if not tally.complete:
+                break
+        if tally.complete:
+            keep_best(store, plan.study, plan.data)
+        if tally.interrupted:
+            tracker.close("interrupted")
+        else:
+            tracker.close("failed" if tally.failed else "finished")
+    return tally, len(tracker.expected)
+
+
+def open_tracker(
+    uri: str | None,
+    plan: Plan,
+    console: Console,
+    stopping: Callable[[], bool],
+    typed: Sequence[str],
+    *,
+    checked: bool,
+    repair: bool,
+) -> "tuple[Store, Tracker] | None":
+    """The store and the writer of a study's runs, after the subject is tried; None if stopped.
+
+    Arguments and errors are those of `train_missing`.
+    """
+    from harness.store.selection import ended_runs
     from harness.store.store import Store
     from harness.store.tracker import Tracker
 
-    study = plan.study
     facts = plan.data.facts(plan.runs[0].fields)
     if stopping():  # while MLflow was loading: nothing is stored yet
         return None
@@ -178,9 +216,10 @@ def train_missing(
         store = Store.open(uri)
         look_after(store, plan, console, typed, repair=repair)
         if not checked and type(plan.subject).check is not Subject.check:
-            ended = ended_runs(store, study.name)
+            ended = ended_runs(store, plan.study.name)
             check_subject(plan, [run for run in plan.runs if run.key not in ended])
-        tracker = Tracker.open(store, study, facts, plan.runs, session=uuid.uuid4().hex[:8])
+        session = uuid.uuid4().hex[:8]
+        tracker = Tracker.open(store, plan.study, facts, plan.runs, session=session)
     except Locked:
         raise
     except Unreachable as error:
@@ -192,32 +231,24 @@ def train_missing(
             "Start it, or leave --tracking-uri out to use a local store.",
         ) from None
     gc.freeze()  # what is loaded stays; not examining it again saves 4 % of the tracking
-    with tracker:
-        if store.settle(tracker.experiment_id):
-            place = store.artifact_root()
-            say(console, f"the artifacts of {study.name} are recorded in {place} now")
-        for data, count in sorted(tracker.elsewhere.items()):
-            say(console, other_data(study.name, data, count))
-        if tracker.changed:
-            say(console, on_changes(study.name, tracker.changed))
-        if introduction := engine.introduction():
-            say(console, introduction)
-        show, tally = Bars if console.is_terminal else Lines, NOTHING_DONE
-        for part in look_by_look(plan, store, tracker, partial(say, console)):
-            take_over(store, part, tracker, console, events, stopping)
-            compiling = plan.subject.preparation()
-            with show(console, plan.costs, engine.workers, compiling) as watch:
-                watcher = Together(watch, events)
-                tally += run_study(part, tracker, workspace, engine, watcher, stopping)
-            if not tally.complete:
-                break
-        if tally.complete:
-            keep_best(store, study, plan.data)
-        if tally.interrupted:
-            tracker.close("interrupted")
-        else:
-            tracker.close("failed" if tally.failed else "finished")
-    return tally, len(tracker.expected)
+    return store, tracker
+
+
+def introduce(
+    study: str, store: "Store", tracker: "Tracker", engine: Engine, console: Console
+) -> None:
+    """Say what people want to know of the store and the engine before training."""
+    from harness.store.selection import on_changes, other_data
+
+    if store.settle(tracker.experiment_id):
+        place = store.artifact_root()
+        say(console, f"the artifacts of {study} are recorded in {place} now")
+    for data, count in sorted(tracker.elsewhere.items()):
+        say(console, other_data(study, data, count))
+    if tracker.changed:
+        say(console, on_changes(study, tracker.changed))
+    if introduction := engine.introduction():
+        say(console, introduction)
 
 
 def take_over(
