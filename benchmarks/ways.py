@@ -35,7 +35,7 @@ def stacked(fields: Fields, members: int) -> Way:
     stack = StackedMLP(
         [MLP.initial(fields, seed, V) for seed in range(members)], [fields] * members
     )
-    x, y = (part.reshape(-1, *part.shape[3:]) for part in minibatches(members, fields))
+    x, y = (part.reshape(-1, *part.shape[3:]) for part in minibatches(members, fields))  # (N, …)
     count = MOST_AT_ONCE
     shape = (BATCHES, members, count, fields.batch)
     rows = np.random.default_rng(1).integers(0, len(y), shape)

@@ -69,6 +69,7 @@ def _core_rows(bench: Bench, say: Callable[[str], None]) -> Iterator[Row]:
     trained = bench.run("run", "core")
     say("the same alone once more")
     after = _alone(stacks, bench.corpus)
+    # The machine may be faster before than after the commands.
     measuring, loop = (mean(pair) for pair in zip(before, after, strict=True))
     bench.run("report", "core")
     say("core, once more")
