@@ -1,7 +1,8 @@
 """The deep character-level MLP of the makemore lectures, with its layers and diagnostics.
 
-`fields.py` says what may vary; `network.py` and `layers/` are the network in its textbook form,
-`stacked.py` computes many networks as one, `members.py` trains them for the harness.
+`fields.py` says what may vary; `network.py` and `layers/` are the network in its textbook form.
+`layers/` says how it trains fast, too; `programs.py` makes its steps of compiled parts,
+`stacked.py` takes them for many networks, `members.py` trains these for the harness.
 `diagnostics.py` and `evaluation.py` measure the series that `responses.py` reduces to numbers;
 `figures.py`, `predictions.py` and `text.py` define what reports show of it. May import: the shared
 helpers in `subjects/`. Only training and sampling load torch.

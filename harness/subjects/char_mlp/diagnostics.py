@@ -44,7 +44,7 @@ class Probe:
 
     def __init__(self, stack: StackedMLP, histograms: bool = False) -> None:
         self._stack, self._histograms = stack, histograms
-        count, depth = stack.count, len(stack.hidden)
+        count, depth = stack.count, len(stack.network.hidden)
         self._weights = [name for name in stack.trained if len(stack.places[name].shape) == 2]
         self._table = np.full((count, depth, 4), np.nan)
         self._gradient_std = np.full((count, depth), np.nan)

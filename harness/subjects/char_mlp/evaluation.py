@@ -25,7 +25,8 @@ from harness.subjects.char_mlp.layers.lanes import (
 )
 from harness.subjects.char_mlp.layers.loss import add_losses, write_losses
 from harness.subjects.char_mlp.layers.parts import Array, padded
-from harness.subjects.char_mlp.stacked import Evaluation, StackedMLP
+from harness.subjects.char_mlp.programs import Evaluation
+from harness.subjects.char_mlp.stacked import StackedMLP
 from harness.subjects.corpus.split import Split
 
 LARGEST_BLOCK = 256  # contexts computed at once: few enough to stay in cache
@@ -115,7 +116,7 @@ class Words:
     def losses(self, stack: StackedMLP, k: int) -> Array:
         """A member's mean loss over each word in eval mode, nats (W,)."""
         count, columns, _ = self.blocks.shape
-        found = np.zeros((count, stack.vocabulary, columns))
+        found = np.zeros((count, stack.network.vocabulary, columns))
         for block, losses in zip(self.blocks, found, strict=True):
             there = stack.evaluate(k, block)
             write_losses(there.z, there.logits, there.batch, losses)
@@ -136,7 +137,7 @@ class ActivationStats:
     def __init__(self, stack: StackedMLP, split: int) -> None:
         self._split = split
         self._activation = layers.activation(stack.fields.activation).Textbook
-        depth, count, width = len(stack.hidden), stack.count, stack.fields.width
+        depth, count, width = len(stack.network.hidden), stack.count, stack.fields.width
         self._sums = np.zeros((count, depth, 3))  # of values, of squares, of those with a slope
         self._alive = np.zeros((count, depth, width))
         self._weight = np.zeros(count)

@@ -155,7 +155,7 @@ def test_measuring_changes_no_bit_of_a_layer_without_a_compiled_form() -> None:
 def test_a_gradient_of_such_a_layer_that_is_not_finite_stops_the_member() -> None:
     stack = memberwise(Fields(depth=1, width=20), Scaled)
     before = stack.p.copy()
-    stack.hidden[0].layers["activation"].textbook.broken = True
+    stack.network.hidden[0].layers["activation"].textbook.broken = True
     data = np.zeros((9, 3), np.int64), np.zeros(9, np.int64)
     losses, taken = stack.advance(0, *data, np.zeros((3, 32), np.int64), np.ones(3))
     assert (np.isfinite(losses[0]), taken) == (True, 0)
@@ -174,7 +174,7 @@ def test_an_error_of_a_layer_without_a_kernel_is_raised(form: str) -> None:
     rows = np.zeros((1, 32), np.int64)
     with pytest.raises(RuntimeError, match=r"broken|does not require grad"):
         stack.advance(0, np.zeros((9, 3), np.int64), np.zeros(9, np.int64), rows, np.ones(1))
-    assert all(block.layers["activation"].error is None for block in stack.hidden)
+    assert all(block.layers["activation"].error is None for block in stack.network.hidden)
 
 
 def test_verify_compares_a_stack_with_the_textbook_layers(tiny: Corpus) -> None:

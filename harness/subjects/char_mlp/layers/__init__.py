@@ -5,7 +5,7 @@ the `ablations/` of the user's project. The file binds `Textbook` to the layer a
 it and, optionally, `Stacked` to the same in compiled parts; a layer without them takes its textbook
 form into the program (`memberwise.py`). Listing the levels imports no layer.
 
-How a member takes a step. Beforehand, `stacked.Step` has let every layer append its parts, each
+How a member takes a step. Beforehand, `programs.Step` has let every layer append its parts, each
 with the places in memory that it works on, to three programs (`parts.py`). Then `drive` in
 `steps.py`, all of it compiled, does the following for one step after the other:
 
