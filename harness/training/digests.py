@@ -10,7 +10,6 @@ two runs part, all that comes after differs too, and 255 of 256 times already th
 """
 
 import csv
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -73,21 +72,15 @@ class Digest:
             columns: of its trace, as `Trace.columns` gives them.
             steps: that it takes in all.
         """
-        whole = sha256()
-        ends = sorted({*schedule(steps).probes, steps})
-        names, blocks = columns["series"], {}
-        for series in dict.fromkeys(names.tolist()):
+        whole, blocks = sha256(), {}
+        for series in dict.fromkeys(columns["series"].tolist()):
             whole.update(series.encode())
-            rows = np.flatnonzero(names == series)
-            step = columns["step"][rows]
-            block = np.array([bisect_left(ends, one) for one in step.tolist()])
             found = []
-            for some in np.split(rows, np.flatnonzero(np.diff(block)) + 1):
-                payload = _payload(columns, some)
+            for rows in _block_rows(columns, series, steps):
+                payload = _payload(columns, rows)
                 whole.update(payload)
-                place = columns["step"][some]
-                check = sha256(payload).hexdigest()[:CHECK]
-                found.append(Block(check, int(place[0]), int(place[-1])))
+                first, last = columns["step"][rows[[0, -1]]].tolist()
+                found.append(Block(sha256(payload).hexdigest()[:CHECK], first, last))
             blocks[series] = tuple(found)
         kept = {name: _file_digest(payload) for name, payload in sorted(files.items())}
         return cls(outcome, whole.hexdigest()[:DIGITS], kept, blocks)
@@ -134,6 +127,14 @@ def _first_off(blocks: tuple[Block, ...], checks: str) -> Block | None:
         if checks[CHECK * place : CHECK * (place + 1)] != block.check:
             return block
     return None if len(checks) == CHECK * len(blocks) else blocks[-1]
+
+
+def _block_rows(columns: Mapping[str, Array], series: str, steps: int) -> list[Array]:
+    """The rows of a series in a trace, block by block."""
+    rows = np.flatnonzero(columns["series"] == series)
+    ends = sorted({*schedule(steps).probes, steps})
+    block = np.searchsorted(ends, columns["step"][rows])
+    return np.split(rows, np.flatnonzero(np.diff(block)) + 1)
 
 
 def _payload(columns: Mapping[str, Array], rows: Array) -> bytes:

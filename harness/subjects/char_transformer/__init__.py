@@ -65,15 +65,14 @@ class CharTransformer(TorchSubject):
         """See `sequences.losses`."""
         from harness.subjects.char_transformer.sequences import losses
 
-        x, y = batch
-        return losses(model, (x, y))
+        return losses(model, batch)
 
     def counted(self, batch: Batch) -> Tensor:
         """The characters, without the padding behind them."""
         from harness.subjects.char_transformer.sequences import PADDING, trimmed
 
-        x, y = batch
-        return trimmed((x, y))[1] != PADDING
+        _, y = trimmed(batch)
+        return y != PADDING
 
     def write(self, model: nn.Module, facts: Facts, request: SampleRequest) -> list[str]:
         """See `sampling.write_words`."""

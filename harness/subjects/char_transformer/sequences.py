@@ -42,7 +42,7 @@ def rows(targets: Tensor, context: int) -> Rows:
     return x, y
 
 
-def losses(model: nn.Module, batch: Rows) -> Tensor:
+def losses(model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
     """The loss of each character to predict, nats (N,), without the padding."""
     x, y = trimmed(batch)
     real = y != PADDING
@@ -50,7 +50,7 @@ def losses(model: nn.Module, batch: Rows) -> Tensor:
     return cross_entropy(logits[real], y[real], reduction="none")
 
 
-def trimmed(batch: Rows) -> Rows:
+def trimmed(batch: tuple[Tensor, ...]) -> Rows:
     """The rows up to the end of the longest: no character depends on what comes after it."""
     x, y = batch
     length = int((y != PADDING).sum(1).max())
