@@ -3,6 +3,7 @@
 import codecs
 import io
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -11,6 +12,7 @@ from typing import Any
 
 LOOKALIKES = str.maketrans({"−": "-", "–": "-", "×": "x", "·": ".", "→": "->", "≤": "<=", "≥": ">=",
                             "δ": "delta", "√": "sqrt", "’": "'", "“": '"', "”": '"'})  # fmt: skip
+FIRST_COLUMN = re.compile(r"\s*(?:\S+\s{2,})?")
 NEAREST = "nearest"  # name of the way in which characters are replaced
 
 
@@ -71,6 +73,12 @@ def wrapped(lead: str, text: str) -> str:
     """A text after its lead; on a terminal wrapped to its width, in a column of its own."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
     return textwrap.fill(lead + text, max(width, len(lead) + 20), subsequent_indent=" " * len(lead))
+
+
+def wrapped_line(line: str) -> str:
+    """A line such as "source    names …", on a terminal wrapped beside its first column."""
+    lead = FIRST_COLUMN.match(line)[0]  # type: ignore[index]  # it matches whatever the line is
+    return wrapped(lead, line[len(lead) :])
 
 
 def nearest(error: UnicodeError) -> tuple[str, int]:

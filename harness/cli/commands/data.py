@@ -12,9 +12,11 @@ from harness.cli.options import data_option
 )
 def command(data: str | None, use: str | None) -> None:
     """Show the corpus that networks are trained on, or choose another."""
+    from harness.output import wrapped_line
     from harness.subjects.corpus import describe, load_corpus, use_corpus
 
     corpus = load_corpus(data) if use is None else use_corpus(use)
-    click.echo(describe(corpus))
+    for line in describe(corpus).splitlines():
+        click.echo(wrapped_line(line))
     if data is not None and use is not None:
         click.echo("Remembered; but --data or ABLATE_DATA is set, and comes first.")

@@ -47,6 +47,7 @@ def command(
     STUDY is named by where its variant differs from the baseline, and by its seed; default: the
     first that has finished.
     """
+    from harness.output import wrapped_line
     from harness.store.store import Store
     from harness.store.stored import find_run
     from harness.study.files import is_study
@@ -67,11 +68,10 @@ def command(
     if emit:
         emit(_view(found))
         return
-    click.echo(
-        f"{found.name}  run {found.run_id}  key {found.key}  data {found.trained.facts['name']}"
-    )
+    click.echo(found.name)
+    click.echo(f"run {found.run_id}, key {found.key}, data {found.trained.facts['name']}")
     for line in found.subject.inspect(found.trained):
-        click.echo(line)
+        click.echo(wrapped_line(line))
 
 
 def run_of_study(
