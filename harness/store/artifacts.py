@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 TRACE = "trace.parquet"  # everything measured, in long form
 CONFIG = "model/config.json"  # what defines the run
-SAMPLES = "samples.txt"  # of subjects that write some
 
 
 class NotWhole(UserError):  # noqa: N818 - a state of files, not an error of ours

@@ -18,13 +18,13 @@ from packaging.requirements import Requirement
 import harness
 from harness.errors import Unreachable, UserError
 from harness.files import ABLATIONS
-from harness.store.artifacts import SAMPLES, read_artifacts
+from harness.store.artifacts import read_artifacts
 from harness.store.digest import DERIVED, is_changed
 from harness.store.rows import Run
 from harness.store.schema import CHILDREN, IS_SCHEMA, SCHEMA
 from harness.store.store import Store
 from harness.study.study import Study
-from harness.subjects.subject import Data, Response, Subject
+from harness.subjects.subject import SAMPLES, Data, Response, Subject
 
 ALIAS = "best"
 READY = str(LoggedModelStatus.READY)

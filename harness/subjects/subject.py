@@ -24,6 +24,10 @@ Facts = Mapping[str, str | float]
 State = dict[str, Array]
 Outcome = Literal["finished", "diverged"]
 
+# Among the files kept of a run, where its subject has such things.
+WEIGHTS = "model/weights.safetensors"
+SAMPLES = "samples.txt"  # what it writes, a line each
+
 
 def stackable(default: Any, **constraints: Any) -> Any:
     """A field whose values may differ between the members of one stack."""

@@ -8,8 +8,8 @@ from harness.study.plan import Run, Stack, expand
 from harness.study.study import Study
 from harness.subjects.char_mlp import SUBJECT
 from harness.subjects.char_mlp.fields import Fields
-from harness.subjects.char_mlp.saved import WEIGHTS
 from harness.subjects.corpus import Corpus
+from harness.subjects.subject import WEIGHTS
 from harness.training.records import Checkpoint, Record, Result
 from harness.training.trainer import train
 from tests.support.results import assert_equal

@@ -20,8 +20,8 @@ from harness.store.server import HOST
 from harness.store.store import Store
 from harness.store.stored import find_run
 from harness.subjects.char_mlp import SUBJECT
-from harness.subjects.char_mlp.saved import WEIGHTS, saved_network
-from harness.subjects.subject import SampleRequest
+from harness.subjects.char_mlp.saved import saved_network
+from harness.subjects.subject import WEIGHTS, SampleRequest
 from tests.store.registered import DATA, best, folder_of, keep_best, load
 from tests.store.test_server import free_port
 from tests.support.stores import experiment_id, study

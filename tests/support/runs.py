@@ -8,10 +8,8 @@ from safetensors.numpy import load
 from harness.study.plan import Run, Stack, expand
 from harness.study.study import Study
 from harness.subjects.char_mlp import SUBJECT
-from harness.subjects.char_mlp.members import NAMES
-from harness.subjects.char_mlp.saved import WEIGHTS
 from harness.subjects.corpus import Corpus
-from harness.subjects.subject import Array
+from harness.subjects.subject import SAMPLES, WEIGHTS, Array
 from harness.training.records import Checkpoint, Event, Result
 from harness.training.trainer import Training, train
 
@@ -59,4 +57,4 @@ def weights(result: Result) -> dict[str, Array]:
 
 def samples(result: Result) -> list[str]:
     """The names that a result's network wrote."""
-    return result.files[NAMES].decode().splitlines()
+    return result.files[SAMPLES].decode().splitlines()

@@ -9,7 +9,7 @@ from harness.study.plan import Stack
 from harness.subjects.char_mlp import SUBJECT
 from harness.subjects.char_mlp.layers import ACTIVATIONS, NORMS
 from harness.subjects.char_mlp.measured import BINS, FINAL_ACTIVATIONS
-from harness.subjects.char_mlp.members import SAMPLES, StackedMembers
+from harness.subjects.char_mlp.members import SAMPLED, StackedMembers
 from harness.subjects.corpus import Corpus
 from harness.training.records import Checkpoint, Record, Result
 from harness.training.schedule import Schedule, schedule
@@ -102,7 +102,7 @@ def test_every_measurement_is_taken(tiny: Corpus) -> None:
                 counts = result.trace.at(name, step)
                 assert counts.shape == (2, BINS)
                 assert counts.sum(axis=1) == pytest.approx(32 * 20)
-        assert len(samples(result)) == SAMPLES
+        assert len(samples(result)) == SAMPLED
 
 
 def test_records_are_the_curves_of_the_trace(tiny: Corpus) -> None:

@@ -14,15 +14,13 @@ from harness.subjects.char_mlp.fields import Fields
 from harness.subjects.char_mlp.measured import FINAL_ACTIVATIONS, SPLITS
 from harness.subjects.char_mlp.network import MLP
 from harness.subjects.char_mlp.sampling import sample
-from harness.subjects.char_mlp.saved import WEIGHTS
 from harness.subjects.char_mlp.stacked import StackedMLP
 from harness.subjects.corpus import Corpus
 from harness.subjects.items import ITEMS, Items, pack_items
 from harness.subjects.streams import stream
-from harness.subjects.subject import Outcome, Series, State, Steps
+from harness.subjects.subject import SAMPLES, WEIGHTS, Outcome, Series, State, Steps
 
-SAMPLES = 20  # names sampled from every trained network
-NAMES = "samples.txt"
+SAMPLED = 20  # names, from every trained network
 HELD_OUT = ("dev", "test")
 MOST_AT_ONCE = 50  # steps of a member in one call
 MOST_WORK = 50_000  # millions of multiplications in one call: about a second
@@ -148,9 +146,9 @@ class StackedMembers:
         if outcome == "finished":
             draws = stream(self.seeds[member], "samples")
             network, fields = self.network(member), self.fields[member]
-            names = sample(network, fields, self.corpus.alphabet, SAMPLES, draws)
+            names = sample(network, fields, self.corpus.alphabet, SAMPLED, draws)
             found[ITEMS] = pack_items(self._words(member))
-        return {**found, NAMES: "".join(f"{name}\n" for name in names).encode()}
+        return {**found, SAMPLES: "".join(f"{name}\n" for name in names).encode()}
 
     def _words(self, member: int) -> dict[str, Items]:
         """A member's losses over each word of the splits that it was not trained on."""

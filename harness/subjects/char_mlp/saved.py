@@ -5,9 +5,7 @@ from safetensors.torch import load
 
 from harness.errors import UserError
 from harness.subjects.char_mlp.network import MLP
-from harness.subjects.subject import Trained
-
-WEIGHTS = "model/weights.safetensors"  # path relative to a run's files
+from harness.subjects.subject import WEIGHTS, Trained
 
 
 def saved_network(run: Trained) -> MLP:

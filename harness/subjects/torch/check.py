@@ -17,10 +17,11 @@ from torch import Tensor, nn
 from harness.errors import UserError
 from harness.subjects.metrics import is_metric_name
 from harness.subjects.streams import seeded, stream
+from harness.subjects.subject import SAMPLES
 from harness.subjects.torch.data import SPLITS, TensorData, digest, load_splits
 from harness.subjects.torch.fields import TorchFields
 from harness.subjects.torch.file import FileSubject
-from harness.subjects.torch.members import SAMPLES, Member, initialised
+from harness.subjects.torch.members import Member, initialised
 from harness.subjects.torch.subject import TorchSubject
 
 STEPS = 4  # of a trial, and half of them before its checkpoint

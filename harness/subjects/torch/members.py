@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from harness.errors import UserError
 from harness.subjects.items import ITEMS, Items, pack_items
 from harness.subjects.streams import seeded, stream
-from harness.subjects.subject import Outcome, SampleRequest, Series, State, Steps
+from harness.subjects.subject import SAMPLES, WEIGHTS, Outcome, SampleRequest, Series, State, Steps
 from harness.subjects.torch.data import SPLITS, TensorData
 from harness.subjects.torch.fields import TorchFields
 from harness.subjects.torch.optimizers import make_optimizer
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from harness.subjects.torch.subject import Batch, TorchSubject
 
 CHUNK = 512  # examples evaluated at once
-WEIGHTS, SAMPLES = "model/weights.safetensors", "samples.txt"
 HELD_OUT = ("dev", "test")
 MOST_ITEMS = 100_000  # of a split that are kept one by one
 

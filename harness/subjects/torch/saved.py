@@ -8,8 +8,7 @@ from torch import nn
 
 from harness.errors import UserError
 from harness.subjects.streams import seeded, stream
-from harness.subjects.subject import Array, Trained
-from harness.subjects.torch.members import WEIGHTS
+from harness.subjects.subject import WEIGHTS, Array, Trained
 from harness.subjects.torch.subject import TorchSubject
 
 

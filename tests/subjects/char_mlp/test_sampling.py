@@ -8,9 +8,8 @@ from harness.errors import UserError
 from harness.subjects.char_mlp.fields import Fields
 from harness.subjects.char_mlp.network import MLP
 from harness.subjects.char_mlp.sampling import LONGEST, sample, write_names
-from harness.subjects.char_mlp.saved import WEIGHTS
 from harness.subjects.streams import stream
-from harness.subjects.subject import SampleRequest, Trained
+from harness.subjects.subject import WEIGHTS, SampleRequest, Trained
 
 ALPHABET = ".abc"
 FIELDS = Fields(norm="none", depth=1, width=4, output_scale=0.0)

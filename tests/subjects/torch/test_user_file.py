@@ -18,7 +18,8 @@ from harness.study.plan import Run, Stack
 from harness.study.request import Plan, Request
 from harness.subjects import find_subject
 from harness.subjects.streams import seeded, stream
-from harness.subjects.torch.members import WEIGHTS, all_finite
+from harness.subjects.subject import WEIGHTS
+from harness.subjects.torch.members import all_finite
 from harness.subjects.torch.taps import distinct, tap_name
 from harness.subjects.user_file import load_user_file
 from harness.training.minibatches import Minibatches
