@@ -103,8 +103,9 @@ def _sums(
 
 
 broad_tile, narrow_tile = _tile(TALL, BROAD), _tile(TALL, 1)
-# Of weights: five rows of one to four vectors; without AVX-512 one is all that registers hold.
-added_1, added_2, added_3, added_4 = (_tile(5, vectors, add=True) for vectors in (1, 2, 3, 4))
+# Of weights: rows of one to four vectors; without AVX-512 one is all that registers hold.
+FLAT = 5  # rows
+added_1, added_2, added_3, added_4 = (_tile(FLAT, vectors, add=True) for vectors in (1, 2, 3, 4))
 
 
 @numba.njit(forceinline=True)
@@ -126,7 +127,7 @@ def activation_product(a, a0, a_row, a_step, x, x0, inner, out, o0, rows, batch)
 @numba.njit(forceinline=True)
 def add_weight_product(factor, x, x0, batch, d, d0, stride, examples, w, w0, rows, columns):  # type: ignore[no-untyped-def]  # of numba's own types
     """w (rows, columns) ← w + factor · x d for x (rows, batch) and d (examples, columns)."""
-    for r in range(0, rows, 5):
+    for r in range(0, rows, FLAT):
         c = 0
         if WIDE:
             while c + 4 * LANES <= columns:
