@@ -35,22 +35,26 @@ def against_textbook(
         for f, seed in zip(fields, seeds, strict=True)
     ]
     splits = [corpus.splits_of(f, seed).train for f, seed in zip(fields, seeds, strict=True)]
-    X, Y = splits[0].tensors()
+    first, (X, Y) = fields[0], splits[0].tensors()
     draws = [stream(seed, "textbook") for seed in seeds]
     largest = {"loss": 0.0, "weights": 0.0}
     with torch.no_grad():
         stack = StackedMLP(networks, fields)
         for _ in range(STEPS):
-            network = MLP.restored(fields[0], corpus.vocabulary, stack.member_state(0))
+            network = MLP.restored(first, corpus.vocabulary, stack.member_state(0))
             velocity = list(stack.velocity(0).values())
-            for k in reversed(range(len(fields))):  # the first at last: what is left is its own
-                x, y = splits[k].X, splits[k].Y
-                rows = torch.randint(len(x), (1, fields[0].batch), generator=draws[k]).numpy()
-                rate = np.array([fields[k].lr])
-                losses, taken = stack.advance(k, x, y, rows, rate)
-            first = fields[0]
-            loss = textbook_step(network, X[rows[0]], Y[rows[0]], first.lr, first.momentum,
-                                 first.weight_decay, velocity)  # fmt: skip
+            rows = [
+                torch.randint(len(split.X), (1, first.batch), generator=generator).numpy()
+                for split, generator in zip(splits, draws, strict=True)
+            ]
+            found = [
+                stack.advance(k, split.X, split.Y, rows[k], np.array([fields[k].lr]))
+                for k, split in enumerate(splits)
+            ]
+            (losses, taken), (mine,) = found[0], rows[0]
+            x, y = X[mine], Y[mine]
+            loss = textbook_step(network, x, y, first.lr, first.momentum, first.weight_decay,
+                                 velocity)  # fmt: skip
             gradients = [p.grad for p in network.parameters() if p.grad is not None]
             finite = isfinite(loss) and all(bool(g.isfinite().all()) for g in gradients)
             if finite != bool(taken):
