@@ -66,9 +66,14 @@ class Source:
         return findings_table(audit(self.data))
 
     @property
+    def refusals(self) -> list[str]:
+        """Why the audit refuses to compare these runs; none where it does not."""
+        return list(self.integrity.loc[self.integrity["severity"] == "refuse", "message"])
+
+    @property
     def refused(self) -> bool:
         """Whether the audit refuses to compare these runs."""
-        return bool((self.integrity["severity"] == "refuse").any())
+        return bool(self.refusals)
 
     @cached_property
     def effects(self) -> pd.DataFrame:

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from harness.analysis.bottom_line import ROUNDING, averaged, largest
 from harness.analysis.verdicts import NOT_EVERYWHERE, SUPPORTED
 from harness.report.document import Card
+from harness.report.sections.bottom_line import ROUNDING, averaged, largest
 from harness.report.source import Source
 from harness.report.verdict_signs import MARKS, TONES
 from harness.report.words import (
