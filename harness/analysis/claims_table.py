@@ -73,29 +73,27 @@ def claims_table(data: StudyData, found: list[Verdict]) -> pd.DataFrame:
 
 
 def why(v: Verdict) -> str:
-    """Where a claim is shown to hold or to fail, in words."""
-    found, k = v.evidence, len(v.evidence.cells)
-    said = [v.reason] if v.reason else []
-    if k == 1 and not found.reason:
-        said.append(v.cell)
-    if k > 1 and not found.reason:
-        if v.word == NOT_EVERYWHERE:
-            said.append(
-                f"fails in {len(v.failing)} of {k} cells, shown to hold in {len(v.holding)}"
-            )
-        elif v.word == FAILS:
-            said.append(f"fails in each of {k} cells")
-        elif v.word == INCONCLUSIVE:
-            said.append(f"shown to hold in {len(v.holding)} of {k} cells")
-        else:
-            said.append(f"in each of {k} cells")
-    over = found.cells[0].over
+    """Where a claim is shown to hold or to fail, or why it cannot be tested, in words."""
+    evidence, k = v.evidence, len(v.evidence.cells)
+    if evidence.reason:
+        said = [evidence.reason]
+    elif k == 1:
+        said = [v.cell]
+    elif v.word == NOT_EVERYWHERE:
+        said = [f"fails in {len(v.failing)} of {k} cells, shown to hold in {len(v.holding)}"]
+    elif v.word == FAILS:
+        said = [f"fails in each of {k} cells"]
+    elif v.word == INCONCLUSIVE:
+        said = [f"shown to hold in {len(v.holding)} of {k} cells"]
+    else:
+        said = [f"in each of {k} cells"]
+    over = evidence.cells[0].over
     if over not in ("", AT_BASELINE):
         said.append(f"{'averaged over' if v.claim.over == 'mean' else 'the grid has'} {over}")
-    if found.twins:
-        alike = sum(map(len, found.twins.values()))
+    if evidence.twins:
+        alike = sum(map(len, evidence.twins.values()))
         said.append(f"{alike} more {'cells have' if alike > 1 else 'cell has'} the same bits")
-    if any(spread(u) == 0 for u in found.values.T if len(u)):
+    if any(spread(u) == 0 for u in evidence.values.T if len(u)):
         said.append("no spread between seeds")
     return "; ".join(said)
 
@@ -115,17 +113,17 @@ def claim_cells_table(data: StudyData, found: list[Verdict]) -> pd.DataFrame:
     """
     rows = []
     for v in found:
-        said = v.evidence.statement
-        if v.evidence.reason:
+        evidence = v.evidence
+        if evidence.reason:
             continue
-        columns, known = v.evidence.values.T, covariances(data, v.claim.response)
-        tested = zip(v.evidence.cells, columns, v.p_holds, v.p_fails, strict=True)
+        sign, known = evidence.statement.sign, covariances(data, v.claim.response)
+        tested = zip(evidence.cells, evidence.values.T, v.p_holds, v.p_fails, strict=True)
         for cell, u, p_holds, p_fails in tested:
             shown = "holds" if cell.name in v.holding else "fails" if cell.name in v.failing else ""
             rows.append((
-                v.claim.id, cell.name, said.sign * mean(u), spread(u) / sqrt(len(u)),
+                v.claim.id, cell.name, sign * mean(u), spread(u) / sqrt(len(u)),
                 item_error(cell.weights, known), len(u), p_holds, p_fails, shown,
-                "; ".join(v.evidence.twins.get(cell.name, ())),
+                "; ".join(evidence.twins.get(cell.name, ())),
             ))  # fmt: skip
     return pd.DataFrame(rows, columns=list(CELL_COLUMNS))
 
@@ -211,20 +209,20 @@ def _stated(claim: Claim) -> dict[str, Any]:
 
 def _outcome(v: Verdict, measured: Grid) -> dict[str, Any]:
     """What was found; the contrast of ranks is that of the least favourable cell."""
-    found = v.evidence
-    ranked = None if found.reason or isinstance(v.claim, Threshold) else next(
-        cell.weights for cell in found.cells if cell.name == v.cell
+    evidence = v.evidence
+    ranked = None if evidence.reason or isinstance(v.claim, Threshold) else next(
+        cell.weights for cell in evidence.cells if cell.name == v.cell
     )  # fmt: skip
-    one = len(found.cells) == 1
+    distinct, stated = len(evidence.cells), evidence.statement
     return {
         "verdict": v.word, "condition": IF_NO_RUN_FAILS if v.if_no_run_fails else "",
-        "bound": found.statement.sign * found.statement.bound,
-        "cells": len(found.cells) + sum(map(len, found.twins.values())),
-        "distinct": len(found.cells), "n": len(found.seeds), "cell": v.cell,
-        "cell_estimate": v.estimate, "estimate": v.estimate if one else NAN, "low": v.low,
+        "bound": stated.sign * stated.bound,
+        "cells": distinct + sum(map(len, evidence.twins.values())),
+        "distinct": distinct, "n": len(evidence.seeds), "cell": v.cell,
+        "cell_estimate": v.estimate, "estimate": v.estimate if distinct == 1 else NAN, "low": v.low,
         "high": v.high, "interval": 1 - v.alpha, "p_for": v.p_for, "p_against": v.p_against,
         "p_adjusted": v.p_adjusted, "alpha": v.alpha, "holding": len(v.holding),
         "failing": len(v.failing),
         "why": why(v),
-        **ranks(measured.of_seeds(found.seeds), ranked),
+        **ranks(measured.of_seeds(evidence.seeds), ranked),
     }  # fmt: skip
