@@ -8,8 +8,8 @@ import pandas as pd
 
 from harness.analysis.clustered import covariances, item_error
 from harness.analysis.effects import RANKS, ranks
-from harness.analysis.frames import StudyData
-from harness.analysis.grid import AT_BASELINE, Grid, cap, grid
+from harness.analysis.frames import StudyData, cap_of
+from harness.analysis.grid import AT_BASELINE, Grid, grid
 from harness.analysis.intervals import NAN, mean, spread
 from harness.analysis.tuning import untuned
 from harness.analysis.verdicts import (
@@ -18,13 +18,13 @@ from harness.analysis.verdicts import (
     NOT_EVERYWHERE,
     Verdict,
     verdicts,
-    verdicts_by_look,
     word_elsewhere,
     word_with_items,
 )
 from harness.study.claims import Claim, Threshold
 from harness.study.levels import format_level, levels_in
 from harness.study.seeds import seeds_of, seeds_text
+from harness.study.study import Study
 
 CLAIM_COLUMNS = (
     "id", "says", "verdict", "condition", "kind", "response", "factor", "level", "versus", "by",
@@ -62,11 +62,13 @@ def claims_table(data: StudyData, found: list[Verdict]) -> pd.DataFrame:
         or why not; `stamps` say why verdicts are exploratory, if they are.
     """
     stamped = "; ".join(stamps(data))
-    grids = {claim.response: grid(data, claim.response) for claim in data.study.claims}
+    named = {claim.response: data.study.response(claim.response) for claim in data.study.claims}
+    grids = {name: grid(data, name) for name in named}
+    caps = {name: cap_of(response, data.facts) for name, response in named.items()}
     rows = [
         _stated(v.claim)
         | _outcome(v, grids[v.claim.response])
-        | {"cap": cap(data, v.claim.response), "stamps": stamped}
+        | {"cap": caps[v.claim.response], "stamps": stamped}
         for v in found
     ]
     return pd.DataFrame(rows, columns=list(CLAIM_COLUMNS))
@@ -159,17 +161,20 @@ def stability_table(data: StudyData, found: list[Verdict]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(STABILITY_COLUMNS))
 
 
-def looks_table(data: StudyData) -> pd.DataFrame:
+def looks_table(study: Study, found: list[list[Verdict]]) -> pd.DataFrame:
     """Every claim's verdict at each declared look that it has the runs for.
 
-    Nothing where the study declares no looks.
+    Args:
+        study: the study.
+        found: the verdicts on its claims at each look.
+
+    Returns:
+        LOOK_COLUMNS; no row where the study declares no looks.
     """
-    if not data.study.declared_looks:
-        return pd.DataFrame(columns=list(LOOK_COLUMNS))
     rows = [
         (v.claim.id, len(v.evidence.seeds), v.word, v.low, v.high, 1 - v.alpha)
-        for at_looks in verdicts_by_look(data) for v in at_looks
-        if v.settled or v.evidence.seeds
+        for at_looks in found for v in at_looks
+        if study.declared_looks and (v.settled or v.evidence.seeds)
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=list(LOOK_COLUMNS))
 

@@ -12,13 +12,13 @@ Only covariances of pairs of variants are kept: from them follows the variance o
 """
 
 from collections.abc import Iterable, Mapping
-from math import fsum, inf, sqrt
+from math import fsum, sqrt
 from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
-from harness.analysis.frames import StudyData
+from harness.analysis.frames import StudyData, cap_of
 from harness.analysis.intervals import NAN, Array, mean, spread
 from harness.study.plan import variant_label
 from harness.study.study import Study
@@ -105,8 +105,8 @@ def _residuals(
                 continue
             total = fsum(one.sizes)
             whole = fsum((one.means * one.sizes).tolist()) / total
-            most = described.cap(facts) if described.cap else inf
-            residual = one.sizes * (one.means - whole) / total * (not whole >= most)
+            capped = whole >= cap_of(described, facts)
+            residual = one.sizes * (one.means - whole) / total * (not capped)
             before = sums[name].get(variants[key])
             sums[name][variants[key]] = residual if before is None else before + residual
             seen[name] += 1

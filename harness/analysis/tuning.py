@@ -23,7 +23,7 @@ from math import fsum, inf, isinf, isnan
 import numpy as np
 import pandas as pd
 
-from harness.analysis.frames import ENDED, StudyData
+from harness.analysis.frames import ENDED, StudyData, cap_of
 from harness.analysis.intervals import Array, mean, mean_intervals
 from harness.study.levels import Level, Levels, format_level
 from harness.study.plan import variant_label
@@ -159,7 +159,7 @@ def responses(
         name: of the response; default: the one that decides.
     """
     described = study.response(name or study.selected_by)
-    cap = described.cap(facts) if described.cap else np.nan
+    cap = cap_of(described, facts)
     worst = np.nan if name else -inf if described.direction == "higher" else inf
     values = group[described.name]
     if not described.at_init:

@@ -177,7 +177,7 @@ def test_a_study_whose_claims_are_settled_needs_no_more() -> None:
         "Seeds 3-7: not needed, since all claims were settled with 2 seeds.",
     ]
     assert audit(data) == []
-    assert set(looks_table(data)["n"]) == {2}
+    assert set(looks_table(data.study, verdicts_by_look(data))["n"]) == {2}
 
 
 def test_later_seeds_are_needed_only_where_claims_are_open() -> None:

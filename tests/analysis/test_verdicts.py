@@ -310,13 +310,14 @@ def test_looks_split_the_level_and_the_first_that_settles_a_claim_counts() -> No
     assert [[v.word for v in at_looks] for at_looks in verdicts_by_look(data)] == [
         ["SUPPORTED"] * 3, ["INCONCLUSIVE"] * 3,
     ]  # fmt: skip
-    assert list(looks_table(data)["n"]) == [4, 8, 12] * 2
+    assert list(looks_table(data.study, verdicts_by_look(data))["n"]) == [4, 8, 12] * 2
     shorter = simulated.data(asked.override(seeds=tuple(range(1, 9))), truth)
     assert [len(v.evidence.seeds) for v in verdicts(shorter)] == [4, 8]
     assert [v.alpha for v in verdicts(shorter)] == [ALPHA / 6] * 2
     none = simulated.data(asked.override(seeds=(1, 2, 3)), truth)
     assert {v.evidence.reason for v in verdicts(none)} == {"no look is reached"}
-    assert looks_table(simulated.data(simulated.study(claims=[clear]), truth)).empty
+    unlooked = simulated.data(simulated.study(claims=[clear]), truth)
+    assert looks_table(unlooked.study, verdicts_by_look(unlooked)).empty
 
 
 def test_runs_that_a_later_look_did_not_need_leave_the_verdict_of_the_first() -> None:
