@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.report.words import difference, difference_interval, interval, measured
+from harness.report.words import claim_words
 from harness.subjects import DEFAULT, find_subject
 from harness.subjects.subject import Response
 
@@ -64,8 +64,7 @@ def found(row: pd.Series, response: Response) -> tuple[str, str]:
     """Interval with units; estimate of a claim about one cell, or where it holds and fails."""
     if pd.isna(row["low"]):
         return "–", row["why"]
-    absolute = row["kind"] == "threshold"
-    show, between = (measured, interval) if absolute else (difference, difference_interval)
+    show, between = claim_words(row["kind"])
     about = [] if pd.isna(row["estimate"]) else [show(response, row["estimate"])]
     about += [] if pd.isna(row["why"]) else [row["why"]]
     return between(row["low"], row["high"], response), "; ".join(about)

@@ -2,7 +2,7 @@
 
 `build` writes one; `stamp` says whether it is still current. `source` computes the results from the
 tables; `sections/` writes the text; `document` and `markup` write both as HTML and Markdown,
-`bibtex` the works.
+`bibtex` the works. `tables` has the tables for a paper, `typeset` writes them.
 `marks` says in a figure's SVG what its parts stand for, which `report.js` reads.
 `figures/` has the figures of every study, `declared/` draws those that a subject declares.
 May import: `analysis` and what lies below it; neither torch, numba nor MLflow.
