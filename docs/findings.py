@@ -1,11 +1,12 @@
 """The table of all published claims, read off the reports' own files."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
+from docs.markdown import table
 from harness.report.words import claim_words
 from harness.subjects import DEFAULT, find_subject
 from harness.subjects.subject import Response
@@ -37,13 +38,7 @@ def write_findings() -> None:
 def replace(page: Path, lines: str) -> None:
     """Put a table in the place of the one that a page has."""
     before, rest = page.read_text("utf-8").split(BEGIN)
-    page.write_text(before + BEGIN + lines + END + rest.split(END)[1], encoding="utf-8")
-
-
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    every = [columns, ["---"] * len(columns), *rows]
-    return "".join(f"| {' | '.join(row)} |\n" for row in every)
+    page.write_text(f"{before}{BEGIN}{lines}\n{END}" + rest.split(END)[1], encoding="utf-8")
 
 
 def claims(folder: Path) -> Iterator[tuple[str, ...]]:
