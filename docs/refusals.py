@@ -22,9 +22,8 @@ def refusals() -> dict[str, list[tuple[str, str]]]:
     for path in sorted(HARNESS.rglob("*.py")):
         place = path.relative_to(HARNESS).as_posix()
         part = next(p for p, starts in PARTS.items() if place.startswith(starts))
-        for pair in refused_in(
-            ast.parse(path.read_text("utf-8")), validators=part == "Study files"
-        ):
+        tree = ast.parse(path.read_text("utf-8"))
+        for pair in refused_in(tree, validators=part == "Study files"):
             if pair not in found[part]:
                 found[part].append(pair)
     return found
