@@ -1,12 +1,13 @@
 """The table of all published claims, read off the reports' own files."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
-from harness.report.words import difference, difference_interval, interval, measured
+from docs.markdown import table
+from harness.report.words import claim_words
 from harness.subjects import DEFAULT, find_subject
 from harness.subjects.subject import Response
 
@@ -37,13 +38,7 @@ def write_findings() -> None:
 def replace(page: Path, lines: str) -> None:
     """Put a table in the place of the one that a page has."""
     before, rest = page.read_text("utf-8").split(BEGIN)
-    page.write_text(before + BEGIN + lines + END + rest.split(END)[1], encoding="utf-8")
-
-
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    every = [columns, ["---"] * len(columns), *rows]
-    return "".join(f"| {' | '.join(row)} |\n" for row in every)
+    page.write_text(f"{before}{BEGIN}{lines}\n{END}" + rest.split(END)[1], encoding="utf-8")
 
 
 def claims(folder: Path) -> Iterator[tuple[str, ...]]:
@@ -64,8 +59,7 @@ def found(row: pd.Series, response: Response) -> tuple[str, str]:
     """Interval with units; estimate of a claim about one cell, or where it holds and fails."""
     if pd.isna(row["low"]):
         return "–", row["why"]
-    absolute = row["kind"] == "threshold"
-    show, between = (measured, interval) if absolute else (difference, difference_interval)
+    show, between = claim_words(row["kind"])
     about = [] if pd.isna(row["estimate"]) else [show(response, row["estimate"])]
     about += [] if pd.isna(row["why"]) else [row["why"]]
     return between(row["low"], row["high"], response), "; ".join(about)

@@ -13,6 +13,7 @@ import click
 from pydantic import BaseModel
 
 from docs.findings import write_findings
+from docs.markdown import table
 from docs.refusals import refusals
 from harness.cli import COMMANDS, ablate
 from harness.cli.documents import SCHEMAS
@@ -107,7 +108,7 @@ def reference() -> str:
         "the same bits. `ablate plan` and the report's caveats name them; a study has none "
         "that says with `[[only]]` where a factor varies, or leaves out a level. The harness knows "
         "of:",
-        table(("fields", "subjects", "without effect where"), iter(WITHOUT_EFFECT)),
+        table(("fields", "subjects", "without effect where"), WITHOUT_EFFECT),
         PARTIAL_GRIDS,
         "## Claims\n\nA `[[claims]]` table each, written before the runs. How each is tested: "
         "[statistics](statistics.md). The kinds:",
@@ -145,14 +146,6 @@ def subject_sections(subject: Subject) -> Iterator[str]:
     yield "### Curves\n\nMLflow metrics over the steps."
     curves = ((f"`{name}`", curve.label) for name, curve in subject.curves.items())
     yield table(("metric", "axis"), curves)
-
-
-def table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
-    """A Markdown table."""
-    lines = [head, ("---",) * len(head), *rows]
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines
-    )
 
 
 def words(names: Any) -> str:
@@ -256,7 +249,7 @@ def refusal_sections() -> Iterator[str]:
         if part == "Study files":  # what pydantic finds, in the harness's words
             rules = (re.sub(r"{.*?}", "…", rule) for rule in RULES.values())
             rows += [(f"… {rule}", "Fix that entry.") for rule in dict.fromkeys(rules)]
-        yield f"### {part}\n\n{table(('rule', 'remedy'), iter(rows))}"
+        yield f"### {part}\n\n{table(('rule', 'remedy'), rows)}"
 
 
 if __name__ == "__main__":

@@ -27,13 +27,20 @@ def refusals() -> dict[str, list[tuple[str, str]]]:
     for path in sorted(HARNESS.rglob("*.py")):
         place = path.relative_to(HARNESS).as_posix()
         part = next(p for p, starts in PARTS.items() if place.startswith(starts))
-        for pair in _in(ast.parse(path.read_text("utf-8")), validators=part == "Study files"):
+        tree = ast.parse(path.read_text("utf-8"))
+        for pair in refused_in(tree, validators=part == "Study files"):
             if pair not in found[part]:
                 found[part].append(pair)
     return found
 
 
-def _in(tree: ast.Module, validators: bool) -> Iterator[tuple[str, str]]:
+def refused_in(tree: ast.Module, *, validators: bool) -> Iterator[tuple[str, str]]:
+    """Rule and remedy of every mistake that a module refuses.
+
+    Args:
+        tree: the module's code.
+        validators: whether its `ValueError`s are refusals too, of entries of study files.
+    """
     for node in ast.walk(tree):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
             continue

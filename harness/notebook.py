@@ -6,7 +6,7 @@
 import os
 import shlex
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -240,15 +240,26 @@ class Results:
 def _request(
     study: str, steps: int | None, seeds: int | Sequence[int] | None, data: str | None
 ) -> "Request":
-    from harness.study.files import is_study
     from harness.study.request import Request
 
-    file = study if is_study(study) else f"{study}.toml"
-    count = range(1, seeds + 1) if isinstance(seeds, int) else seeds
-    given = os.environ.get("ABLATE_DATA")
-    return Request(
-        file, steps, None if count is None else tuple(count), data or given, environment=not data
-    )
+    given = data or os.environ.get("ABLATE_DATA")
+    return Request(study, steps, _seeds(seeds), given, environment=not data)
+
+
+def _seeds(seeds: int | Sequence[int] | None) -> tuple[int, ...] | None:
+    """The seeds that are asked for; a number means those from 1 to it.
+
+    >>> _seeds(3), _seeds([2, 5])
+    ((1, 2, 3), (2, 5))
+    """
+    try:
+        if seeds is None or isinstance(seeds, Iterable):
+            return None if seeds is None else tuple(seeds)
+        return tuple(range(1, seeds + 1))
+    except TypeError:
+        raise UserError(
+            "seeds are a whole number, or several of them", repr(seeds), "Write seeds=5, or a list."
+        ) from None
 
 
 def _uri(store: str | None) -> str | None:

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from harness.analysis.evidence import T_TEST
 from harness.analysis.grid import Grid
 from harness.analysis.intervals import estimate
+from harness.analysis.one_sided import T_TEST
 from harness.analysis.statements import Region, Statement, cells_of, lower, statement
 from harness.analysis.tuning import best, jackknifed
 from harness.analysis.verdicts import (

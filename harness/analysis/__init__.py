@@ -1,9 +1,9 @@
 """From tidy frames to answers: `gather` averages a stored study's traces into tables (`frames`).
 
 `grid`, `contrasts` and `attribution` define contrasts over the grid; `statements` says what each
-kind of claim states, `evidence` how it is tested, `verdicts` judges them; `stages` says which runs
-the declared looks of a study need. `bottom_line` writes the sentences at the top of
-the report; `integrity` audits the runs first; `export` writes them for other programs.
+kind of claim states, `evidence` has the values that it is judged by, `one_sided` the tests,
+`verdicts` judges it; `stages` says which runs the declared looks of a study need; `integrity`
+audits the runs first; `export` writes them for other programs.
 Names, labels and units come from the study's subject.
 May import: `errors`, `files`, `subjects`, `study`; neither torch, numba nor MLflow.
 """

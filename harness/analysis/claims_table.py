@@ -8,8 +8,8 @@ import pandas as pd
 
 from harness.analysis.clustered import covariances, item_error
 from harness.analysis.effects import RANKS, ranks
-from harness.analysis.frames import StudyData
-from harness.analysis.grid import AT_BASELINE, Grid, cap, grid
+from harness.analysis.frames import StudyData, cap_of
+from harness.analysis.grid import AT_BASELINE, Grid, grid
 from harness.analysis.intervals import NAN, mean, spread
 from harness.analysis.tuning import untuned
 from harness.analysis.verdicts import (
@@ -18,13 +18,13 @@ from harness.analysis.verdicts import (
     NOT_EVERYWHERE,
     Verdict,
     verdicts,
-    verdicts_by_look,
     word_elsewhere,
     word_with_items,
 )
 from harness.study.claims import Claim, Threshold
 from harness.study.levels import format_level, levels_in
 from harness.study.seeds import seeds_of, seeds_text
+from harness.study.study import Study
 
 CLAIM_COLUMNS = (
     "id", "says", "verdict", "condition", "kind", "response", "factor", "level", "versus", "by",
@@ -62,40 +62,40 @@ def claims_table(data: StudyData, found: list[Verdict]) -> pd.DataFrame:
         or why not; `stamps` say why verdicts are exploratory, if they are.
     """
     stamped = "; ".join(stamps(data))
-    grids = {claim.response: grid(data, claim.response) for claim in data.study.claims}
+    named = {claim.response: data.study.response(claim.response) for claim in data.study.claims}
+    grids = {name: grid(data, name) for name in named}
+    caps = {name: cap_of(response, data.facts) for name, response in named.items()}
     rows = [
         _stated(v.claim)
         | _outcome(v, grids[v.claim.response])
-        | {"cap": cap(data, v.claim.response), "stamps": stamped}
+        | {"cap": caps[v.claim.response], "stamps": stamped}
         for v in found
     ]
     return pd.DataFrame(rows, columns=list(CLAIM_COLUMNS))
 
 
 def why(v: Verdict) -> str:
-    """Where a claim is shown to hold or to fail, in words."""
-    found, k = v.evidence, len(v.evidence.cells)
-    said = [v.reason] if v.reason else []
-    if k == 1 and not found.reason:
-        said.append(v.cell)
-    if k > 1 and not found.reason:
-        if v.word == NOT_EVERYWHERE:
-            said.append(
-                f"fails in {len(v.failing)} of {k} cells, shown to hold in {len(v.holding)}"
-            )
-        elif v.word == FAILS:
-            said.append(f"fails in each of {k} cells")
-        elif v.word == INCONCLUSIVE:
-            said.append(f"shown to hold in {len(v.holding)} of {k} cells")
-        else:
-            said.append(f"in each of {k} cells")
-    over = found.cells[0].over
+    """Where a claim is shown to hold or to fail, or why it cannot be tested, in words."""
+    evidence, k = v.evidence, len(v.evidence.cells)
+    if evidence.reason:
+        said = [evidence.reason]
+    elif k == 1:
+        said = [v.cell]
+    elif v.word == NOT_EVERYWHERE:
+        said = [f"fails in {len(v.failing)} of {k} cells, shown to hold in {len(v.holding)}"]
+    elif v.word == FAILS:
+        said = [f"fails in each of {k} cells"]
+    elif v.word == INCONCLUSIVE:
+        said = [f"shown to hold in {len(v.holding)} of {k} cells"]
+    else:
+        said = [f"in each of {k} cells"]
+    over = evidence.cells[0].over
     if over not in ("", AT_BASELINE):
         said.append(f"{'averaged over' if v.claim.over == 'mean' else 'the grid has'} {over}")
-    if found.twins:
-        alike = sum(map(len, found.twins.values()))
+    if evidence.twins:
+        alike = sum(map(len, evidence.twins.values()))
         said.append(f"{alike} more {'cells have' if alike > 1 else 'cell has'} the same bits")
-    if any(spread(u) == 0 for u in found.values.T if len(u)):
+    if any(spread(u) == 0 for u in evidence.values.T if len(u)):
         said.append("no spread between seeds")
     return "; ".join(said)
 
@@ -115,17 +115,17 @@ def claim_cells_table(data: StudyData, found: list[Verdict]) -> pd.DataFrame:
     """
     rows = []
     for v in found:
-        said = v.evidence.statement
-        if v.evidence.reason:
+        evidence = v.evidence
+        if evidence.reason:
             continue
-        columns, known = v.evidence.values.T, covariances(data, v.claim.response)
-        tested = zip(v.evidence.cells, columns, v.p_holds, v.p_fails, strict=True)
+        sign, known = evidence.statement.sign, covariances(data, v.claim.response)
+        tested = zip(evidence.cells, evidence.values.T, v.p_holds, v.p_fails, strict=True)
         for cell, u, p_holds, p_fails in tested:
             shown = "holds" if cell.name in v.holding else "fails" if cell.name in v.failing else ""
             rows.append((
-                v.claim.id, cell.name, said.sign * mean(u), spread(u) / sqrt(len(u)),
+                v.claim.id, cell.name, sign * mean(u), spread(u) / sqrt(len(u)),
                 item_error(cell.weights, known), len(u), p_holds, p_fails, shown,
-                "; ".join(v.evidence.twins.get(cell.name, ())),
+                "; ".join(evidence.twins.get(cell.name, ())),
             ))  # fmt: skip
     return pd.DataFrame(rows, columns=list(CELL_COLUMNS))
 
@@ -161,17 +161,20 @@ def stability_table(data: StudyData, found: list[Verdict]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(STABILITY_COLUMNS))
 
 
-def looks_table(data: StudyData) -> pd.DataFrame:
+def looks_table(study: Study, found: list[list[Verdict]]) -> pd.DataFrame:
     """Every claim's verdict at each declared look that it has the runs for.
 
-    Nothing where the study declares no looks.
+    Args:
+        study: the study.
+        found: the verdicts on its claims at each look.
+
+    Returns:
+        LOOK_COLUMNS; no row where the study declares no looks.
     """
-    if not data.study.declared_looks:
-        return pd.DataFrame(columns=list(LOOK_COLUMNS))
     rows = [
         (v.claim.id, len(v.evidence.seeds), v.word, v.low, v.high, 1 - v.alpha)
-        for at_looks in verdicts_by_look(data) for v in at_looks
-        if v.settled or v.evidence.seeds
+        for at_looks in found for v in at_looks
+        if study.declared_looks and (v.settled or v.evidence.seeds)
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=list(LOOK_COLUMNS))
 
@@ -211,20 +214,20 @@ def _stated(claim: Claim) -> dict[str, Any]:
 
 def _outcome(v: Verdict, measured: Grid) -> dict[str, Any]:
     """What was found; the contrast of ranks is that of the least favourable cell."""
-    found = v.evidence
-    ranked = None if found.reason or isinstance(v.claim, Threshold) else next(
-        cell.weights for cell in found.cells if cell.name == v.cell
+    evidence = v.evidence
+    ranked = None if evidence.reason or isinstance(v.claim, Threshold) else next(
+        cell.weights for cell in evidence.cells if cell.name == v.cell
     )  # fmt: skip
-    one = len(found.cells) == 1
+    distinct, stated = len(evidence.cells), evidence.statement
     return {
         "verdict": v.word, "condition": IF_NO_RUN_FAILS if v.if_no_run_fails else "",
-        "bound": found.statement.sign * found.statement.bound,
-        "cells": len(found.cells) + sum(map(len, found.twins.values())),
-        "distinct": len(found.cells), "n": len(found.seeds), "cell": v.cell,
-        "cell_estimate": v.estimate, "estimate": v.estimate if one else NAN, "low": v.low,
+        "bound": stated.sign * stated.bound,
+        "cells": distinct + sum(map(len, evidence.twins.values())),
+        "distinct": distinct, "n": len(evidence.seeds), "cell": v.cell,
+        "cell_estimate": v.estimate, "estimate": v.estimate if distinct == 1 else NAN, "low": v.low,
         "high": v.high, "interval": 1 - v.alpha, "p_for": v.p_for, "p_against": v.p_against,
         "p_adjusted": v.p_adjusted, "alpha": v.alpha, "holding": len(v.holding),
         "failing": len(v.failing),
         "why": why(v),
-        **ranks(measured.of_seeds(found.seeds), ranked),
+        **ranks(measured.of_seeds(evidence.seeds), ranked),
     }  # fmt: skip

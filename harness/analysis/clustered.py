@@ -12,13 +12,14 @@ Only covariances of pairs of variants are kept: from them follows the variance o
 """
 
 from collections.abc import Iterable, Mapping
-from math import fsum, inf, sqrt
+from dataclasses import dataclass, field
+from math import fsum, sqrt
 from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
-from harness.analysis.frames import StudyData
+from harness.analysis.frames import StudyData, cap_of
 from harness.analysis.intervals import NAN, Array, mean, spread
 from harness.study.plan import variant_label
 from harness.study.study import Study
@@ -64,19 +65,35 @@ def clustered_table(
     variants = dict(zip(runs["run_key"], runs["variant"], strict=True))
     counts = runs[runs["outcome"].isin(["finished", "diverged"])]["variant"].value_counts()
     finished = int((runs["outcome"] == "finished").sum())
-    sums, sizes = _residuals(study, variants, items, names, facts)
+    planned = [label for label in map(variant_label, study.cells()) if label in counts]
     rows = []
-    for name, (by_variant, seen) in sums.items():
-        if seen < finished or name not in sizes:
+    for name, found in _residuals(study, variants, items, names, facts).items():
+        if found.runs < finished or not found.alike:
             continue
-        planned = [label for label in map(variant_label, study.cells()) if label in counts]
-        shares = {v: by_variant.get(v, np.zeros(len(sizes[name]))) / counts[v] for v in planned}
-        w = len(sizes[name])
+        w = len(found.sizes)
+        shares = {v: found.sums.get(v, np.zeros(w)) / counts[v] for v in planned}
         for place, variant in enumerate(planned):
             for other in planned[place:]:
                 product = (shares[variant] * shares[other]).tolist()
                 rows.append((FINAL + name, variant, other, fsum(product) * w / (w - 1)))
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+@dataclass
+class Residuals:
+    """The residuals of the items of one response, summed over the runs of each variant.
+
+    Attributes:
+        sizes: of the items, as in the first run (W,).
+        sums: by variant (W,).
+        runs: how many of them are summed.
+        alike: whether the items are the same in every run, and two at least.
+    """
+
+    sizes: Array
+    sums: dict[str, Array] = field(default_factory=dict)
+    runs: int = 0
+    alike: bool = True
 
 
 def _residuals(
@@ -85,33 +102,23 @@ def _residuals(
     items: Iterable[tuple[str, Mapping[str, OfItems]]],
     names: list[str],
     facts: Facts,
-) -> tuple[dict[str, tuple[dict[str, Array], int]], dict[str, Array]]:
-    """Sums of residuals over the runs of each variant, and how many runs had some, by response.
-
-    Returns:
-        Those, and the sizes of the items of responses whose items are the same in every run.
-    """
-    sums: dict[str, dict[str, Array]] = {name: {} for name in names}
-    seen, sizes = dict.fromkeys(names, 0), dict[str, Array]()
-    other: set[str] = set()
-    for key, found in items:
-        if key not in variants:
-            continue
-        for name in sums.keys() & found.keys():
-            one, described = found[name], study.response(FINAL + name)
-            known = sizes.setdefault(name, one.sizes)
-            if not np.array_equal(known, one.sizes) or len(known) < 2:
-                other.add(name)
+) -> dict[str, Residuals]:
+    """The residuals of each response that some run has the items of, in the order of the names."""
+    found: dict[str, Residuals] = {}
+    for key, of_run in items:
+        for name in of_run.keys() & names if key in variants else ():
+            one, variant = of_run[name], variants[key]
+            residuals = found.setdefault(name, Residuals(one.sizes))
+            if not np.array_equal(residuals.sizes, one.sizes) or len(one.sizes) < 2:
+                residuals.alike = False
                 continue
             total = fsum(one.sizes)
             whole = fsum((one.means * one.sizes).tolist()) / total
-            most = described.cap(facts) if described.cap else inf
-            residual = one.sizes * (one.means - whole) / total * (not whole >= most)
-            before = sums[name].get(variants[key])
-            sums[name][variants[key]] = residual if before is None else before + residual
-            seen[name] += 1
-    whole_ones = {name: (sums[name], seen[name]) for name in names if seen[name]}
-    return whole_ones, {name: array for name, array in sizes.items() if name not in other}
+            capped = whole >= cap_of(study.response(FINAL + name), facts)
+            residual = one.sizes * (one.means - whole) / total * (not capped)
+            residuals.sums[variant] = residuals.sums.get(variant, 0.0) + residual
+            residuals.runs += 1
+    return {name: found[name] for name in names if name in found}
 
 
 def covariances(data: StudyData, response: str) -> Covariances:

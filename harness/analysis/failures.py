@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis.distributions import beta_odds
-from harness.analysis.frames import StudyData
-from harness.analysis.grid import Grid, Weights, cap, grid
+from harness.analysis.frames import StudyData, cap_of
+from harness.analysis.grid import Grid, Weights, grid
 from harness.analysis.statements import Region
 
 DISTANCE = 10.0  # robust standard deviations
@@ -87,7 +87,7 @@ def failures(data: StudyData, measured: Grid) -> Failures:
     scale = NORMAL_MAD * away.median(axis="columns")
     scale = scale.clip(lower=scale.median())
     failed = away.gt(DISTANCE * scale, axis="index") | measured.diverged
-    most = cap(data, measured.response)
+    most = cap_of(described, data.facts)
     if np.isfinite(most):
         worst: tuple[float, ...] = (most,)
     else:

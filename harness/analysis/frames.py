@@ -7,6 +7,7 @@ tables name a variant by its number in `cells.csv`.
 
 import json
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +15,7 @@ import pandas as pd
 from harness.study.levels import Levels, format_level
 from harness.study.plan import variant_label
 from harness.study.study import Study
+from harness.subjects.subject import Facts, Response
 
 ENDED = ("finished", "diverged")  # the outcomes of complete runs
 TEXT_OF_A_RUN = (
@@ -164,6 +166,14 @@ def runs_types(study: Study) -> dict[str, str]:
     texts = (*study.varied, *TEXT_OF_A_RUN, *study.model.budget)
     numbers = ("seconds", "diverged_step", *study.model.responses)
     return {**dict.fromkeys(texts, "str"), "seed": "int64", **dict.fromkeys(numbers, "float64")}
+
+
+def cap_of(response: Response, facts: Facts) -> float:
+    """The value that larger ones and diverged runs count as; NaN where there is none.
+
+    There is none where the response has no cap, or a fact about the data for it is missing.
+    """
+    return response.cap(facts) if response.cap else nan
 
 
 def level_texts(cell: Levels) -> dict[str, str]:

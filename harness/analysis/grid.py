@@ -13,8 +13,8 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
-from harness.analysis.frames import StudyData
-from harness.analysis.intervals import NAN, Array
+from harness.analysis.frames import StudyData, cap_of
+from harness.analysis.intervals import Array
 from harness.analysis.tuning import jackknifed_table
 from harness.study.levels import Levels, Where, levels_in
 from harness.study.plan import variant_label
@@ -83,12 +83,6 @@ class Contrast:
         return f"of {self.runs} runs, {' and '.join(parts)}" if parts else ""
 
 
-def cap(data: StudyData, response: str) -> float:
-    """The value that a response is cut to; NaN where it has no cap, or a fact for it is missing."""
-    of = data.study.response(response).cap
-    return of(data.facts) if of else NAN
-
-
 def grid(data: StudyData, response: str) -> Grid:
     """The response of the study's variants and seeds; runs outside its plan are left out."""
     described = data.study.response(response)
@@ -103,7 +97,7 @@ def grid(data: StudyData, response: str) -> Grid:
     values, ranks = wide(runs[response]), None
     diverged = wide((runs["outcome"] == "diverged").astype("float64")) == 1
     if described.cap:
-        most = cap(data, response)
+        most = cap_of(described, data.facts)
         values = values.mask(diverged, most).clip(upper=most)
         ranks = values.rank()
     elif not described.at_init:

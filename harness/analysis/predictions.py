@@ -10,10 +10,10 @@ from dataclasses import replace
 import pandas as pd
 
 from harness.analysis.effects import usable
-from harness.analysis.evidence import T_TEST
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import combine, contrast, grid, mean_over
 from harness.analysis.intervals import NO_ESTIMATE
+from harness.analysis.one_sided import T_TEST
 from harness.analysis.statements import within
 from harness.analysis.verdicts import ALPHA, worst_interval
 from harness.study.plan import variant_label

@@ -23,7 +23,7 @@ from math import fsum, inf, isinf, isnan
 import numpy as np
 import pandas as pd
 
-from harness.analysis.frames import ENDED, StudyData
+from harness.analysis.frames import ENDED, StudyData, cap_of
 from harness.analysis.intervals import Array, mean, mean_intervals
 from harness.study.levels import Level, Levels, format_level
 from harness.study.plan import variant_label
@@ -47,15 +47,14 @@ def judged(study: Study, runs: pd.DataFrame, facts: Facts) -> pd.DataFrame:
         Columns as in `runs`. Where the other seeds do not have every level, or there is no other
         seed, the baseline's level is taken.
     """
-    place = {variant_label(cell): split(study, cell) for cell in study.trained()}
-    planned = runs["variant"].isin(list(place))
     kept = []
-    for variant, group in by_variant(runs[planned], place):
+    for variant, group in by_variant(study, runs):
         table, default = responses(study, group, facts), at_baseline(study)
         for i, seed in enumerate(table.columns):
             level = best_of_others(study, table, i) or default
             kept.append(group[(group["seed"] == seed) & (group["level"] == level)]
                         .assign(variant=variant).drop(columns="level"))  # fmt: skip
+    planned = runs["variant"].isin([variant_label(cell) for cell in study.trained()])
     return pd.concat([*kept, runs[~planned]], ignore_index=True)
 
 
@@ -85,6 +84,11 @@ def jackknifed(deciding: Array, values: Array, sign: int) -> Array:
     return np.array([whole - (n - 1) * (one - centre) for one in without])
 
 
+def sign_of(study: Study) -> int:
+    """1 if the lower of the response that decides is better, −1 if the higher."""
+    return -1 if study.response(study.selected_by).direction == "higher" else 1
+
+
 def best(deciding: Array, sign: int) -> int:
     """The level with the best mean; the first of equals."""
     means = [sign * _mean(row) for row in deciding]
@@ -94,11 +98,11 @@ def best(deciding: Array, sign: int) -> int:
 def jackknifed_table(data: StudyData, response: str) -> pd.DataFrame:
     """The `jackknifed` values of a response, variants × seeds; NaN where runs are missing."""
     study, facts = data.study, data.facts
-    sign = -1 if study.response(study.selected_by).direction == "higher" else 1
+    sign = sign_of(study)
     rows = {
         variant: jackknifed(responses(study, group, facts).to_numpy(),
                             responses(study, group, facts, response).to_numpy(), sign)
-        for variant, group in _groups(data)
+        for variant, group in by_variant(study, data.trained)
     }  # fmt: skip
     table = pd.DataFrame.from_dict(rows, orient="index", columns=list(study.seeds), dtype="float64")
     return table.reindex([variant_label(cell) for cell in study.cells()])
@@ -116,7 +120,7 @@ def untuned(data: StudyData) -> StudyData:
     return replace(data, study=alike, runs=runs, trained=runs)
 
 
-def split(study: Study, cell: Levels) -> tuple[str, str]:
+def variant_and_level(study: Study, cell: Levels) -> tuple[str, str]:
     """The variant and the tuned level of a combination that is trained, in words."""
     variant = variant_label({factor: cell[factor] for factor in study.factors})
     return variant, level_label({field: cell[field] for field in study.tuned})
@@ -132,14 +136,19 @@ def at_baseline(study: Study) -> str:
     return level_label({field: study.baseline[field] for field in study.tuned})
 
 
-def by_variant(
-    runs: pd.DataFrame, place: dict[str, tuple[str, str]]
-) -> list[tuple[str, pd.DataFrame]]:
-    """The complete runs of each variant, the oldest of each level and seed, with their level."""
-    runs = runs[runs["outcome"].isin(ENDED)].drop_duplicates(["variant", "seed"])
+def by_variant(study: Study, trained: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """The complete runs of each variant, the oldest of each level and seed, with their level.
+
+    Args:
+        study: the study; runs outside its plan are left out.
+        trained: runs named by variant and tuned level together.
+    """
+    parts = {variant_label(cell): variant_and_level(study, cell) for cell in study.trained()}
+    runs = trained[trained["outcome"].isin(ENDED) & trained["variant"].isin(list(parts))]
+    runs = runs.drop_duplicates(["variant", "seed"])
     named = runs.assign(
-        variant=[place[label][0] for label in runs["variant"]],
-        level=[place[label][1] for label in runs["variant"]],
+        variant=[parts[label][0] for label in runs["variant"]],
+        level=[parts[label][1] for label in runs["variant"]],
     )
     return [(str(name), group) for name, group in named.groupby("variant", sort=False)]
 
@@ -159,7 +168,7 @@ def responses(
         name: of the response; default: the one that decides.
     """
     described = study.response(name or study.selected_by)
-    cap = described.cap(facts) if described.cap else np.nan
+    cap = cap_of(described, facts)
     worst = np.nan if name else -inf if described.direction == "higher" else inf
     values = group[described.name]
     if not described.at_init:
@@ -174,8 +183,7 @@ def best_of_others(study: Study, table: pd.DataFrame, i: int) -> str | None:
     others = np.delete(table.to_numpy(), i, axis=1)
     if others.shape[1] == 0 or np.isnan(others).any():
         return None
-    sign = -1 if study.response(study.selected_by).direction == "higher" else 1
-    return str(table.index[best(others, sign)])
+    return str(table.index[best(others, sign_of(study))])
 
 
 def _mean(values: Array) -> float:
@@ -186,15 +194,15 @@ def _mean(values: Array) -> float:
 
 def curves_table(data: StudyData) -> pd.DataFrame:
     """The deciding response of each variant at each tuned level: mean over seeds and interval."""
-    rows = []
-    for variant, group in _groups(data):
-        table = responses(data.study, group, data.facts)
+    study, rows = data.study, []
+    for variant, group in by_variant(study, data.trained):
+        table = responses(study, group, data.facts)
         rows += [(variant, level, value) for level in table.index
                  for value in table.loc[level].dropna() if not isinf(value)]  # fmt: skip
     long = pd.DataFrame(rows, columns=["variant", "level", "value"])
     found = mean_intervals(long, ["variant", "level"])
-    order = {name: i for i, name in enumerate(levels_in_order(data.study))}
-    places = {variant_label(cell): i for i, cell in enumerate(data.study.cells())}
+    order = {name: i for i, name in enumerate(levels_in_order(study))}
+    places = {variant_label(cell): i for i, cell in enumerate(study.cells())}
     key = found["variant"].map(places) * len(order) + found["level"].map(order)
     ordered = found.assign(key=key).sort_values("key", ignore_index=True)
     return ordered[list(CURVE_COLUMNS)]
@@ -209,8 +217,8 @@ def taken_table(data: StudyData) -> pd.DataFrame:
         of a tuned field, "" elsewhere.
     """
     study, rows = data.study, []
-    cells = {split(study, cell)[1]: cell for cell in study.trained()}
-    for variant, group in _groups(data):
+    cells = {variant_and_level(study, cell)[1]: cell for cell in study.trained()}
+    for variant, group in by_variant(study, data.trained):
         table = responses(study, group, data.facts)
         names = [best_of_others(study, table, i) for i in range(table.shape[1])]
         counts = Counter(name for name in names if name)
@@ -267,10 +275,4 @@ def next_level(levels: tuple[Level, ...], best: Level) -> Level | None:
 
 def levels_in_order(study: Study) -> list[str]:
     """All combinations of tuned levels in words, in the study's order."""
-    return list(dict.fromkeys(split(study, cell)[1] for cell in study.trained()))
-
-
-def _groups(data: StudyData) -> list[tuple[str, pd.DataFrame]]:
-    """The complete runs of each variant, with their levels."""
-    place = {variant_label(cell): split(data.study, cell) for cell in data.study.trained()}
-    return by_variant(data.trained[data.trained["variant"].isin(list(place))], place)
+    return list(dict.fromkeys(variant_and_level(study, cell)[1] for cell in study.trained()))

@@ -29,7 +29,12 @@ from math import isnan
 import numpy as np
 
 from harness.analysis.clustered import Covariances, item_error, with_items
-from harness.analysis.evidence import (
+from harness.analysis.evidence import Evidence, gather_evidence, untestable
+from harness.analysis.failures import Failures, failures
+from harness.analysis.frames import StudyData
+from harness.analysis.grid import Grid, grid
+from harness.analysis.intervals import MOST_SEEDS_FOR_FLIPS, NAN, Array, mean, sign_flip
+from harness.analysis.one_sided import (
     ANY_TIME,
     T_TEST,
     Method,
@@ -39,11 +44,7 @@ from harness.analysis.evidence import (
     p_inside,
     shown_inside,
 )
-from harness.analysis.failures import Failures, failures
-from harness.analysis.frames import StudyData
-from harness.analysis.grid import Grid, contrast, grid
-from harness.analysis.intervals import MOST_SEEDS_FOR_FLIPS, NAN, Array, mean, sign_flip
-from harness.analysis.statements import Cell, Region, Statement, cells_of, statement, variants_of
+from harness.analysis.statements import Region, Statement
 from harness.study.claims import Claim
 from harness.study.study import Study
 
@@ -60,31 +61,6 @@ VERDICTS = (
 )  # fmt: skip
 SUPPORTED, OPPOSITE, NEGLIGIBLE, FAILS, NOT_EVERYWHERE, INCONCLUSIVE, NOT_TESTABLE = VERDICTS
 TOO_FEW, TOO_MANY = "too few seeds", "too many seeds"  # for sign-flip tests
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """The seed-wise values that a claim is judged by.
-
-    Attributes:
-        claim: as written in the study.
-        statement: what it says of each cell.
-        cells: the distinct cells it is about.
-        twins: of a distinct cell's name, the names of cells with the same bits.
-        seeds: that have every run needed.
-        values: u of each seed and distinct cell (n, k).
-        reason: why it cannot be tested; "" if it can.
-        settled: whether more seeds cannot change that.
-    """
-
-    claim: Claim
-    statement: Statement
-    cells: tuple[Cell, ...]
-    twins: dict[str, tuple[str, ...]]
-    seeds: tuple[int, ...]
-    values: Array
-    reason: str = ""
-    settled: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,7 +84,6 @@ class Verdict:
             number of cells only.
         by_sign_flip: the word that sign-flip tests give at the same levels, or why they cannot.
         without_one: by each seed, the word when it is left out.
-        reason: why not testable.
     """
 
     evidence: Evidence
@@ -129,7 +104,6 @@ class Verdict:
     p_flip: float = NAN
     by_sign_flip: str = ""
     without_one: dict[int, str] | None = None
-    reason: str = ""
 
     @property
     def claim(self) -> Claim:
@@ -161,14 +135,18 @@ def looks(study: Study) -> list[tuple[int, ...]]:
 
 
 def verdicts(data: StudyData) -> list[Verdict]:
-    """The verdict on every claim of the study, in the order of the file.
+    """The verdict on every claim of the study, in the order of the file."""
+    return [first_settled(at_looks) for at_looks in verdicts_by_look(data)]
 
-    It is that of the first look at which the claim is settled, or else of the last look.
+
+def first_settled(at_looks: list[Verdict]) -> Verdict:
+    """A claim's verdict at the first look that settles it.
+
+    If none does, that of the last look that has its runs, or else of the first look.
     """
-    return [
-        next((one for one in found if one.settled), _last_testable(found))
-        for found in verdicts_by_look(data)
-    ]
+    testable = (verdict for verdict in reversed(at_looks) if verdict.word != NOT_TESTABLE)
+    settled = (verdict for verdict in at_looks if verdict.settled)
+    return next(settled, None) or next(testable, at_looks[0])
 
 
 def verdicts_by_look(data: StudyData) -> list[list[Verdict]]:
@@ -177,20 +155,9 @@ def verdicts_by_look(data: StudyData) -> list[list[Verdict]]:
     grids = {claim.response: grid(data, claim.response) for claim in study.claims}
     return [
         [judge(data, claim, grids[claim.response].of_seeds(seeds)) for seeds in looks(study)]
-        or [_without_looks(study, claim)]
+        or [Verdict(untestable(study, claim, "no look is reached"), NOT_TESTABLE, level(study))]
         for claim in study.claims
     ]
-
-
-def _without_looks(study: Study, claim: Claim) -> Verdict:
-    """The verdict where the seeds do not reach the first look."""
-    found = _untestable(study, claim, "no look is reached")
-    return Verdict(found, NOT_TESTABLE, level(study), reason=found.reason)
-
-
-def _last_testable(found: list[Verdict]) -> Verdict:
-    """The verdict of the last look that has its runs, or else of the first."""
-    return next((one for one in reversed(found) if one.word != NOT_TESTABLE), found[0])
 
 
 def level(study: Study) -> float:
@@ -205,10 +172,10 @@ def method_of(study: Study) -> Method:
 
 def bare_verdict(study: Study, claim: Claim, measured: Grid) -> Verdict:
     """The verdict as `judge` gives it, with nothing beside it, at less cost."""
-    found, alpha, word = gather_evidence(study, claim, measured), level(study), NOT_TESTABLE
-    if not found.reason:
-        word = decide(found.values, found.statement, method_of(study).shows, alpha / 2)
-    return Verdict(found, word, alpha)
+    evidence, alpha, word = gather_evidence(study, claim, measured), level(study), NOT_TESTABLE
+    if not evidence.reason:
+        word = decide(evidence.values, evidence.statement, method_of(study).shows, alpha / 2)
+    return Verdict(evidence, word, alpha)
 
 
 def word_elsewhere(data: StudyData, v: Verdict) -> str:
@@ -223,13 +190,13 @@ def word_elsewhere(data: StudyData, v: Verdict) -> str:
 
 def word_with_items(data: StudyData, v: Verdict, known: Covariances) -> str:
     """The word where standard errors take in those over items; "" where these are not known."""
-    found = v.evidence
-    errors = [item_error(cell.weights, known) for cell in found.cells]
-    if found.reason or any(map(isnan, errors)):
+    evidence = v.evidence
+    errors = [item_error(cell.weights, known) for cell in evidence.cells]
+    if evidence.reason or any(map(isnan, errors)):
         return ""
-    columns = zip(found.values.T, errors, strict=True)
+    columns = zip(evidence.values.T, errors, strict=True)
     values = np.column_stack([with_items(column, error) for column, error in columns])
-    return decide(values, found.statement, method_of(data.study).shows, v.alpha / 2)
+    return decide(values, evidence.statement, method_of(data.study).shows, v.alpha / 2)
 
 
 def judge(data: StudyData, claim: Claim, measured: Grid) -> Verdict:
@@ -241,73 +208,38 @@ def judge(data: StudyData, claim: Claim, measured: Grid) -> Verdict:
         measured: the claim's response, of these seeds.
     """
     study = data.study
-    found, alpha = gather_evidence(study, claim, measured), level(study)
-    if found.reason:
-        return Verdict(found, NOT_TESTABLE, alpha, reason=found.reason)
-    method = method_of(study)
-    said, values, tail = found.statement, found.values, alpha / 2
-    word = decide(values, said, method.shows, tail)
-    k = values.shape[1]
-    holds, fails = _each(values, said.holds, method.p), _each(values, said.fails, method.p)
+    bare = bare_verdict(study, claim, measured)
+    if bare.word == NOT_TESTABLE:
+        return bare
+    evidence, method, tail = bare.evidence, method_of(study), bare.alpha / 2
+    stated, values, k = evidence.statement, evidence.values, len(evidence.cells)
+    holds, fails = _each(values, stated.holds, method.p), _each(values, stated.fails, method.p)
     p_for, p_against = max(holds), min(1.0, k * min(fails))
-    low, high = worst_interval(values, said, method, tail)
-    nearest = np.array([_against(said, mean(column)) for column in values.T])
-    worst = int(nearest.argmax())
-    estimate = nearest[worst] if said.two_sided else said.sign * nearest[worst]
-    if said.sign < 0:
+    low, high = worst_interval(values, stated, method, tail)
+    means = [abs(mean(u)) if stated.two_sided else mean(u) for u in values.T]
+    worst = means.index(max(means))  # the higher, the more against the claim
+    if stated.sign < 0:
         low, high = -high, -low
-    names = [cell.name for cell in found.cells]
-    verdict = Verdict(
-        found, word, alpha, p_for, p_against, tuple(holds), tuple(fails),
-        p_adjusted=min(1.0, 2 * min(p_for, p_against) * ALPHA / alpha),
-        low=low, high=high, cell=names[worst], estimate=float(estimate),
+    names = [cell.name for cell in evidence.cells]
+    verdict = replace(
+        bare, p_for=p_for, p_against=p_against, p_holds=tuple(holds), p_fails=tuple(fails),
+        p_adjusted=min(1.0, 2 * min(p_for, p_against) * ALPHA / bare.alpha),
+        low=low, high=high, cell=names[worst], estimate=stated.sign * means[worst],
         holding=tuple(n for n, p in zip(names, holds, strict=True) if p <= tail / k),
         failing=tuple(n for n, p in zip(names, fails, strict=True) if p <= tail / k),
-        p_flip=_flip_p(values, said),
-        by_sign_flip=_by_sign_flip(values, said, word, tail),
-        without_one=_without_one(found, method.shows, tail),
+        p_flip=_flip_p(values, stated),
+        by_sign_flip=_by_sign_flip(values, stated, bare.word, tail),
+        without_one=_without_one(evidence, method.shows, tail),
     )  # fmt: skip
     return replace(verdict, tipping=tipping(verdict, failures(data, measured)))
 
 
-def gather_evidence(study: Study, claim: Claim, measured: Grid) -> Evidence:
-    """The values that a claim is judged by, bit-equal cells merged."""
-    said, cells = statement(claim), list(cells_of(study, claim))
-    needed = variants_of(study, claim)
-    whole = contrast(measured, dict.fromkeys(needed, 1.0))
-    at_init = study.response(claim.response).at_init
-    if measured.diverged.loc[needed].all(axis=None) and not at_init:
-        return _untestable(study, claim, "every run it needs diverged", settled=True)
-    if whole.reason:
-        return _untestable(study, claim, whole.reason, settled=whole.diverged > 0)
-    if len(whole.seeds) < 2:
-        return _untestable(study, claim, "one seed")
-    distinct: dict[bytes, tuple[Cell, Array, list[str]]] = {}
-    for cell in cells:
-        values = said.sign * contrast(measured, cell.weights).values
-        _, _, names = distinct.setdefault(values.tobytes(), (cell, values, []))
-        names.append(cell.name)
-    return Evidence(
-        claim, said,
-        cells=tuple(cell for cell, _, _ in distinct.values()),
-        twins={cell.name: tuple(names[1:]) for cell, _, names in distinct.values() if names[1:]},
-        seeds=whole.seeds,
-        values=np.column_stack([values for _, values, _ in distinct.values()]),
-    )  # fmt: skip
-
-
-def _untestable(study: Study, claim: Claim, reason: str, *, settled: bool = False) -> Evidence:
-    cells = tuple(cells_of(study, claim))
-    nothing = np.empty((0, len(cells)))
-    return Evidence(claim, statement(claim), cells, {}, (), nothing, reason, settled)
-
-
-def decide(values: Array, said: Statement, shows: Shows, tail: float) -> str:
+def decide(values: Array, stated: Statement, shows: Shows, tail: float) -> str:
     """The verdict's word for these values.
 
     Args:
         values: u of each seed and distinct cell (n, k).
-        said: what the claim says of u.
+        stated: what the claim says of u.
         shows: the one-sided test.
         tail: the level of each side, τ.
     """
@@ -316,43 +248,43 @@ def decide(values: Array, said: Statement, shows: Shows, tail: float) -> str:
     def in_all(regions: tuple[Region, ...]) -> bool:
         return all(shown_inside(column, regions, shows, tail) for column in values.T)
 
-    if in_all(said.holds):
+    if in_all(stated.holds):
         return SUPPORTED
-    if not any(shown_inside(column, said.fails, shows, tail / k) for column in values.T):
+    if not any(shown_inside(column, stated.fails, shows, tail / k) for column in values.T):
         return INCONCLUSIVE
-    for word, regions in ((OPPOSITE, said.opposite), (NEGLIGIBLE, said.negligible)):
+    for word, regions in ((OPPOSITE, stated.opposite), (NEGLIGIBLE, stated.negligible)):
         if in_all(regions):
             return word
-    return FAILS if in_all(said.fails) else NOT_EVERYWHERE
+    return FAILS if in_all(stated.fails) else NOT_EVERYWHERE
 
 
 def worst_interval(
-    values: Array, said: Statement, method: Method, tail: float
+    values: Array, stated: Statement, method: Method, tail: float
 ) -> tuple[float, float]:
     """Interval for the worst cell's u, or |u| of a two-sided claim; misses it with 2 τ at most."""
-    columns = [side * column for side in said.sides for column in values.T]
+    columns = [side * column for side in stated.sides for column in values.T]
     tail_low = tail / len(columns)
     low = max(mean(column) - method.end(column, tail_low) for column in columns)
     high = max(mean(column) + method.end(column, tail) for column in columns)
-    return (max(0.0, low) if said.two_sided else low), high
+    return (max(0.0, low) if stated.two_sided else low), high
 
 
-def tipping(verdict: Verdict, found: Failures) -> tuple[float, float]:
+def tipping(verdict: Verdict, failed: Failures) -> tuple[float, float]:
     """The share of failing runs that overturns a verdict, and the share that the seeds leave open.
 
     A verdict on all cells is overturned by the cell that is nearest to it; NOT EVERYWHERE only if
     every cell shown to fail is.
     """
-    said = verdict.evidence.statement
-    regions = {SUPPORTED: said.holds, OPPOSITE: said.opposite, NEGLIGIBLE: said.negligible,
-               FAILS: said.fails, NOT_EVERYWHERE: said.fails}.get(verdict.word, ())  # fmt: skip
+    stated = verdict.evidence.statement
+    regions = {SUPPORTED: stated.holds, OPPOSITE: stated.opposite, NEGLIGIBLE: stated.negligible,
+               FAILS: stated.fails, NOT_EVERYWHERE: stated.fails}.get(verdict.word, ())  # fmt: skip
     shares = []
     for cell, column in zip(verdict.evidence.cells, verdict.evidence.values.T, strict=True):
         u = mean(column)
         region = _around(u, regions)
         if region and (verdict.word != NOT_EVERYWHERE or cell.name in verdict.failing):
-            signed = {variant: said.sign * weight for variant, weight in cell.weights.items()}
-            shares.append(found.tipping(signed, u, region))
+            signed = {variant: stated.sign * weight for variant, weight in cell.weights.items()}
+            shares.append(failed.tipping(signed, u, region))
     if not shares:
         return NAN, NAN
     choose = max if verdict.word == NOT_EVERYWHERE else min
@@ -369,32 +301,27 @@ def _each(values: Array, regions: tuple[Region, ...], p: OneSided) -> list[float
     return [p_inside(column, regions, p) for column in values.T]
 
 
-def _against(said: Statement, u: float) -> float:
-    """How far a cell's mean speaks against the claim."""
-    return abs(u) if said.two_sided else u
-
-
-def _by_sign_flip(values: Array, said: Statement, word: str, tail: float) -> str:
+def _by_sign_flip(values: Array, stated: Statement, word: str, tail: float) -> str:
     """The word that sign-flip tests give, or why they can give none where the t test does."""
     n, k = values.shape
     if n > MOST_SEEDS_FOR_FLIPS:
         return TOO_MANY
-    smallest = tail if word == SUPPORTED else tail / (k * len(said.sides))
-    found = decide(values, said, flips_show, tail)
-    return TOO_FEW if found == INCONCLUSIVE and 0.5**n > smallest else found
+    smallest = tail if word == SUPPORTED else tail / (k * len(stated.sides))
+    by_flips = decide(values, stated, flips_show, tail)
+    return TOO_FEW if by_flips == INCONCLUSIVE and 0.5**n > smallest else by_flips
 
 
-def _flip_p(values: Array, said: Statement) -> float:
+def _flip_p(values: Array, stated: Statement) -> float:
     """The smaller of the exact one-sided p of the claim and of its negation."""
-    holds, fails = _each(values, said.holds, sign_flip), _each(values, said.fails, sign_flip)
+    holds, fails = _each(values, stated.holds, sign_flip), _each(values, stated.fails, sign_flip)
     return min(max(holds), min(1.0, len(fails) * min(fails)))
 
 
-def _without_one(found: Evidence, shows: Shows, tail: float) -> dict[int, str] | None:
+def _without_one(evidence: Evidence, shows: Shows, tail: float) -> dict[int, str] | None:
     """The word without each of the seeds; None with two."""
-    if len(found.seeds) < 3:
+    if len(evidence.seeds) < 3:
         return None
     return {
-        seed: decide(np.delete(found.values, i, axis=0), found.statement, shows, tail)
-        for i, seed in enumerate(found.seeds)
+        seed: decide(np.delete(evidence.values, i, axis=0), evidence.statement, shows, tail)
+        for i, seed in enumerate(evidence.seeds)
     }

@@ -1,8 +1,8 @@
 """The report: figures, tables and text, made from a study's tidy tables and from nothing else.
 
 `build` writes one; `stamp` says whether it is still current. `source` computes the results from the
-tables; `sections/` writes the text, except the bottom line, whose sentences are those of
-`analysis.bottom_line`; `document` and `markup` write both as HTML and Markdown, `bibtex` the works.
+tables; `sections/` writes the text; `document` and `markup` write both as HTML and Markdown,
+`bibtex` the works. `tables` has the tables for a paper, `typeset` writes them.
 `marks` says in a figure's SVG what its parts stand for, which `report.js` reads.
 `figures/` has the figures of every study, `declared/` draws those that a subject declares.
 May import: `analysis` and what lies below it; neither torch, numba nor MLflow.

@@ -91,25 +91,17 @@ class Layout:
         from matplotlib.figure import Figure
 
         columns, wide = self.columns, page_width()
-        per_row, rows = len(columns), -(-self.count // len(columns))
         titles = [
-            wrapped(title, columns[i % per_row] + self.gap) for i, title in enumerate(self.titles)
+            wrapped(title, columns[i % len(columns)] + self.gap)
+            for i, title in enumerate(self.titles)
         ]
-        lines = key_lines(self.key)
-        ends, down = [], KEY_LINE * len(lines)
-        for row in range(rows):
-            in_row = titles[row * per_row : (row + 1) * per_row]
-            down += ABOVE + TITLE * max((title.count("\n") + 1 for title in in_row), default=0)
-            down += self.height
-            ends.append(down)
-            lowest = self.share_x == "none" or (row + 2) * per_row > self.count
-            down += self.bottom if lowest else BETWEEN
-        figure = Figure(figsize=(wide, down))
+        ends, high = self._down_to(titles)
+        figure = Figure(figsize=(wide, high))
         axes: list[Axes] = []
         for i in range(self.count):
-            row, column = divmod(i, per_row)
+            row, column = divmod(i, len(columns))
             left = self.left + sum(columns[:column]) + column * self.gap
-            box = (left / wide, 1 - ends[row] / down, columns[column] / wide, self.height / down)
+            box = (left / wide, 1 - ends[row] / high, columns[column] / wide, self.height / high)
             shared: dict[str, Any] = {}
             if axes and self.share_x == "all":
                 shared["sharex"] = axes[0]
@@ -120,18 +112,21 @@ class Layout:
             axes.append(figure.add_axes(box, **shared))
         for ax, title in zip(axes, titles, strict=False):
             ax.set_title(title, linespacing=1.1)
-        names = iter(key_names(self.key))
-        for number, line in enumerate(lines):
-            legend: Any = figure.legend(
-                handles=[_handle(text, style) for text, style in line], loc="upper left",
-                bbox_to_anchor=(0.0, 1 - number * KEY_LINE / down), ncols=len(line),
-                borderaxespad=0.2, handlelength=2.4, columnspacing=1.1, handletextpad=0.5,
-            )  # fmt: skip
-            for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True):
-                if name := next(names):
-                    mark(handle, level=name)
-                    mark(text, level=name)
+        _put_key(figure, self.key)
         return Sheet(figure, tuple(axes), self)
+
+    def _down_to(self, titles: Sequence[str]) -> tuple[list[float], float]:
+        """Inches from the top of the figure to the lower end of each row, and of the figure."""
+        per_row = len(self.columns)
+        ends, down = [], KEY_LINE * len(key_lines(self.key))
+        for first in range(0, self.count, per_row):
+            in_row = titles[first : first + per_row]
+            down += ABOVE + TITLE * max((title.count("\n") + 1 for title in in_row), default=0)
+            down += self.height
+            ends.append(down)
+            lowest = self.share_x == "none" or first + 2 * per_row > self.count
+            down += self.bottom if lowest else BETWEEN
+        return ends, down
 
 
 @dataclass(frozen=True)
@@ -195,6 +190,22 @@ class Sheet:
                         reference.name, (1, reference.value), (4, 0), va="center", fontsize=7,
                         xycoords=("axes fraction", "data"), textcoords="offset points", color=INK,
                     )  # fmt: skip
+
+
+def _put_key(figure: Figure, key: Key) -> None:
+    """Put the legend above the plots; its entries are marked with the levels they stand for."""
+    names = iter(key_names(key))
+    down = KEY_LINE / figure.get_figheight()
+    for number, line in enumerate(key_lines(key)):
+        legend: Any = figure.legend(
+            handles=[_handle(text, style) for text, style in line], loc="upper left",
+            bbox_to_anchor=(0.0, 1 - number * down), ncols=len(line), borderaxespad=0.2,
+            handlelength=2.4, columnspacing=1.1, handletextpad=0.5,
+        )  # fmt: skip
+        for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True):
+            if name := next(names):
+                mark(handle, level=name)
+                mark(text, level=name)
 
 
 def _handle(text: str, style: LineStyle | None) -> Any:

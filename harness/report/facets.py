@@ -101,20 +101,26 @@ def facets(study: Study, over: str | None = None) -> Facets:
         if there:
             panels.append(Panel(title, there))
 
-    key: list[tuple[str, LineStyle | None]] = [(colour, None)]
-    key += [(format_level(level), LineStyle.of(i, i if line is None else 0))
-            for i, level in enumerate(levels[colour])]  # fmt: skip
-    if line is not None:
-        key.append((line, None))
-        key += [(format_level(level), LineStyle("", "o", LineStyle.of(0, i).line))
-                for i, level in enumerate(levels[line])]  # fmt: skip
     per_row = len(levels[column]) if column else len(panels)
     if per_row > WIDEST_ROW:
         per_row = 3
     drawn = {name: levels[name] for name in names if len(levels[name]) < len(study.factors[name])}
     shown = sum(1 for _ in study.cells({name: tuple(few) for name, few in drawn.items()}))
     note = left_out(shown, sum(1 for _ in study.cells()), place_label(drawn))
-    return Facets(tuple(panels), per_row, tuple(key), note)
+    key = _key(colour, levels[colour], line, levels[line] if line else ())
+    return Facets(tuple(panels), per_row, key, note)
+
+
+def _key(colour: str, colours: Sequence[Level], line: str | None, lines: Sequence[Level]) -> Key:
+    """The legend: the factor shown by colour with its levels, then the one by line style."""
+    key: list[tuple[str, LineStyle | None]] = [(colour, None)]
+    key += [(format_level(level), LineStyle.of(i, i if line is None else 0))
+            for i, level in enumerate(colours)]  # fmt: skip
+    if line is not None:
+        key.append((line, None))
+        key += [(format_level(level), LineStyle("", "o", LineStyle.of(0, i).line))
+                for i, level in enumerate(lines)]  # fmt: skip
+    return tuple(key)
 
 
 def some(study: Study, factor: str, most: int) -> tuple[Level, ...]:

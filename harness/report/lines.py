@@ -1,4 +1,4 @@
-"""Small multiples of lines, one line a variant."""
+"""Lines and points with their intervals, and small multiples of lines, one line a variant."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from harness.report.marks import level_names, mark_rest
 if TYPE_CHECKING:
     import pandas as pd
 
+    from harness.analysis.intervals import Array
     from harness.report.source import Source
 
 
@@ -47,6 +48,17 @@ def multiples(
                 ax.fill_between(places, low, high, color=style.colour, alpha=0.15, linewidth=0)
             mark_rest(ax, level_names(source.study, cell))
     return sheet
+
+
+def error_bars(rows: pd.DataFrame, middle: str = "mean") -> list[Array] | None:
+    """How far below and above the middle each row's interval reaches, as `errorbar` takes it.
+
+    A row without an interval, as of one seed, has NaN; None where no row has one.
+    """
+    if rows["low"].isna().all():
+        return None
+    at = rows[middle].to_numpy()
+    return [at - rows["low"].to_numpy(), rows["high"].to_numpy() - at]
 
 
 def by_variant(table: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -15,14 +15,14 @@ from harness.analysis.claims_table import (
 )
 from harness.analysis.effects import attribution_table, effects_table, seeds_table
 from harness.analysis.failures import failures_table
-from harness.analysis.frames import StudyData
+from harness.analysis.frames import StudyData, cap_of
 from harness.analysis.grid import grid
 from harness.analysis.integrity import audit, findings_table
 from harness.analysis.intervals import mean_intervals
 from harness.analysis.predictions import predictions_table
 from harness.analysis.stages import count_seeds, expected_runs
 from harness.analysis.tuning import curves_table, taken_table
-from harness.analysis.verdicts import Verdict, verdicts
+from harness.analysis.verdicts import Verdict, first_settled, verdicts_by_look
 from harness.study.levels import Levels
 from harness.study.plan import variant_label
 from harness.study.study import Study
@@ -66,9 +66,14 @@ class Source:
         return findings_table(audit(self.data))
 
     @property
+    def refusals(self) -> list[str]:
+        """Why the audit refuses to compare these runs; none where it does not."""
+        return list(self.integrity.loc[self.integrity["severity"] == "refuse", "message"])
+
+    @property
     def refused(self) -> bool:
         """Whether the audit refuses to compare these runs."""
-        return bool((self.integrity["severity"] == "refuse").any())
+        return bool(self.refusals)
 
     @cached_property
     def effects(self) -> pd.DataFrame:
@@ -91,9 +96,14 @@ class Source:
         return attribution_table(self.data, self.primary.name)
 
     @cached_property
+    def verdicts_by_look(self) -> list[list[Verdict]]:
+        """Every claim's verdict at each look."""
+        return verdicts_by_look(self.data)
+
+    @property
     def verdicts(self) -> list[Verdict]:
         """The verdict on every claim."""
-        return verdicts(self.data)
+        return [first_settled(at_looks) for at_looks in self.verdicts_by_look]
 
     @cached_property
     def claims(self) -> pd.DataFrame:
@@ -113,7 +123,7 @@ class Source:
     @cached_property
     def looks(self) -> pd.DataFrame:
         """Every claim's verdict at each declared look."""
-        return looks_table(self.data)
+        return looks_table(self.study, self.verdicts_by_look)
 
     @cached_property
     def tuning(self) -> pd.DataFrame:
@@ -178,8 +188,8 @@ class Source:
 
     def cap(self, response: Response) -> float | None:
         """The value that larger ones and diverged runs count as; None where it is not capped."""
-        value = None if response.cap is None else response.cap(self.data.facts)
-        return value if value is not None and isfinite(value) else None
+        value = cap_of(response, self.data.facts)
+        return value if isfinite(value) else None
 
     def references(self, response: Response) -> list[Reference]:
         """The values worth comparing a response with: the subject's, if the response is capped."""

@@ -1,10 +1,9 @@
-"""Tables for a paper: a study's cells, effects and claims, as LaTeX and as Markdown.
+"""Tables for a paper: a study's cells, effects and claims. `typeset` writes them as text.
 
 They are made of the frames that the report is made of. Only the notation of a number differs: all
 of a column have the same decimals, so many that intervals show two digits.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -15,25 +14,13 @@ import pandas as pd
 
 from harness.analysis.effects import NOT_ESTIMABLE, ranks_disagree
 from harness.analysis.intervals import NAN
-from harness.report.markup import markdown_text
 from harness.report.source import Source
-from harness.report.words import MISSING, capital, p_value
+from harness.report.words import SIDES, capital, contrasted, fixed, p_value
 from harness.study.levels import format_level
 from harness.subjects.subject import Response
 
 KINDS = ("main", "interaction")  # of effects that a paper shows
-SIDES = {"lower": "<", "higher": ">", "within": "within ±"}  # of the bound that is claimed
 FEWEST, USUAL, MOST = 1, 3, 6  # decimals
-
-LATEX = str.maketrans({
-    **{sign: f"\\{sign}" for sign in "$&#%_{}"},
-    **{sign: f"{{{sign}}}" for sign in "[]*"},  # which LaTeX takes for arguments at a row's start
-    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''",
-    "−": "$-$", "±": r"$\pm$", "×": r"$\times$", "≤": r"$\leq$", "≥": r"$\geq$", "·": r"$\cdot$",
-    "→": r"$\to$", "√": r"$\surd$", "α": r"$\alpha$", "δ": r"$\delta$", "–": "--", "—": "---",
-    "…": r"\dots{}", "’": "'", "“": "``", "”": "''", "\u00a0": "~", "\n": " ",
-})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -192,7 +179,7 @@ def _effects(source: Source) -> PaperTable:
     shown = partial(Number, decimals=decimals(halves))
     rows = [
         (
-            Cell(f"{row['factor']}: {row['level']} − {row['versus']}"),
+            Cell(contrasted(row)),
             Cell(f"{row['by']}: {row['by_level']} − {row['by_versus']}" if row["by"] else ""),
             Cell(row["over"]),
             Cell(shown(row["estimate"] * _scale(response), half), notes=_about_effect(row)),
@@ -238,7 +225,7 @@ def _claim(source: Source, row: pd.Series) -> tuple[Cell, ...]:
     unit = "%" if row["kind"] == "threshold" else "pp"
     estimate, low, high, bound = row[["estimate", "low", "high", "bound"]] * _scale(response)
     shown = decimals([(high - low) / 2])
-    claimed = f"{SIDES[row['direction']]} {_plain(Number(bound, decimals=shown))}"
+    claimed = f"{SIDES[row['direction']]} {fixed(bound, shown)}"
     notes = (f"{capital(row[name])}." for name in ("condition", "why") if row[name])
     return (
         Cell(row["says"]), Cell(row["verdict"], notes=tuple(notes)), Cell(_axis(response, unit)),
@@ -258,134 +245,3 @@ def _axis(response: Response, share: str = "%") -> str:
 
 def _count(number: float) -> Cell:
     return Cell(Number(float(number)))
-
-
-def _fixed(value: float, digits: int) -> str:
-    """A number to so many decimals; what rounds to 0 has no sign."""
-    return f"{round(value, digits) + 0.0:.{digits}f}"
-
-
-def _plain(content: str | Number | Interval) -> str:
-    """The content of a cell as text."""
-    match content:
-        case Number(value, half, digits) if isfinite(value):
-            text = " ± ".join(_fixed(x, digits) for x in (value, half) if isfinite(x))
-        case Interval(low, high, digits) if isfinite(low) and isfinite(high):
-            text = f"[{_fixed(low, digits)}, {_fixed(high, digits)}]"
-        case Number() | Interval():
-            return MISSING
-        case text:
-            return text
-    return text.replace("-", "−")
-
-
-def to_markdown(table: PaperTable) -> str:
-    """The table as GitHub's Markdown, its caption above and its notes below."""
-
-    def shown(cell: Cell) -> str:
-        text = markdown_text(_plain(cell.content))
-        marks = ",".join(table.notes[note] for note in cell.notes)
-        return (f"**{text}**" if cell.best else text) + f"<sup>{marks}</sup>" * bool(marks)
-
-    lines = [
-        f"**{markdown_text(table.caption)}**",
-        "",
-        _markdown_row(map(markdown_text, table.head)),
-        _markdown_row("--:" if i in table.numeric else ":--" for i in range(len(table.head))),
-        *(_markdown_row(map(shown, row)) for row in table.rows),
-    ]
-    for note, mark in table.notes.items():
-        lines += ["", f"<sup>{mark}</sup> {markdown_text(note)}"]
-    for remark in table.remarks:
-        lines += ["", markdown_text(remark)]
-    return "\n".join(lines) + "\n"
-
-
-def _markdown_row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def to_latex(table: PaperTable, *, siunitx: bool = False) -> str:
-    """The table as LaTeX for booktabs, its caption above and its notes below.
-
-    Args:
-        table: the table.
-        siunitx: whether that package sets the numbers.
-    """
-    packages = "booktabs, siunitx" if siunitx else "booktabs"
-
-    def shown(cell: Cell) -> str:
-        text = _latex(cell, siunitx=siunitx)
-        marks = ",".join(table.notes[note] for note in cell.notes)
-        return text + rf"\textsuperscript{{{marks}}}" * bool(marks)
-
-    columns = "".join(
-        r"p{0.3\linewidth}" if i in table.broken else "r" if i in table.numeric else "l"
-        for i in range(len(table.head))
-    )
-    notes = [
-        rf"\textsuperscript{{{mark}}} {latex_text(note)}" for note, mark in table.notes.items()
-    ]
-    below = [rf"    {line}\par" for line in (*notes, *map(latex_text, table.remarks))]
-    return "\n".join([
-        rf"% \usepackage{{{packages}}}",
-        r"\begin{table}",
-        r"  \centering",
-        *([r"  \sisetup{separate-uncertainty = true}"] if siunitx else []),
-        rf"  \caption{{{latex_text(table.caption)}}}",
-        rf"  \label{{tab:{re.sub('[^A-Za-z0-9]+', '-', f'{table.study}-{table.name}')}}}",
-        rf"  \begin{{tabular}}{{{columns}}}",
-        r"    \toprule",
-        _latex_row(map(latex_text, table.head)),
-        r"    \midrule",
-        *(_latex_row(map(shown, row)) for row in table.rows),
-        r"    \bottomrule",
-        r"  \end{tabular}",
-        *([r"  \par\smallskip", r"  \begin{minipage}{\linewidth}\footnotesize", *below,
-           r"  \end{minipage}"] if below else []),
-        r"\end{table}",
-    ]) + "\n"  # fmt: skip
-
-
-def _latex_row(cells: Iterable[str]) -> str:
-    return rf"    {' & '.join(cells)} \\"
-
-
-def latex_text(text: str) -> str:
-    """Text that LaTeX shows as it is: nothing in it is a command.
-
-    >>> latex_text("norm_out 5 % [a&b]")
-    'norm\\\\_out 5 \\\\% {[}a\\\\&b{]}'
-    """
-    return text.translate(LATEX)
-
-
-def _latex(cell: Cell, *, siunitx: bool) -> str:
-    """The content of a cell as LaTeX."""
-    content = cell.content
-    text = _plain(content).replace("−", "-")
-    if isinstance(content, str) or text == MISSING:
-        return latex_text(_plain(content))
-    if not siunitx:
-        text = text.replace("±", r"\pm")
-        return rf"$\mathbf{{{text}}}$" if cell.best else f"${text}$"
-    if isinstance(content, Interval):
-        return re.sub(r"-?[\d.]+", lambda number: rf"\num{{{number[0]}}}", text).join(("{", "}"))
-    text = text.replace("±", "+-")
-    if cell.best:
-        return rf"\textbf{{\num[mode = text, reset-text-series = false]{{{text}}}}}"
-    return rf"\num{{{text}}}"
-
-
-def paper_files(
-    tables: Iterable[PaperTable], *, latex: bool = False, siunitx: bool = False,
-    markdown: bool = False,
-) -> dict[str, str]:  # fmt: skip
-    """The texts of the tables' files, by name."""
-    found = {}
-    for table in tables:
-        if latex:
-            found[f"{table.name}.tex"] = to_latex(table, siunitx=siunitx)
-        if markdown:
-            found[f"{table.name}.md"] = to_markdown(table)
-    return found

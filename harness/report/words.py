@@ -1,10 +1,14 @@
 """Numbers as people read them. Values of a share are shown in per cent."""
 
+from collections.abc import Callable
 from math import isfinite
+
+import pandas as pd
 
 from harness.subjects.subject import Response
 
 MISSING = "–"
+SIDES = {"lower": "<", "higher": ">", "within": "within ±"}  # of the bound that is claimed
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -13,6 +17,16 @@ def number(value: float, digits: int = 3) -> str:
         return MISSING
     vanishes = value != 0 and abs(value) < 0.5 * 10**-digits
     return (f"{value:.1g}" if vanishes else f"{value:,.{digits}f}").replace("-", "−")
+
+
+def fixed(value: float, digits: int) -> str:
+    """A number to so many decimals; what rounds to 0 has no sign."""
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
+
+
+def rounded(value: float, *, share: bool) -> str:
+    """A number in a sentence: a share in per cent to one decimal, all else to three."""
+    return unbroken(f"{number(100 * value, 1)} %") if share else number(value)
 
 
 def is_share(response: Response | None) -> bool:
@@ -49,6 +63,11 @@ def difference_interval(low: float, high: float, response: Response | None = Non
     return interval(low, high)
 
 
+def claim_words(kind: str) -> tuple[Callable[..., str], Callable[..., str]]:
+    """How a claim's numbers are written, and its intervals: as values, or as differences."""
+    return (measured, interval) if kind == "threshold" else (difference, difference_interval)
+
+
 def unbroken(text: str) -> str:
     """The text, never to be broken over lines."""
     return text.replace(" ", "\u00a0")
@@ -79,6 +98,11 @@ def elapsed(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def contrasted(row: pd.Series) -> str:
+    """What an effect compares: "norm: none − batch"; of a slope "depth: per doubling"."""
+    return f"{row['factor']}: {row['level']}{' − ' if row['versus'] else ''}{row['versus']}"
 
 
 def counted(count: int, noun: str) -> str:

@@ -3,8 +3,9 @@
 import pandas as pd
 import pytest
 
-from harness.analysis.bottom_line import bottom_line
 from harness.analysis.integrity import audit, findings_table
+from harness.report.sections.bottom_line import bottom_line
+from harness.report.source import Source
 from tests.support import simulated
 
 ASKED = simulated.study()
@@ -115,7 +116,7 @@ def test_what_is_refused_comes_first_and_silences_the_bottom_line(runs: pd.DataF
     runs.loc[4, "minibatches"] = "another"
     data = simulated.data(ASKED, simulated.noise(), runs=runs)
     assert list(findings_table(audit(data))["severity"]) == ["refuse", "banner"]
-    assert bottom_line(data) == [
+    assert bottom_line(Source(data)) == [
         "These runs do not allow a conclusion.",
         "Runs of one seed saw different minibatches: seed 5.",
     ]

@@ -3,7 +3,6 @@
 import pandas as pd
 import pytest
 
-from harness.analysis.bottom_line import bottom_line, caveats
 from harness.analysis.claims_table import claims_table
 from harness.analysis.contrasts import effects
 from harness.analysis.effects import attribution_table, effects_table, seeds_table
@@ -13,6 +12,8 @@ from harness.analysis.integrity import audit
 from harness.analysis.predictions import predictions_table
 from harness.analysis.statements import cells_of
 from harness.analysis.verdicts import verdicts
+from harness.report.sections.bottom_line import bottom_line, caveats
+from harness.report.source import Source
 from harness.study.levels import Levels
 from tests.support import simulated
 
@@ -159,10 +160,10 @@ def test_one_change_at_a_time_has_main_effects_and_what_leaving_a_part_out_does(
     assert set(table["kind"]) == {"main", "slope", "interaction"}
     shares = attribution_table(one_at_a_time, LOSS)
     assert set(shares["method"][shares["estimate"].notna()]) == {"leave-one-out"}
-    said = " ".join(bottom_line(one_at_a_time))
+    said = " ".join(bottom_line(Source(one_at_a_time)))
     assert ", all else at the baseline" in said
     assert "Shapley" not in said
-    assert "says nothing of interactions." in " ".join(caveats(one_at_a_time))
+    assert "says nothing of interactions." in " ".join(caveats(Source(one_at_a_time)))
     assert audit(one_at_a_time) == []
 
 

@@ -7,7 +7,6 @@ import pandas as pd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.analysis.bottom_line import bottom_line
 from harness.analysis.claims_table import looks_table, stamps
 from harness.analysis.compare import compare
 from harness.analysis.effects import effects_table
@@ -18,6 +17,8 @@ from harness.analysis.integrity import audit
 from harness.analysis.stages import Stage, expected_runs, needed_runs, stages
 from harness.analysis.statements import variants_of
 from harness.analysis.verdicts import bare_verdict, verdicts, verdicts_by_look
+from harness.report.sections.bottom_line import bottom_line
+from harness.report.source import Source
 from harness.study.levels import Levels
 from harness.study.study import Study
 from tests.support import simulated
@@ -171,12 +172,12 @@ def test_a_study_whose_claims_are_settled_needs_no_more() -> None:
     truth = values(SETTLED, 1e-5, 1)
     data = of(simulated.data(asked(), truth), {(v, s) for v in VARIANTS for s in (1, 2)})
     assert [(s.look, s.ended, s.unsettled) for s in stages(data)] == [(2, True, ())]
-    assert bottom_line(data)[:2] == [
+    assert bottom_line(Source(data))[:2] == [
         "12 of 12 runs ended: 6 variants, 2 seeds.",
         "Seeds 3-7: not needed, since all claims were settled with 2 seeds.",
     ]
     assert audit(data) == []
-    assert set(looks_table(data)["n"]) == {2}
+    assert set(looks_table(data.study, verdicts_by_look(data))["n"]) == {2}
 
 
 def test_later_seeds_are_needed_only_where_claims_are_open() -> None:
@@ -188,7 +189,7 @@ def test_later_seeds_are_needed_only_where_claims_are_open() -> None:
         (4, (3, 4), ("batch, depth 3",), ("low",)),
         (7, (5, 6, 7), ("batch, depth 3",), ("low",)),
     ]
-    assert bottom_line(data)[:3] == [
+    assert bottom_line(Source(data))[:3] == [
         "17 of 17 runs ended: 6 variants, 7 seeds.",
         "Seeds 3-4: trained only for 1 of 6 variants, those that unsettled claims need.",
         "Seeds 5-7: trained only for 1 of 6 variants, those that unsettled claims need.",
@@ -204,12 +205,12 @@ def test_a_study_halfway_says_what_is_needed_and_what_may_be() -> None:
     truth = values(LOW_OPEN, 1e-5, 1)
     whole = simulated.data(asked(), truth)
     first = {(v, s) for v in VARIANTS for s in (1, 2)}
-    assert bottom_line(of(whole, first))[:3] == [
+    assert bottom_line(Source(of(whole, first)))[:3] == [
         "12 of 14 runs ended: 6 variants, 4 seeds.",
         "Seeds 3-4: needed only for 1 of 6 variants, those that unsettled claims need.",
         "Seeds 5-7: needed only if claims are unsettled at the look at 4 seeds, which lacks runs.",
     ]
-    assert bottom_line(of(whole, first - {("none, depth 1", 2)}))[:2] == [
+    assert bottom_line(Source(of(whole, first - {("none, depth 1", 2)})))[:2] == [
         "11 of 12 runs ended: 6 variants, 2 seeds.",
         "Seeds 3-7: needed only if claims are unsettled at the look at 2 seeds, which lacks runs.",
     ]

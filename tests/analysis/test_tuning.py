@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.analysis.bottom_line import bottom_line
 from harness.analysis.claims_table import stability_table
 from harness.analysis.frames import StudyData
 from harness.analysis.grid import contrast, grid
@@ -23,6 +22,8 @@ from harness.analysis.tuning import (
     untuned,
 )
 from harness.analysis.verdicts import verdicts
+from harness.report.sections.bottom_line import bottom_line
+from harness.report.source import Source
 from harness.study.levels import Level, Levels
 from harness.study.study import Study
 from tests.support import simulated
@@ -114,8 +115,9 @@ def test_what_is_said_of_the_levels_taken() -> None:
         " other seeds: what is estimated is the result of tuning on 5 seeds.",
         "A better level may lie beyond those tried, at whose end the best is: batch (add lr 3.3).",
     ]
-    assert bottom_line(found)[0] == "36 of 36 runs ended: 2 variants, 3 levels of lr, 6 seeds."
-    assert about_tuning(found).__next__() in bottom_line(found)
+    said = bottom_line(Source(found))
+    assert said[0] == "36 of 36 runs ended: 2 variants, 3 levels of lr, 6 seeds."
+    assert next(about_tuning(found)) in said
     assert not list(about_tuning(simulated.data(simulated.study(), simulated.noise())))
     curves = curves_table(found)
     assert list(curves["level"]) == ["lr 0.1", "lr 0.3", "lr 1"] * 2

@@ -13,8 +13,8 @@ from harness.analysis.claims_table import (
     stability_table,
     stamps,
 )
-from harness.analysis.evidence import ANY_TIME, T_TEST
 from harness.analysis.frames import StudyData
+from harness.analysis.one_sided import ANY_TIME, T_TEST
 from harness.analysis.statements import below, lower, within
 from harness.analysis.verdicts import (
     ALPHA,
@@ -186,7 +186,7 @@ def test_where_all_runs_diverged_nothing_is_testable() -> None:
     runs = simulated.runs_of(asked, shifted(-0.1)).assign(outcome="diverged")
     found = verdicts(simulated.data(asked, shifted(-0.1), runs=runs))
     assert [one.word for one in found] == ["NOT TESTABLE"] * 2
-    assert {one.reason for one in found} == {"every run it needs diverged"}
+    assert {one.evidence.reason for one in found} == {"every run it needs diverged"}
 
 
 def test_what_is_measured_at_init_is_testable_though_every_run_diverged_later() -> None:
@@ -204,7 +204,7 @@ def test_one_seed_and_missing_runs_are_not_testable() -> None:
     lost = runs[(runs["depth"] == "10") & (runs["seed"] == 3)].index[0]
     found = verdicts(simulated.data(asked, shifted(-0.1), runs=runs.drop(index=lost)))
     assert [one.word for one in found] == ["NOT TESTABLE", "SUPPORTED"]
-    assert found[0].reason == "of 120 runs, 1 missing or without this response"
+    assert found[0].evidence.reason == "of 120 runs, 1 missing or without this response"
 
 
 def test_seeds_that_do_not_differ_give_a_verdict_without_a_warning() -> None:
@@ -310,13 +310,14 @@ def test_looks_split_the_level_and_the_first_that_settles_a_claim_counts() -> No
     assert [[v.word for v in at_looks] for at_looks in verdicts_by_look(data)] == [
         ["SUPPORTED"] * 3, ["INCONCLUSIVE"] * 3,
     ]  # fmt: skip
-    assert list(looks_table(data)["n"]) == [4, 8, 12] * 2
+    assert list(looks_table(data.study, verdicts_by_look(data))["n"]) == [4, 8, 12] * 2
     shorter = simulated.data(asked.override(seeds=tuple(range(1, 9))), truth)
     assert [len(v.evidence.seeds) for v in verdicts(shorter)] == [4, 8]
     assert [v.alpha for v in verdicts(shorter)] == [ALPHA / 6] * 2
     none = simulated.data(asked.override(seeds=(1, 2, 3)), truth)
-    assert {v.reason for v in verdicts(none)} == {"no look is reached"}
-    assert looks_table(simulated.data(simulated.study(claims=[clear]), truth)).empty
+    assert {v.evidence.reason for v in verdicts(none)} == {"no look is reached"}
+    unlooked = simulated.data(simulated.study(claims=[clear]), truth)
+    assert looks_table(unlooked.study, verdicts_by_look(unlooked)).empty
 
 
 def test_runs_that_a_later_look_did_not_need_leave_the_verdict_of_the_first() -> None:

@@ -70,6 +70,15 @@ def test_loading_a_study_whose_file_has_changed_warns(cells: dict[str, Any]) -> 
     assert changed.claims["says"].tolist() == ["Kaiming init betters the final loss"]
 
 
+@pytest.mark.usefixtures("cells")
+def test_what_is_asked_for_wrongly_is_refused_as_on_the_command_line() -> None:
+    with pytest.raises(UserError, match=r"received 'smok'\. Did you mean 'smoke'\?"):
+        harness.load("smok")
+    with pytest.raises(UserError, match=r"a whole number, or several of them; received 2\.0\. "):
+        harness.load("smoke", seeds=2.0)  # type: ignore[arg-type]
+    assert len(harness.load("smoke", seeds=np.int64(3)).runs) == 12  # type: ignore[arg-type]
+
+
 def test_the_page_names_every_frame_and_public_name() -> None:
     text = PAGE.read_text("utf-8")
     frames = [name for name, member in vars(Results).items()

@@ -26,10 +26,24 @@ from harness.report.source import Source
 from harness.report.style import COLOURS, settings
 from harness.report.ticks import PlainTicks, focused
 from harness.report.verdict_signs import MARKS
+from tests.support import simulated
 from tests.support.made_up import CORE, ONE_AT_A_TIME, SOME_LEFT_OUT, TWELVE_RATES, study
 
 mpl.use("agg")
 
+SWITCHES = """
+question = "?"
+seeds = 5
+[factors]
+norm = ["none", "batch"]
+init = ["naive", "kaiming"]
+[baseline]
+norm = "batch"
+init = "kaiming"
+[bare]
+norm = "none"
+init = "naive"
+"""
 NAMES = [drawing.name for drawing in drawings(study(CORE))]
 
 
@@ -196,6 +210,20 @@ def test_attribution_is_that_of_the_csv(core_report: Path, source: Source) -> No
             found = [np.array(line.get_xdata()) for line in ax.get_lines()
                      if line.get_color() == COLOURS[i] and line.get_marker() in "os^"]  # fmt: skip
             np.testing.assert_allclose(found[0], rows["estimate"], rtol=1e-12)
+
+
+def test_an_estimate_without_an_interval_hides_no_others() -> None:
+    """Where norm is added alone, one seed is left; init added alone has all of them."""
+    asked, noise = simulated.study(SWITCHES), simulated.noise(3)
+    runs = simulated.runs_of(asked, noise)
+    lost = (runs["norm"] == "batch") & (runs["init"] == "naive") & (runs["seed"] > 1)
+    source = Source(simulated.data(asked, noise, runs=runs[~lost]))
+    added = source.attribution.query("method == 'add-one-in'").set_index("factor")
+    assert list(added["n"]) == [1, 5]
+    (ax,) = drawn(source, "attribution").axes
+    bars = [bar for drawn_bars in ax.collections for bar in drawn_bars.get_segments() if len(bar)]
+    wanted = pytest.approx(list(added.loc["init", ["low", "high"]]))
+    assert any(bar[:, 0].tolist() == wanted for bar in bars)
 
 
 @pytest.mark.parametrize("name", NAMES)

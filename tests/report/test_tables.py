@@ -14,17 +14,8 @@ from markdown_it import MarkdownIt
 
 from harness.analysis.frames import StudyData, level_texts
 from harness.report.source import Source
-from harness.report.tables import (
-    Cell,
-    Interval,
-    Number,
-    PaperTable,
-    latex_text,
-    paper_files,
-    paper_tables,
-    to_latex,
-    to_markdown,
-)
+from harness.report.tables import Cell, Interval, Number, PaperTable, paper_tables
+from harness.report.typeset import latex_text, paper_files, to_latex, to_markdown
 
 ODD = r"a_b & 5% $x$ #1 {y} \z ~ ^ | <i> [j] *k* − ± ≥"
 LOSS = "dev loss [nats]"

@@ -105,7 +105,8 @@ def _for_a_paper(
     from harness.analysis.integrity import require_comparable
     from harness.files import write_atomically
     from harness.report.source import Source
-    from harness.report.tables import paper_files, paper_tables
+    from harness.report.tables import paper_tables
+    from harness.report.typeset import paper_files
 
     notes += [finding.message for finding in require_comparable(data)]
     tables = tuple(paper_tables(Source(data)))

@@ -13,7 +13,7 @@ from harness.report.facets import left_out, spread
 from harness.report.names import SIZE, NameTicks, fitting, named, ordered_names
 from harness.report.source import Source
 from harness.report.style import HEAT, LineStyle
-from harness.report.words import number, unbroken
+from harness.report.words import rounded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,12 +54,10 @@ def heat_drawing(declared: HeatFigure) -> Drawing:
         said = []
         for step, of in means.groupby("step"):
             least, most = of.loc[of["mean"].idxmin()], of.loc[of["mean"].idxmax()]
-            said.append(f"step {step:,} from {value(least['mean'])} ({least['variant']}) to "
-                        f"{value(most['mean'])} ({most['variant']})")  # fmt: skip
+            low, high = (rounded(one["mean"], share=declared.share) for one in (least, most))
+            said.append(f"step {step:,} from {low} ({least['variant']}) to {high} "
+                        f"({most['variant']})")  # fmt: skip
         return f"{declared.title}, mean over the layers: {'; '.join(said)}."
-
-    def value(mean: float) -> str:
-        return unbroken(f"{number(100 * mean, 1)} %") if declared.share else number(mean)
 
     def draw(source: Source) -> Figure | None:
         from matplotlib.colors import FuncNorm, LinearSegmentedColormap, Normalize, to_hex

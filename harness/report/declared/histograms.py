@@ -13,6 +13,8 @@ from harness.report.source import Source
 from harness.report.style import LineStyle, ramp
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from harness.subjects.figures import HistogramFigure
@@ -45,8 +47,6 @@ def histogram_drawing(declared: HistogramFigure) -> Drawing:
         return dict(found)
 
     def draw(source: Source) -> Figure | None:
-        from matplotlib.ticker import MaxNLocator
-
         variants = shown(source)
         if not variants:
             return None
@@ -68,24 +68,31 @@ def histogram_drawing(declared: HistogramFigure) -> Drawing:
             for when in PHASES:
                 ax = next(plots)
                 rows = table[(table["variant"] == name) & (table["when"] == when)]
-                layers = [bins for _, bins in rows.groupby("layer")]
-                if not layers:
+                if rows.empty:
                     mark_missing(ax, "diverged before")
-                    continue
-                for i, bins in enumerate(layers):
-                    style = styles[0 if i == 0 else 2 if i == len(layers) - 1 else 1]
-                    left, right = bins["left"].to_numpy(), bins["right"].to_numpy()
-                    share = bins["count"].to_numpy() / max(1.0, float(bins["count"].sum()))
-                    ax.stairs(share / (right - left), np.append(left, right[-1]),
-                              color=style.colour, linestyle=style.line, linewidth=1.2)  # fmt: skip
-                ax.locator_params(axis="y", nbins=3)
-                ax.xaxis.set_major_locator(MaxNLocator(5))
-                for axis in (ax.xaxis, ax.yaxis):
-                    scale_as(axis, None)
-                ax.set_ylim(bottom=0)
+                else:
+                    _plot(ax, rows, styles)
         sheet.label_outer("", "density")
         for ax in sheet.axes[-2:]:
             ax.set_xlabel(declared.axis, labelpad=1)
         return sheet.figure
 
     return Drawing(declared.name, declared.section, declared.title, caption, alt, draw)
+
+
+def _plot(ax: Axes, rows: pd.DataFrame, styles: list[LineStyle]) -> None:
+    """One histogram a layer, as densities; rows are bins, styles those of the three layers."""
+    from matplotlib.ticker import MaxNLocator
+
+    layers = [bins for _, bins in rows.groupby("layer")]
+    for i, bins in enumerate(layers):
+        style = styles[0 if i == 0 else 2 if i == len(layers) - 1 else 1]
+        left, right = bins["left"].to_numpy(), bins["right"].to_numpy()
+        share = bins["count"].to_numpy() / max(1.0, float(bins["count"].sum()))
+        ax.stairs(share / (right - left), np.append(left, right[-1]), color=style.colour,
+                  linestyle=style.line, linewidth=1.2)  # fmt: skip
+    ax.locator_params(axis="y", nbins=3)
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    for axis in (ax.xaxis, ax.yaxis):
+        scale_as(axis, None)
+    ax.set_ylim(bottom=0)

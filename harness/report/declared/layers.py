@@ -12,7 +12,7 @@ from harness.report.focus import Focus, about_focus, focus
 from harness.report.lines import multiples
 from harness.report.names import NameTicks, named, ordered_names
 from harness.report.source import Source
-from harness.report.words import number, unbroken
+from harness.report.words import rounded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,11 +45,8 @@ def layer_drawing(declared: LayerFigure) -> Drawing:
         if ordered.empty:
             return f"{declared.title}."
 
-        def value(mean: float) -> str:
-            return unbroken(f"{number(100 * mean, 1)} %") if declared.share else number(mean)
-
         least, most = (
-            f"{value(row['mean'])} "
+            f"{rounded(row['mean'], share=declared.share)} "
             f"({row['variant']}, {row['name'] or 'layer {}'.format(row['layer'])})"
             for row in (ordered.iloc[0], ordered.iloc[-1])
         )
@@ -64,19 +61,8 @@ def layer_drawing(declared: LayerFigure) -> Drawing:
         table, shape = rows(source), facets(source.study)
         if table.empty:
             return None
-        right = NAMES if reference else RIGHT
-        if named(table):
-            names = ordered_names(table, "layer")
-            columns = Layout(len(shape.panels), shape.per_row, right=right).columns
-            ticks = NameTicks.of(names, columns[0])
-            table = table.assign(place=table["name"].map({n: i for i, n in enumerate(names)}))
-            table = table.sort_values("place", kind="stable")
-            sheet = multiples(source, shape, table, "place", len(names), right=right,
-                              bottom=ticks.room)  # fmt: skip
-            for ax in sheet.axes:
-                ticks.put_under(ax)
-        else:
-            sheet = _numbered(source, shape, table, right)
+        lines = _named if named(table) else _numbered
+        sheet = lines(source, shape, table, NAMES if reference else RIGHT)
         first = sheet.axes[0]
         if declared.share:
             top = max(ax.dataLim.ymax for ax in sheet.axes)
@@ -91,6 +77,19 @@ def layer_drawing(declared: LayerFigure) -> Drawing:
         return sheet.figure
 
     return Drawing(declared.name, declared.section, declared.title, caption, alt, draw)
+
+
+def _named(source: Source, shape: Facets, table: pd.DataFrame, right: float) -> Sheet:
+    """The lines over layers that have names, those of all variants in one order."""
+    names = ordered_names(table, "layer")
+    columns = Layout(len(shape.panels), shape.per_row, right=right).columns
+    ticks = NameTicks.of(names, columns[0])
+    table = table.assign(place=table["name"].map({name: i for i, name in enumerate(names)}))
+    table = table.sort_values("place", kind="stable")
+    sheet = multiples(source, shape, table, "place", len(names), right=right, bottom=ticks.room)
+    for ax in sheet.axes:
+        ticks.put_under(ax)
+    return sheet
 
 
 def _numbered(source: Source, shape: Facets, table: pd.DataFrame, right: float) -> Sheet:

@@ -14,7 +14,7 @@ from harness.report.drawing import Drawing
 from harness.report.source import Source
 from harness.report.style import FAINT, INK
 from harness.report.verdict_signs import colour_of, marked
-from harness.report.words import counted, difference, difference_interval, interval, measured
+from harness.report.words import claim_words, contrasted, counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,10 +59,9 @@ def answers(source: Source) -> list[Answer]:
     if table.empty:
         main = source.effects[(source.effects["kind"] == "main") & source.effects["n"].gt(0)]
         return [
-            Answer(f"{row['factor']}: {row['level']} − {row['versus']}", "", "",
-                   (row["estimate"],), row["low"], row["high"], None)
+            Answer(contrasted(row), "", "", (row["estimate"],), row["low"], row["high"], None)
             for _, row in main.iterrows()
-        ]  # fmt: skip
+        ]
     by_claim = source.claim_cells.groupby("id")["estimate"]
     cells = {str(name): tuple(estimates) for name, estimates in by_claim}
     return [_claimed(row, cells.get(row["id"], ())) for _, row in table.iterrows()]
@@ -118,10 +117,8 @@ def _caption(source: Source) -> str:
 
 
 def _alt(source: Source) -> str:
-    response, absolute = _response(source), _absolute(source)
-    between = interval if absolute else difference_interval
-    show = measured if absolute else difference
-    said = []
+    response, said = _response(source), []
+    show, between = claim_words("threshold" if _absolute(source) else "difference")
     for row in answers(source)[:MOST_ROWS]:
         found = between(row.low, row.high, response)
         if len(row.cells) == 1:

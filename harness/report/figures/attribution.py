@@ -8,6 +8,7 @@ from harness.analysis.effects import NOT_ESTIMABLE
 from harness.report.canvas import Layout, scale_as
 from harness.report.drawing import Drawing
 from harness.report.facets import left_out
+from harness.report.lines import error_bars
 from harness.report.marks import mark
 from harness.report.source import Source
 from harness.report.style import COLOURS, INK, MARKERS, LineStyle
@@ -71,10 +72,8 @@ def _draw(source: Source) -> Figure | None:
             rows = table[(table["stratum"] == stratum) & (table["method"] == method)]
             rows = rows[rows["estimate"].notna()]
             y = [factors.index(name) + 0.22 * (i - 1) for name in rows["factor"]]
-            estimate = rows["estimate"].to_numpy()
-            ends = [estimate - rows["low"].to_numpy(), rows["high"].to_numpy() - estimate]
             bars = ax.errorbar(
-                estimate, y, xerr=None if rows["low"].isna().any() else ends, linewidth=1,
+                rows["estimate"].to_numpy(), y, xerr=error_bars(rows, "estimate"), linewidth=1,
                 linestyle="none", color=style.colour, marker=style.marker,
             )  # fmt: skip
             for part in bars.get_children():

@@ -11,10 +11,11 @@ from harness.analysis.grid import AT_BASELINE
 from harness.report.canvas import Layout, scale_as
 from harness.report.drawing import Drawing
 from harness.report.facets import left_out, ordered_factor, varying
+from harness.report.lines import error_bars
 from harness.report.names import fitting
 from harness.report.source import Source
 from harness.report.style import COLOURS, FAINT, INK
-from harness.report.words import difference, difference_interval, is_share
+from harness.report.words import contrasted, difference, difference_interval, is_share
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -95,9 +96,8 @@ def _draw(source: Source) -> Figure | None:
             ax.annotate(why, (0, y), xytext=(4, 0), textcoords="offset points",
                         va="center", fontsize=7.5)  # fmt: skip
             continue
-        ends = [[row["estimate"] - row["low"]], [row["high"] - row["estimate"]]]
         ax.errorbar(
-            row["estimate"], y, xerr=None if pd.isna(row["low"]) else ends, color=colour,
+            row["estimate"], y, xerr=error_bars(table.iloc[[y]], "estimate"), color=colour,
             marker="D" if main else "o", markersize=5.5 if main else 3.6,
             linewidth=1.6 if main else 1.0, zorder=3,
         )  # fmt: skip
@@ -119,7 +119,7 @@ def _name(row: pd.Series) -> str:
     if row["over"] in ("", AT_BASELINE):  # what the figure's caption says of all
         over = ""
     if row["kind"] == "main":
-        return f"{row['factor']}: {row['level']} − {row['versus']}{over}"
+        return f"{contrasted(row)}{over}"
     return f"with {row['where']}{over}"
 
 

@@ -14,6 +14,7 @@ from harness.report.canvas import NAMES, RIGHT, Layout, scale_as
 from harness.report.drawing import Drawing
 from harness.report.facets import ordered_factor, varying
 from harness.report.focus import Focus, about_focus, focus
+from harness.report.lines import error_bars
 from harness.report.marks import mark, run_numbers
 from harness.report.names import NameTicks
 from harness.report.source import Source
@@ -135,11 +136,9 @@ def _draw(source: Source) -> Figure | None:
         runs = source.values.loc[at.index, ["variant", "seed"]].itertuples(index=False, name=None)
         mark(ax.collections[-1], run=[numbers[run] for run in runs])
         means = _by_level(source, factor)
-        mean = means["mean"].to_numpy()
-        ends = [mean - means["low"].to_numpy(), means["high"].to_numpy() - mean]
         ax.errorbar(
-            [levels[factor].index(level) + 0.27 for level in means["level"]], mean,
-            yerr=None if means["low"].isna().all() else ends, linestyle="none", marker="_",
+            [levels[factor].index(level) + 0.27 for level in means["level"]],
+            means["mean"].to_numpy(), yerr=error_bars(means), linestyle="none", marker="_",
             markersize=10, color=INK, linewidth=1.2,
         )  # fmt: skip
         ticks[i].put_under(ax)

@@ -12,6 +12,7 @@ from harness.report.canvas import NAMES, RIGHT, Layout, scale_as
 from harness.report.drawing import Drawing
 from harness.report.facets import facets, ordered_factor, varying
 from harness.report.focus import Focus, about_focus, focus
+from harness.report.lines import error_bars
 from harness.report.marks import level_names, mark, mark_rest, run_numbers
 from harness.report.names import NameTicks
 from harness.report.source import Source
@@ -79,10 +80,8 @@ def _draw(source: Source) -> Figure | None:
             names = [cell_label(source.study, {**cell, over: level}) for level in levels]
             rows = source.means.reindex(names)
             x = np.arange(len(names)) + DODGE * (i - (len(panel.cells) - 1) / 2)
-            mean = rows["mean"].to_numpy()
-            ends = [mean - rows["low"].to_numpy(), rows["high"].to_numpy() - mean]
             ax.errorbar(
-                x, mean, yerr=ends if rows["low"].notna().any() else None, color=style.colour,
+                x, rows["mean"].to_numpy(), yerr=error_bars(rows), color=style.colour,
                 marker=style.marker, linestyle=style.line, linewidth=1.2,
                 markerfacecolor=style.fill,
             )  # fmt: skip

@@ -12,6 +12,7 @@ from harness.report.canvas import Layout, scale_as
 from harness.report.drawing import Drawing
 from harness.report.facets import left_out
 from harness.report.focus import Focus, about_focus, focus
+from harness.report.lines import error_bars
 from harness.report.names import NameTicks
 from harness.report.source import Source
 from harness.report.style import COLOURS, INK, MARKERS, LineStyle
@@ -79,9 +80,7 @@ def _draw(source: Source) -> Figure | None:
             x = np.array([levels.index(level) for level in rows["level"]], float)
             x += 0.05 * (i - (len(group) - 1) / 2)
             mean = rows["mean"].to_numpy()
-            known = rows["low"].notna().all()
-            ends = [mean - rows["low"].to_numpy(), rows["high"].to_numpy() - mean]
-            ax.errorbar(x, mean, yerr=ends if known else None, color=style.colour, linewidth=1.2,
+            ax.errorbar(x, mean, yerr=error_bars(rows), color=style.colour, linewidth=1.2,
                         marker=style.marker, markersize=4, label=variant)  # fmt: skip
             best = _best(mean, response.direction == "lower")
             ax.plot(x[best], mean[best], marker=style.marker, markersize=9, color=style.colour,

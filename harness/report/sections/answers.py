@@ -18,16 +18,17 @@ from harness.report.document import (
     Words,
     compact,
 )
-from harness.report.sections.cards import bound
+from harness.report.sections.cards import bound, verdict_text
 from harness.report.source import Source
 from harness.report.verdict_signs import TONES
 from harness.report.words import (
     capital,
+    claim_words,
+    contrasted,
     counted,
     difference,
     difference_interval,
     interval,
-    measured,
     number,
     p_value,
 )
@@ -82,8 +83,7 @@ def _claims(source: Source) -> Iterator[Block]:
 
 def _claim_row(source: Source, row: pd.Series) -> tuple[Words, ...]:
     """One claim."""
-    response, absolute = source.study.response(row["response"]), row["kind"] == "threshold"
-    show, between = (measured, interval) if absolute else (difference, difference_interval)
+    response, (show, between) = source.study.response(row["response"]), claim_words(row["kind"])
     ends = f"{between(row['low'], row['high'], response)} ({100 * row['interval']:.1f} %)"
     ranked = _ranks(row.rename({"estimate": "", "cell_estimate": "estimate"}))
     nearest = f"least favourable cell: {row['cell']}, {show(response, row['cell_estimate'])}"
@@ -97,9 +97,7 @@ def _claim_row(source: Source, row: pd.Series) -> tuple[Words, ...]:
 
 def verdict_words(row: pd.Series) -> Words:
     """A claim's verdict with all that it must not be read without."""
-    word = _word(row["verdict"])
-    rest = f" {row['condition']}" if row["condition"] else ""
-    return (word, f"{rest}, exploratory" if row["stamps"] else rest)
+    return (_word(row["verdict"]), verdict_text(row).removeprefix(row["verdict"]))
 
 
 def _claim_cells(source: Source) -> Table:
@@ -197,7 +195,7 @@ def _effects(source: Source) -> Iterator[Block]:
     for kind, title in KINDS.items():
         rows = tuple(
             (
-                f"{row['factor']}: {row['level']}{' − ' if row['versus'] else ''}{row['versus']}",
+                contrasted(row),
                 "" if kind == "main" else row["where"], row["over"],
                 *_change(source, row),
                 str(row["n"]), p_value(row["p_flip"]), difference(None, row["rank_estimate"]),
@@ -239,8 +237,7 @@ def _interactions(source: Source) -> Iterator[Block]:
     table = source.effects[source.effects["kind"] == "interaction"]
     lacking = table["note"].str.startswith(NOT_ESTIMABLE)
     rows = tuple(
-        (f"{row['factor']}: {row['level']} − {row['versus']}",
-         f"{row['by']}: {row['by_level']} − {row['by_versus']}", row["over"],
+        (contrasted(row), f"{row['by']}: {row['by_level']} − {row['by_versus']}", row["over"],
          *_change(source, row), str(row["n"]), "; ".join(filter(None, (_ranks(row), row["note"]))))
         for _, row in table[~lacking].iterrows()
     )  # fmt: skip

@@ -4,17 +4,17 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from harness.analysis.bottom_line import ROUNDING, averaged, largest
 from harness.analysis.verdicts import NOT_EVERYWHERE, SUPPORTED
 from harness.report.document import Card
+from harness.report.sections.bottom_line import ROUNDING, averaged, largest
 from harness.report.source import Source
 from harness.report.verdict_signs import MARKS, TONES
 from harness.report.words import (
+    SIDES,
     capital,
+    claim_words,
     difference,
     difference_interval,
-    interval,
-    measured,
     unbroken,
 )
 from harness.subjects.subject import Response
@@ -96,8 +96,7 @@ def _of(response: Response, row: pd.Series) -> str:
 
 def estimate_words(response: Response, row: pd.Series) -> str:
     """A claim's estimate with its interval; of several cells the interval alone."""
-    absolute = row["kind"] == "threshold"
-    show, between = (measured, interval) if absolute else (difference, difference_interval)
+    show, between = claim_words(row["kind"])
     ends = between(row["low"], row["high"], response)
     if pd.isna(row["estimate"]):
         return with_unit(response, ends)
@@ -106,9 +105,9 @@ def estimate_words(response: Response, row: pd.Series) -> str:
 
 def bound(response: Response, row: pd.Series) -> str:
     """What a claim says of its number: "< −0.010"."""
-    show = measured if row["kind"] == "threshold" else difference
-    side = {"lower": "<", "higher": ">", "within": "within ±"}[row["direction"]]
-    return unbroken(f"{side} {show(response, row['bound']).removeprefix('+')}")
+    show, _ = claim_words(row["kind"])
+    number = show(response, row["bound"]).removeprefix("+")
+    return unbroken(f"{SIDES[row['direction']]} {number}")
 
 
 def verdict_text(row: pd.Series) -> str:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from harness.analysis.bottom_line import bottom_line, caveats
 from harness.report.document import Block, Bullets, Callout, Link, Paragraph, Section, Table
+from harness.report.sections.bottom_line import bottom_line, caveats
 from harness.report.sections.cards import cards
 from harness.report.sections.reading import reading
 from harness.report.source import Source
@@ -14,7 +14,7 @@ TITLE = "Bottom line"
 def sections(source: Source) -> Iterator[Section]:
     """All of it."""
     yield Section(TITLE, list(_bottom_line(source)))
-    items, facts = list(caveats(source.data)), source.data.facts
+    items, facts = caveats(source), source.data.facts
     if facts.get("name") and facts.get("source"):
         items.insert(0, f"Trained on {facts['name']} ({facts['source']}): numbers of other data do "
                      "not compare with these.")  # fmt: skip
@@ -27,13 +27,12 @@ def sections(source: Source) -> Iterator[Section]:
 def _bottom_line(source: Source) -> Iterator[Block]:
     """Cards, and what they do not say, in sentences; banners come before both."""
     if source.refused:
-        first, *others = bottom_line(source.data)
-        yield Callout("stop", "Refused", f"{first} {' '.join(others)}")
+        yield Callout("stop", "Refused", " ".join(bottom_line(source)))
         return
     if not source.integrity.empty:
         yield Callout("warning", "Note", _found(source))
     yield from cards(source)
-    for sentence in bottom_line(source.data, listed=False):
+    for sentence in bottom_line(source):
         yield Paragraph(sentence)
     yield Paragraph((Link("How to read this", f"#{reading(source).id}"), " explains the words."))
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.analysis.evidence import (
+from harness.analysis.intervals import Array, sign_flip
+from harness.analysis.one_sided import (
     ANY_TIME,
     T_TEST,
     Method,
@@ -17,7 +18,6 @@ from harness.analysis.evidence import (
     shown_inside,
     t_test,
 )
-from harness.analysis.intervals import Array, sign_flip
 from harness.analysis.statements import Region
 
 

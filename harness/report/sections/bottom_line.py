@@ -1,5 +1,6 @@
 """What follows from a study in a few sentences that a busy person can act on.
 
+They stand below the cards, which have each claim with its verdict and each CONDITIONAL effect.
 Every sentence is made from the tables; it says what was tested and what is only exploratory.
 """
 
@@ -7,22 +8,14 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from harness.analysis.claims_table import IF_NO_RUN_FAILS, claims_table, stamps
-from harness.analysis.effects import attribution_table, change, effects_table, ranks_disagree
-from harness.analysis.frames import StudyData
+from harness.analysis.claims_table import stamps
+from harness.analysis.effects import change, ranks_disagree
 from harness.analysis.grid import AT_BASELINE, grid
-from harness.analysis.integrity import audit
 from harness.analysis.intervals import mean
-from harness.analysis.stages import about_stages, count_seeds, expected_runs, stages
+from harness.analysis.stages import about_stages, count_seeds, stages
 from harness.analysis.tuning import about_tuning
-from harness.analysis.verdicts import (
-    INCONCLUSIVE,
-    NOT_EVERYWHERE,
-    NOT_TESTABLE,
-    PROMISE,
-    VERDICTS,
-    verdicts,
-)
+from harness.analysis.verdicts import PROMISE, VERDICTS
+from harness.report.source import Source
 from harness.study.files import as_typed
 from harness.study.plan import about_partial, about_twins
 from harness.subjects.subject import Response
@@ -32,40 +25,34 @@ STRATA_SHOWN = 6  # of the attribution; its table has all
 FEW_SEEDS = 5  # below it, intervals are wide by design
 
 
-def bottom_line(data: StudyData, *, listed: bool = True) -> list[str]:
-    """The sentences, the most important first; where the audit refuses the runs, only why.
-
-    Args:
-        data: the study's.
-        listed: whether to name each claim with its verdict and each CONDITIONAL effect.
-    """
-    refused = [finding.message for finding in audit(data) if finding.severity == "refuse"]
-    if refused:
-        return ["These runs do not allow a conclusion.", *refused]
-    return [*_accounting(data), *_claims(data, listed), *_effects(data, listed),
-            *_attribution(data), *_best(data)]  # fmt: skip
+def bottom_line(source: Source) -> list[str]:
+    """The sentences, the most important first; where the audit refuses the runs, only why."""
+    if source.refused:
+        return ["These runs do not allow a conclusion.", *source.refusals]
+    return [*_accounting(source), *_claims(source), *_effects(source), *_attribution(source),
+            *_best(source)]  # fmt: skip
 
 
-def caveats(data: StudyData) -> list[str]:
+def caveats(source: Source) -> list[str]:
     """What the design itself cannot show, whatever the runs say."""
-    study = data.study
+    study = source.study
     variants = [study.fields(cell) for cell in study.cells()]
     found = list(study.model.caveats(set(study.factors), variants))
     found += filter(None, (about_partial(study), about_twins(study)))
-    if 2 <= (seeds := count_seeds(expected_runs(data))) < FEW_SEEDS:
+    if 2 <= (seeds := count_seeds(source.expected)) < FEW_SEEDS:
         found.append(f"With {seeds} seeds intervals are wide by design.")
     return found
 
 
-def _accounting(data: StudyData) -> Iterator[str]:
-    study, ended = data.study, data.all_ended.drop_duplicates(["variant", "seed"])
-    expected = expected_runs(data)
-    count = count_seeds(expected)
+def _accounting(source: Source) -> Iterator[str]:
+    data, study = source.data, source.study
+    ended = data.all_ended.drop_duplicates(["variant", "seed"])
+    count = count_seeds(source.expected)
     seeds = f"{count} seeds" if count > 1 else "one seed"
     tuned = "".join(f", {len(levels)} levels of {field}" for field, levels in study.tuned.items())
     yield (
-        f"{len(ended)} of {len(expected)} runs ended: {len(data.variants())} variants{tuned},"
-        f" {seeds}."
+        f"{len(ended)} of {len(source.expected)} runs ended:"
+        f" {len(data.variants())} variants{tuned}, {seeds}."
     )
     yield from about_stages(study, stages(data))
     yield from about_tuning(data)
@@ -95,8 +82,8 @@ def _accounting(data: StudyData) -> Iterator[str]:
         yield "With one seed, differences are only described: any of them may be chance."
 
 
-def _claims(data: StudyData, listed: bool) -> Iterator[str]:
-    claims, stamped = claims_table(data, verdicts(data)), stamps(data)
+def _claims(source: Source) -> Iterator[str]:
+    claims, stamped = source.claims, stamps(source.data)
     if claims.empty:
         yield "The study states no claims: everything here is exploratory."
     else:
@@ -106,23 +93,8 @@ def _claims(data: StudyData, listed: bool) -> Iterator[str]:
         yield f"Of {len(claims)} claim{many}: {numbers}."
         if not stamped:
             yield PROMISE
-    for verdict in VERDICTS if listed else ():
-        for condition in ("", IF_NO_RUN_FAILS):
-            rows = claims[(claims["verdict"] == verdict) & (claims["condition"] == condition)]
-            if len(rows):
-                said = (f"“{row['says']}”{_where(row)}" for _, row in rows.iterrows())
-                yield f"{f'{verdict} {condition}'.strip()}: {'; '.join(said)}."
     if stamped:
         yield f"All verdicts are exploratory: {'; '.join(stamped)}."
-
-
-def _where(claim: pd.Series) -> str:
-    """Where a claim about every cell fails or holds, in brackets; why one is not testable."""
-    about = claim["why"] if claim["verdict"] in (NOT_EVERYWHERE, NOT_TESTABLE) else ""
-    if claim["verdict"] == INCONCLUSIVE and claim["distinct"] > 1:
-        about = claim["why"]
-    worst = f"; least favourable: {claim['cell']}" * (claim["verdict"] == NOT_EVERYWHERE)
-    return f" ({about}{worst})" if about else ""
 
 
 def largest(effects: pd.DataFrame) -> pd.Series | None:
@@ -131,10 +103,8 @@ def largest(effects: pd.DataFrame) -> pd.Series | None:
     return None if main.empty else main.iloc[int(main["estimate"].abs().to_numpy().argmax())]
 
 
-def _effects(data: StudyData, listed: bool) -> Iterator[str]:
-    primary = data.study.response()
-    main = effects_table(data, primary.name, ("main",))
-    row = largest(main)
+def _effects(source: Source) -> Iterator[str]:
+    primary, row = source.primary, largest(source.effects)
     if row is None:
         yield f"No main effect on {primary.label} can be estimated from these runs."
         return
@@ -151,11 +121,6 @@ def _effects(data: StudyData, listed: bool) -> Iterator[str]:
         f"{_chance(row)}."
         f"{' Ranks, which no outlier moves, point the other way.' * ranks_disagree(row)}"
     )
-    for _, other in main[(main["conditional"] != "") & listed].iterrows():
-        yield (
-            f"CONDITIONAL: {primary.label} with {other['factor']} {other['level']} instead of"
-            f" {other['versus']} is {other['conditional']}; the average speaks for neither."
-        )
 
 
 def averaged(over: str) -> str:
@@ -165,10 +130,9 @@ def averaged(over: str) -> str:
     return f"averaged over {over} of the rest" if over else "averaged over the rest"
 
 
-def _attribution(data: StudyData) -> Iterator[str]:
+def _attribution(source: Source) -> Iterator[str]:
     """The part that changes most from bare to baseline, beside the change by all, by stratum."""
-    primary = data.study.response()
-    table = attribution_table(data, primary.name)
+    primary, table = source.primary, source.attribution
     shares = table[(table["method"] == "shapley") & table["estimate"].notna()]
     if shares["factor"].nunique() < 2:
         return
@@ -190,9 +154,9 @@ def _attribution(data: StudyData) -> Iterator[str]:
     )
 
 
-def _best(data: StudyData) -> Iterator[str]:
-    primary = data.study.response()
-    complete = grid(data, primary.name).values.dropna()
+def _best(source: Source) -> Iterator[str]:
+    primary = source.primary
+    complete = grid(source.data, primary.name).values.dropna()
     means = dict(zip(complete.index, map(mean, complete.to_numpy()), strict=True))
     if primary.direction is None or not means:
         return
