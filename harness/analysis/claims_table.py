@@ -123,7 +123,7 @@ def claim_cells_table(data: StudyData, found: list[Verdict]) -> pd.DataFrame:
         for cell, u, p_holds, p_fails in tested:
             shown = "holds" if cell.name in v.holding else "fails" if cell.name in v.failing else ""
             rows.append((
-                v.claim.id, cell.name, said.sign * mean(u), spread(u) / sqrt(len(u)),
+                v.claim.id, cell.name, said.sign * mean(u) + 0.0, spread(u) / sqrt(len(u)),
                 item_error(cell.weights, known), len(u), p_holds, p_fails, shown,
                 "; ".join(v.evidence.twins.get(cell.name, ())),
             ))  # fmt: skip
@@ -218,7 +218,7 @@ def _outcome(v: Verdict, measured: Grid) -> dict[str, Any]:
     one = len(found.cells) == 1
     return {
         "verdict": v.word, "condition": IF_NO_RUN_FAILS if v.if_no_run_fails else "",
-        "bound": found.statement.sign * found.statement.bound,
+        "bound": found.statement.sign * found.statement.bound + 0.0,  # never −0
         "cells": len(found.cells) + sum(map(len, found.twins.values())),
         "distinct": len(found.cells), "n": len(found.seeds), "cell": v.cell,
         "cell_estimate": v.estimate, "estimate": v.estimate if one else NAN, "low": v.low,

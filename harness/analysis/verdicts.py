@@ -253,9 +253,9 @@ def judge(data: StudyData, claim: Claim, measured: Grid) -> Verdict:
     low, high = worst_interval(values, said, method, tail)
     nearest = np.array([_against(said, mean(column)) for column in values.T])
     worst = int(nearest.argmax())
-    estimate = nearest[worst] if said.two_sided else said.sign * nearest[worst]
+    estimate = nearest[worst] if said.two_sided else said.sign * nearest[worst] + 0.0
     if said.sign < 0:
-        low, high = -high, -low
+        low, high = 0.0 - high, 0.0 - low  # never −0
     names = [cell.name for cell in found.cells]
     verdict = Verdict(
         found, word, alpha, p_for, p_against, tuple(holds), tuple(fails),
@@ -284,7 +284,7 @@ def gather_evidence(study: Study, claim: Claim, measured: Grid) -> Evidence:
         return _untestable(study, claim, "one seed")
     distinct: dict[bytes, tuple[Cell, Array, list[str]]] = {}
     for cell in cells:
-        values = said.sign * contrast(measured, cell.weights).values
+        values = said.sign * contrast(measured, cell.weights).values + 0.0  # −0 is 0
         _, _, names = distinct.setdefault(values.tobytes(), (cell, values, []))
         names.append(cell.name)
     return Evidence(
