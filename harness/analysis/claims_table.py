@@ -123,7 +123,7 @@ def claim_cells_table(data: StudyData, found: list[Verdict]) -> pd.DataFrame:
         for cell, u, p_holds, p_fails in tested:
             shown = "holds" if cell.name in v.holding else "fails" if cell.name in v.failing else ""
             rows.append((
-                v.claim.id, cell.name, sign * mean(u), spread(u) / sqrt(len(u)),
+                v.claim.id, cell.name, sign * mean(u) + 0.0, spread(u) / sqrt(len(u)),
                 item_error(cell.weights, known), len(u), p_holds, p_fails, shown,
                 "; ".join(evidence.twins.get(cell.name, ())),
             ))  # fmt: skip
@@ -221,7 +221,7 @@ def _outcome(v: Verdict, measured: Grid) -> dict[str, Any]:
     distinct, stated = len(evidence.cells), evidence.statement
     return {
         "verdict": v.word, "condition": IF_NO_RUN_FAILS if v.if_no_run_fails else "",
-        "bound": stated.sign * stated.bound,
+        "bound": stated.sign * stated.bound + 0.0,  # never −0
         "cells": distinct + sum(map(len, evidence.twins.values())),
         "distinct": distinct, "n": len(evidence.seeds), "cell": v.cell,
         "cell_estimate": v.estimate, "estimate": v.estimate if distinct == 1 else NAN, "low": v.low,

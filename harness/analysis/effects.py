@@ -152,4 +152,4 @@ def conditional(study: Study, measured: Grid, main: Effect) -> str:
 def change(response: Response, by: float) -> str:
     """A difference in a response with its unit: "+0.12 nats"; of shares in percentage points."""
     size, unit = (100 * by, "pp") if response.unit == "share" else (by, response.unit)
-    return f"{size:+.3g}".replace("-", "−") + f" {unit}" * bool(unit)
+    return f"{size + 0.0:+.3g}".replace("-", "−") + f" {unit}" * bool(unit)

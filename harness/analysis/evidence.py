@@ -56,7 +56,7 @@ def gather_evidence(study: Study, claim: Claim, measured: Grid) -> Evidence:
     stated = statement(claim)
     alike: dict[bytes, list[tuple[Cell, Array]]] = {}  # cells by the bits of their values
     for cell in cells_of(study, claim):
-        values = stated.sign * contrast(measured, cell.weights).values
+        values = stated.sign * contrast(measured, cell.weights).values + 0.0  # −0 is 0
         alike.setdefault(values.tobytes(), []).append((cell, values))
     firsts = [group[0] for group in alike.values()]
     return Evidence(

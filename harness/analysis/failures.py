@@ -2,7 +2,8 @@
 
 A run *fails* if it diverges, or if its response ends further from its variant's median over the
 seeds than `DISTANCE` robust standard deviations (1.4826 × the median absolute deviation, of the
-variant, or of the median variant if that is more). At initialisation nothing can fail.
+variant, or of the median variant if that is more). Where most runs are equal there is no such
+measure, and a run fails beyond the response's margin. At initialisation nothing can fail.
 
 A t test knows nothing of an event that happens to one run in ten and has not happened yet. So every
 verdict comes with its *tipping share*: the further share of failing runs, in every variant where
@@ -21,6 +22,7 @@ import pandas as pd
 from harness.analysis.distributions import beta_odds
 from harness.analysis.frames import StudyData, cap_of
 from harness.analysis.grid import Grid, Weights, grid
+from harness.analysis.intervals import ROUNDING
 from harness.analysis.statements import Region
 
 DISTANCE = 10.0  # robust standard deviations
@@ -86,7 +88,9 @@ def failures(data: StudyData, measured: Grid) -> Failures:
     away = values.sub(values.median(axis="columns"), axis="index").abs()
     scale = NORMAL_MAD * away.median(axis="columns")
     scale = scale.clip(lower=scale.median())
-    failed = away.gt(DISTANCE * scale, axis="index") | measured.diverged
+    equal = scale <= ROUNDING * values.abs().max(axis="columns")
+    allowed = (DISTANCE * scale).mask(equal, described.margin)
+    failed = away.gt(allowed, axis="index") | measured.diverged
     most = cap_of(described, data.facts)
     if np.isfinite(most):
         worst: tuple[float, ...] = (most,)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis.frames import StudyData, cap_of
-from harness.analysis.intervals import Array
+from harness.analysis.intervals import ROUNDING, Array
 from harness.analysis.tuning import jackknifed_table
 from harness.study.levels import Levels, Where, levels_in
 from harness.study.plan import variant_label
@@ -67,6 +67,7 @@ class Contrast:
         runs: how many runs it needs of all seeds, those left out that no look of the study needs.
         diverged, missing: how many of them cannot be used because they diverged, or because they
             are not there or have no such response.
+        untuned: how many others cannot, since runs that choose their tuned level are among those.
     """
 
     seeds: tuple[int, ...]
@@ -74,12 +75,14 @@ class Contrast:
     runs: int
     diverged: int
     missing: int
+    untuned: int = 0
 
     @property
     def reason(self) -> str:
         """Why not every run can be used, in words; "" if all can."""
         parts = [f"{self.diverged} diverged"] if self.diverged else []
         parts += [f"{self.missing} missing or without this response"] if self.missing else []
+        parts += [f"{self.untuned} tuned by runs that diverged or are missing"] * bool(self.untuned)
         return f"of {self.runs} runs, {' and '.join(parts)}" if parts else ""
 
 
@@ -122,15 +125,23 @@ def contrast(measured: Grid, weights: Weights, *, ranked: bool = False) -> Contr
         return Contrast((), np.empty(0), 0, 0, 0)
     cells = table.loc[used]
     absent = cells.isna()
+    own = measured.values.loc[used].isna()  # whatever the runs are that it is tuned by
     complete = ~absent.any()
     factors = np.array([weights[variant] for variant in used])
     terms = factors[:, None] * cells.loc[:, complete].to_numpy()  # cells × seeds
-    values = np.array([fsum(seed) for seed in terms.T], np.float64)
-    diverged = int((absent & measured.diverged.loc[used]).to_numpy().sum())
+    values = np.array([_sum(seed) for seed in terms.T.tolist()], np.float64)
+    diverged = int((own & measured.diverged.loc[used]).to_numpy().sum())
     unneeded = 0 if measured.unneeded is None else int(measured.unneeded.loc[used].to_numpy().sum())
-    missing = int(absent.to_numpy().sum()) - diverged - unneeded
+    missing = int(own.to_numpy().sum()) - diverged - unneeded
+    untuned = int((absent & ~own).to_numpy().sum())
     seeds = tuple(int(seed) for seed in cells.columns[complete])
-    return Contrast(seeds, values, cells.size - unneeded, diverged, missing)
+    return Contrast(seeds, values, cells.size - unneeded, diverged, missing, untuned)
+
+
+def _sum(terms: list[float]) -> float:
+    """The sum, exactly 0 where the terms cancel but for their rounding, as those of equal runs."""
+    total = fsum(terms)
+    return total if abs(total) > ROUNDING * fsum(map(abs, terms)) else 0.0
 
 
 def cell_label(study: Study, cell: Levels) -> str:

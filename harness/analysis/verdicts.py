@@ -219,12 +219,12 @@ def judge(data: StudyData, claim: Claim, measured: Grid) -> Verdict:
     means = [abs(mean(u)) if stated.two_sided else mean(u) for u in values.T]
     worst = means.index(max(means))  # the higher, the more against the claim
     if stated.sign < 0:
-        low, high = -high, -low
+        low, high = 0.0 - high, 0.0 - low  # never −0
     names = [cell.name for cell in evidence.cells]
     verdict = replace(
         bare, p_for=p_for, p_against=p_against, p_holds=tuple(holds), p_fails=tuple(fails),
         p_adjusted=min(1.0, 2 * min(p_for, p_against) * ALPHA / bare.alpha),
-        low=low, high=high, cell=names[worst], estimate=stated.sign * means[worst],
+        low=low, high=high, cell=names[worst], estimate=stated.sign * means[worst] + 0.0,
         holding=tuple(n for n, p in zip(names, holds, strict=True) if p <= tail / k),
         failing=tuple(n for n, p in zip(names, fails, strict=True) if p <= tail / k),
         p_flip=_flip_p(values, stated),

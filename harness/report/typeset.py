@@ -1,12 +1,20 @@
 """Tables for a paper as text: as GitHub's Markdown, and as LaTeX for booktabs."""
 
 import re
+import textwrap
 from collections.abc import Iterable
 from math import isfinite
 
 from harness.report.markup import markdown_text
 from harness.report.tables import Cell, Interval, Number, PaperTable
 from harness.report.words import MISSING, fixed
+
+HEAD = 12  # characters of a column's head in LaTeX before it goes on in another line
+# A table is made smaller where it is wider than the line, or higher than a page with its notes.
+SHRUNK = (
+    r"\resizebox{\ifdim\width>\linewidth \linewidth\else\width\fi}{!}{\resizebox*{!}"
+    r"{\ifdim\totalheight>0.75\textheight 0.75\textheight\else\totalheight\fi}{%"
+)
 
 LATEX = str.maketrans({
     **{sign: f"\\{sign}" for sign in "$&#%_{}"},
@@ -59,45 +67,60 @@ def _markdown_row(cells: Iterable[str]) -> str:
 
 
 def to_latex(table: PaperTable, *, siunitx: bool = False) -> str:
-    """The table as LaTeX for booktabs, its caption above and its notes below.
+    """The table as LaTeX for booktabs and graphicx, its caption above and its notes below.
 
     Args:
         table: the table.
         siunitx: whether that package sets the numbers.
     """
-    packages = "booktabs, siunitx" if siunitx else "booktabs"
+    packages = "booktabs, graphicx, siunitx" if siunitx else "booktabs, graphicx"
 
-    def shown(cell: Cell) -> str:
+    def shown(place: int, cell: Cell) -> str:
         text = _latex(cell, siunitx=siunitx)
         marks = ",".join(table.notes[note] for note in cell.notes)
-        return text + rf"\textsuperscript{{{marks}}}" * bool(marks)
+        ragged = r"\raggedright " * (place in table.broken)
+        return ragged + text + rf"\textsuperscript{{{marks}}}" * bool(marks)
 
+    places = range(len(table.head))
     columns = "".join(
-        r"p{0.3\linewidth}" if i in table.broken else "r" if i in table.numeric else "l"
-        for i in range(len(table.head))
-    )
+        rf"p{{{table.broken[i]}\linewidth}}" if i in table.broken else "r" if i in table.numeric
+        else "l"
+        for i in places
+    )  # fmt: skip
+    head = [_latex_head(table.head[i], "r" if i in table.numeric else "l") for i in places]
+    rows = [[shown(i, cell) for i, cell in enumerate(row)] for row in table.rows]
     notes = [
         rf"\textsuperscript{{{mark}}} {latex_text(note)}" for note, mark in table.notes.items()
     ]
     below = [rf"    {line}\par" for line in (*notes, *map(latex_text, table.remarks))]
+    setup = r"  \sisetup{separate-uncertainty = true, retain-zero-uncertainty = true}"
     return "\n".join([
         rf"% \usepackage{{{packages}}}",
         r"\begin{table}",
-        r"  \centering",
-        *([r"  \sisetup{separate-uncertainty = true}"] if siunitx else []),
+        r"  \centering\setlength{\tabcolsep}{4pt}",
+        *([setup] if siunitx else []),
         rf"  \caption{{{latex_text(table.caption)}}}",
         rf"  \label{{tab:{re.sub('[^A-Za-z0-9]+', '-', f'{table.study}-{table.name}')}}}",
+        r"  \par\smallskip",
+        f"  {SHRUNK}",
         rf"  \begin{{tabular}}{{{columns}}}",
         r"    \toprule",
-        _latex_row(map(latex_text, table.head)),
+        _latex_row(head),
         r"    \midrule",
-        *(_latex_row(map(shown, row)) for row in table.rows),
+        *map(_latex_row, rows),
         r"    \bottomrule",
-        r"  \end{tabular}",
+        r"  \end{tabular}}}",
         *([r"  \par\smallskip", r"  \begin{minipage}{\linewidth}\footnotesize", *below,
            r"  \end{minipage}"] if below else []),
         r"\end{table}",
     ]) + "\n"  # fmt: skip
+
+
+def _latex_head(text: str, side: str) -> str:
+    """A column's head, in several lines if it is long."""
+    lines = textwrap.wrap(text, HEAD, break_long_words=False, break_on_hyphens=False)
+    stacked = r"\\".join(map(latex_text, lines))
+    return rf"\shortstack[{side}]{{{stacked}}}" if len(lines) > 1 else stacked
 
 
 def _latex_row(cells: Iterable[str]) -> str:

@@ -16,7 +16,8 @@ def number(value: float, digits: int = 3) -> str:
     if not isfinite(value):
         return MISSING
     vanishes = value != 0 and abs(value) < 0.5 * 10**-digits
-    return (f"{value:.1g}" if vanishes else f"{value:,.{digits}f}").replace("-", "−")
+    text = f"{value:.1g}" if vanishes else f"{value + 0.0:,.{digits}f}"  # −0 has no sign
+    return text.replace("-", "−")
 
 
 def fixed(value: float, digits: int) -> str:

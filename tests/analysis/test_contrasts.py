@@ -45,6 +45,19 @@ def messy(cell: Levels, seed: int) -> float:
     return 2 - 0.1 * norm + 0.02 * depth - 0.03 * norm * depth + 0.2 * seed + 0.01 * draw
 
 
+@pytest.mark.parametrize("value", [2.1, 9.9, 1e-11, 1e11])  # 9.9 is cut to the cap
+def test_equal_runs_differ_by_exactly_0_in_every_effect_and_share(value: float) -> None:
+    data = simulated.data(simulated.study(), lambda _cell, _seed: value)
+    for table in (effects_table(data, "final/dev_loss"), attribution_table(data, "final/dev_loss")):
+        assert set(table["estimate"]) == set(table["low"]) == set(table["high"]) == {0.0}
+
+
+def test_small_differences_of_large_numbers_are_kept() -> None:
+    data = simulated.data(simulated.study(TWO), lambda cell, _: 2 + 1e-11 * (cell["depth"] == 4))
+    table = effects_table(data, "final/dev_loss").set_index("id")["estimate"]
+    assert table["main depth 4−1"] == pytest.approx(1e-11, rel=1e-4)
+
+
 def test_effects_equal_a_least_squares_fit_with_seeds_as_blocks() -> None:
     data = simulated.data(simulated.study(TWO), messy)
     frame = data.runs.rename(columns={"final/dev_loss": "y"})

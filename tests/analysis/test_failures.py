@@ -56,6 +56,14 @@ def test_runs_far_from_their_median_have_failed(failing: int) -> None:
     assert set(table["n"]) == {10}
 
 
+@pytest.mark.parametrize(("away", "failed"), [(1e-16, 0), (0.004, 0), (0.3, 1)])
+def test_where_most_runs_are_equal_a_failed_one_lies_beyond_the_margin(
+    away: float, failed: int
+) -> None:
+    data = simulated.data(simulated.study(), lambda _, seed: 2.0 + away * (seed == 2))
+    assert set(failures_table(data, "final/dev_loss")["failed"]) == {failed}
+
+
 def test_noise_alone_is_no_failure() -> None:
     asked = simulated.study(seeds=10)
     generator = np.random.default_rng(0)

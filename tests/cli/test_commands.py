@@ -135,7 +135,11 @@ def test_export_writes_tables_for_a_paper_in_the_forms_asked_for() -> None:
         "exports/small/cells.tex, .md: 2 rows", "exports/small/effects.tex, .md: 1 rows"
     ]  # fmt: skip
     assert Path("exports/small/effects.md").exists()
-    assert Path("exports/small/cells.tex").read_text().startswith("% \\usepackage{booktabs}\n")
+    assert (
+        Path("exports/small/cells.tex")
+        .read_text()
+        .startswith("% \\usepackage{booktabs, graphicx}\n")
+    )
     assert run("export", "small.toml", "--siunitx", "--to", "paper").output.splitlines()[-2:] == [
         "paper/cells.tex: 2 rows", "paper/effects.tex: 1 rows"
     ]  # fmt: skip

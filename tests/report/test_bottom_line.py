@@ -4,11 +4,15 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 
-from harness.analysis.verdicts import PROMISE
+from harness.analysis.claims_table import claim_cells_table, claims_table
+from harness.analysis.effects import change
+from harness.analysis.verdicts import PROMISE, verdicts
 from harness.report.sections.bottom_line import bottom_line, caveats
 from harness.report.sections.cards import cards
 from harness.report.source import Source
+from harness.report.words import number
 from harness.study.files import load_study
 from harness.study.levels import Levels
 from harness.study.study import Study
@@ -57,6 +61,31 @@ def test_seeds_that_are_complete_among_others_are_named() -> None:
     assert f"Only {whole} seeds are complete: ablate report" in said
     assert f"--seeds {whole} judges these alone" in said
     assert "complete" not in " ".join(bottom_line(Source(data)))
+
+
+def test_equal_runs_have_no_largest_effect_no_largest_part_and_no_best_variant() -> None:
+    said = bottom_line(source(simulated.study(claims=[LOWER]), lambda _cell, _seed: 9.9))
+    assert said[-1] == "No main effect on dev loss differs from 0."
+
+
+def test_differences_of_tiny_responses_are_differences() -> None:
+    def tiny(cell: Levels, seed: int) -> float:
+        return 1e-12 * truth(cell, seed)
+
+    said = " ".join(bottom_line(source(simulated.study(), tiny)))
+    assert "norm none instead of batch changes dev loss by +1e−13 nats" in said
+    assert "Lowest mean dev loss of 24 variants: 2e−12 nats" in said
+
+
+@pytest.mark.parametrize("direction", ["lower", "higher"])
+def test_no_number_is_minus_0(direction: str) -> None:
+    claims = [LOWER | {"direction": direction, "margin": 0}]
+    found = simulated.data(simulated.study(claims=claims), lambda _cell, _seed: 2.0)
+    table, cells = (of(found, verdicts(found)) for of in (claims_table, claim_cells_table))
+    numbers = table[["estimate", "cell_estimate", "low", "high", "bound"]].iloc[0]
+    assert [str(x) for x in (*numbers, *cells["estimate"])] == 6 * ["0.0"]
+    assert change(found.study.response(), -0.0) == "+0 nats"
+    assert number(-0.0) == "0.000"
 
 
 def test_noise_is_said_to_be_perhaps_chance() -> None:

@@ -1,9 +1,11 @@
 """Tables for a paper: their numbers are the report's, and nothing in them is markup by accident.
 
-LaTeX is checked by its structure, since not every machine has it.
+LaTeX is checked by its structure, since not every machine has it; where it is, it is set as well.
 """
 
 import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -80,6 +82,56 @@ def test_latex_is_sound_for_studies_of_every_shape(
     for table in paper_tables(Source.load(reports(shape) / "data")):
         require_sound(to_latex(table), table)
         require_sound(to_latex(table, siunitx=True), table)
+
+
+HAS_LATEX = shutil.which("pdflatex") and not subprocess.call(
+    ["kpsewhich", "booktabs.sty", "graphicx.sty", "siunitx.sty"], stdout=subprocess.DEVNULL
+)
+
+
+@pytest.mark.skipif(not HAS_LATEX, reason="LaTeX is not installed")
+@pytest.mark.parametrize("shape", ["core", "one seed", "some diverged", "many"])
+@pytest.mark.parametrize("siunitx", [False, True])
+def test_latex_sets_every_table_within_the_page(
+    siunitx: bool, shape: str, reports: Callable[[str], Path], tmp_path: Path
+) -> None:
+    tables = paper_tables(Source.load(reports(shape) / "data"))
+    texts = paper_files(tables, latex=True, siunitx=siunitx).values()
+    packages = {line for text in texts for line in re.findall(r"^% (.usepackage.*)", text)}
+    whole = ["\\documentclass{article}", *packages, r"\begin{document}",
+             *(f"{text}\\clearpage" for text in texts), r"\end{document}"]  # fmt: skip
+    (tmp_path / "paper.tex").write_text("\n".join(whole), encoding="utf-8")
+    call = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
+    done = subprocess.run(call, cwd=tmp_path, capture_output=True, check=False)
+    said = done.stdout.decode(errors="replace")
+    assert done.returncode == 0, said
+    assert not re.findall(r"Overfull .*|.* too large for page .*", said)
+
+
+def test_long_heads_of_latex_go_over_several_lines() -> None:
+    head = ("left", "saturation, worst layer [%]", "right [nats]", "[a] *b* long")
+    latex = to_latex(odd_table(head=head))
+    assert latex.split("\\toprule")[1].split("\\midrule")[0].strip() == (
+        r"left & \shortstack[r]{saturation,\\worst layer\\{[}\%{]}} & right {[}nats{]} & "
+        r"{[}a{]} {*}b{*} long \\"
+    )
+
+
+def test_a_table_is_made_smaller_only_where_it_is_larger_than_the_page(
+    tables: list[PaperTable],
+) -> None:
+    for table in tables:
+        latex = to_latex(table)
+        assert r"\resizebox{\ifdim\width>\linewidth \linewidth\else\width\fi}{!}" in latex
+        assert latex.splitlines()[0] == r"% \usepackage{booktabs, graphicx}"
+    claims = to_latex(tables[2])
+    assert r"p{0.3\linewidth}lp{0.15\linewidth}" in claims
+    assert claims.count(r"\raggedright ") == 2 * len(tables[2].rows)
+
+
+def test_siunitx_shows_an_uncertainty_of_zero() -> None:
+    assert "retain-zero-uncertainty = true" in to_latex(odd_table(), siunitx=True)
+    assert "sisetup" not in to_latex(odd_table())
 
 
 def test_cells_have_the_means_of_the_report_and_the_best_is_marked(
@@ -172,7 +224,7 @@ def test_latex_escapes_every_special() -> None:
         r"a\_b \& 5\% \$x\$ \#1 \{y\} \textbackslash{}z \textasciitilde{} \textasciicircum{} "
         r"\textbar{} \textless{}i\textgreater{} {[}j{]} {*}k{*} $-$ $\pm$ $\geq$"
     )
-    assert latex.count(latex_text(ODD)) == 6  # caption, head, two rows, note, remark
+    assert latex.count(latex_text(ODD)) == 5  # caption, two rows, note, remark
     assert r"\label{tab:a-b-5-x-1-y-z-i-j-k-cells}" in latex
 
 
@@ -185,7 +237,9 @@ def test_numbers_are_written_for_each_package() -> None:
         r"\textbf{\num[mode = text, reset-text-series = false]{-0.50 +- 0.25}}",
         r"{[\num{-1.0}, \num{2.0}]}", "--",
     ]  # fmt: skip
-    assert to_latex(odd_table(), siunitx=True).startswith("% \\usepackage{booktabs, siunitx}\n")
+    assert to_latex(odd_table(), siunitx=True).startswith(
+        "% \\usepackage{booktabs, graphicx, siunitx}\n"
+    )
 
 
 def test_markdown_shows_every_sign_as_it_is() -> None:

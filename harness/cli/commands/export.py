@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     is_flag=True,
     help="All runs of the study's experiment; default folder: exports/STUDY-all.",
 )
-@click.option("--latex", is_flag=True, help="Write tables for a paper instead, for booktabs.")
+@click.option(
+    "--latex", is_flag=True, help="Write tables for a paper instead, for booktabs and graphicx."
+)
 @click.option("--siunitx", is_flag=True, help="The same, with numbers set by siunitx 3.")
 @click.option("--markdown", is_flag=True, help="The same tables as Markdown.")
 @json_option

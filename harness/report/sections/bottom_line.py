@@ -11,7 +11,7 @@ import pandas as pd
 from harness.analysis.claims_table import stamps
 from harness.analysis.effects import change, ranks_disagree
 from harness.analysis.grid import AT_BASELINE, grid
-from harness.analysis.intervals import mean
+from harness.analysis.intervals import ROUNDING, mean
 from harness.analysis.stages import about_stages, count_seeds, stages
 from harness.analysis.tuning import about_tuning
 from harness.analysis.verdicts import PROMISE, VERDICTS
@@ -20,7 +20,6 @@ from harness.study.files import as_typed
 from harness.study.plan import about_partial, about_twins
 from harness.subjects.subject import Response
 
-ROUNDING = 1e-9  # smaller differences count as none
 STRATA_SHOWN = 6  # of the attribution; its table has all
 FEW_SEEDS = 5  # below it, intervals are wide by design
 
@@ -108,7 +107,7 @@ def _effects(source: Source) -> Iterator[str]:
     if row is None:
         yield f"No main effect on {primary.label} can be estimated from these runs."
         return
-    if abs(row["estimate"]) < ROUNDING:
+    if row["estimate"] == 0:
         yield f"No main effect on {primary.label} differs from 0."
         return
     low, high = (change(primary, row[end]).split()[0] for end in ("low", "high"))
@@ -134,7 +133,7 @@ def _attribution(source: Source) -> Iterator[str]:
     """The part that changes most from bare to baseline, beside the change by all, by stratum."""
     primary, table = source.primary, source.attribution
     shares = table[(table["method"] == "shapley") & table["estimate"].notna()]
-    if shares["factor"].nunique() < 2:
+    if shares["factor"].nunique() < 2 or not shares["estimate"].any():
         return
     sizes = shares["estimate"].abs().groupby(shares["stratum"], sort=False)
     most = shares.loc[sizes.idxmax()]
@@ -161,13 +160,14 @@ def _best(source: Source) -> Iterator[str]:
     if primary.direction is None or not means:
         return
     best, worst = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
-    if means[worst] - means[best] < ROUNDING:
+    if means[worst] - means[best] <= ROUNDING * abs(means[worst]):
         return  # of one, or of equals, there is no best
     if primary.direction == "higher":
         best = worst
+    mean_of_best = f"{means[best]:.4g}".replace("-", "−")
     yield (
         f"{'Lowest' if primary.direction == 'lower' else 'Highest'} mean {primary.label} of"
-        f" {len(means)} variants: {means[best]:.4g}{_unit(primary)} ({best}); the best of many, so"
+        f" {len(means)} variants: {mean_of_best}{_unit(primary)} ({best}); the best of many, so"
         " probably a little worse in truth."
     )
 

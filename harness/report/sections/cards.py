@@ -6,7 +6,7 @@ import pandas as pd
 
 from harness.analysis.verdicts import NOT_EVERYWHERE, SUPPORTED
 from harness.report.document import Card
-from harness.report.sections.bottom_line import ROUNDING, averaged, largest
+from harness.report.sections.bottom_line import averaged, largest
 from harness.report.source import Source
 from harness.report.verdict_signs import MARKS, TONES
 from harness.report.words import (
@@ -31,7 +31,7 @@ def takeaway(source: Source) -> str:
     row = largest(source.effects)
     if row is None:
         found.append(f"no main effect on {label} can be estimated")
-    elif abs(row["estimate"]) < ROUNDING:
+    elif row["estimate"] == 0:
         found.append(f"no main effect on {label} differs from 0")
     else:
         effect = _of(source.primary, row)
