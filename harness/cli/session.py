@@ -197,7 +197,7 @@ def train_missing(
             place = store.artifact_root()
             say(console, f"the artifacts of {study.name} are recorded in {place} now")
         for data, count in sorted(tracker.elsewhere.items()):
-            say(console, other_data(study.name, data, count))
+            say(console, other_data(study, data, count))
         if tracker.changed:
             say(console, on_changes(study.name, tracker.changed))
         if introduction := engine.introduction():
