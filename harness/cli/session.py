@@ -27,6 +27,7 @@ from harness.store.workspace import Workspace
 from harness.study.plan import Run, one_of_each_level
 from harness.study.request import Plan, Request
 from harness.study.speed import record_speed
+from harness.study.study import Study
 from harness.subjects.subject import Subject
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ def train_missing(
         return None
     store, tracker = opened
     with tracker:
-        introduce(plan.study.name, store, tracker, engine, console)
+        introduce(plan.study, store, tracker, engine, console)
         show, tally = Bars if console.is_terminal else Lines, NOTHING_DONE
         for part in look_by_look(plan, store, tracker, partial(say, console)):
             take_over(store, part, tracker, console, events, stopping)
@@ -235,18 +236,18 @@ def open_tracker(
 
 
 def introduce(
-    study: str, store: "Store", tracker: "Tracker", engine: Engine, console: Console
+    study: Study, store: "Store", tracker: "Tracker", engine: Engine, console: Console
 ) -> None:
     """Say what people want to know of the store and the engine before training."""
     from harness.store.selection import on_changes, other_data
 
     if store.settle(tracker.experiment_id):
         place = store.artifact_root()
-        say(console, f"the artifacts of {study} are recorded in {place} now")
+        say(console, f"the artifacts of {study.name} are recorded in {place} now")
     for data, count in sorted(tracker.elsewhere.items()):
         say(console, other_data(study, data, count))
     if tracker.changed:
-        say(console, on_changes(study, tracker.changed))
+        say(console, on_changes(study.name, tracker.changed))
     if introduction := engine.introduction():
         say(console, introduction)
 

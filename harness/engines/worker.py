@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from harness.engines import Task, TaskDone
 from harness.errors import UserError
+from harness.study.plan import run_key
 from harness.subjects.subject import Data, Subject
 from harness.training.records import Checkpoint, Event, Record, Result
 
@@ -50,6 +51,7 @@ def run_task(
         return last or time.monotonic() - saved > pause
 
     try:
+        require_same(task, subject, data)
         for event in train(task.stack, subject, data, task.resume, checkpoint_wanted):
             yield event
             if isinstance(event, Checkpoint):
@@ -64,6 +66,21 @@ def run_task(
             yield from run_task(replace(task, resume=None), subject, data, pause, stopping)
         else:
             yield TaskDone(traceback.format_exc())
+
+
+def require_same(task: Task, subject: Subject, data: Data) -> None:
+    """Check that this process trains what the runs are identified by.
+
+    Raises:
+        UserError: a file of the user's was changed after the coordinator had read it.
+    """
+    if any(run.key != run_key(subject, run.fields, run.seed, data.digest)
+           for run in task.stack.runs):  # fmt: skip
+        raise UserError(
+            "the code of a study must stay as it is while it is trained",
+            f"other code of {subject.name} than at the start",
+            "Run the same command again: it trains what is missing with the code as it is now.",
+        )
 
 
 def batches(events: Iterable[WorkerEvent]) -> Iterator[list[WorkerEvent]]:

@@ -158,8 +158,7 @@ def other_runs(
     added = [seed for key, seed in left if key in keys]
     all_seeds = seeds_text({*study.seeds, *added})
     return [
-        *(Others(count, f"on {data}", f"--data {shlex.quote(data)}")
-          for data, count in sorted(elsewhere.items())),
+        *(_on_data(study, data, count) for data, count in sorted(elsewhere.items())),
         *(Others(count, f"with {steps:,} steps", f"--steps {steps}")
           for steps, count in sorted(longer.items())),
         *([Others(len(added), f"with {_seeds(set(added))}", f"--seeds {all_seeds}")]
@@ -220,9 +219,15 @@ def known_runs(
     return runs.ended(), [one.note(study.name) for one in other_runs(runs, study, digest, planned)]
 
 
-def other_data(study: str, data: str, count: int) -> str:
+def other_data(study: Study, data: str, count: int) -> str:
     """That the store holds so many runs of a study on other data, and how to use those."""
-    return Others(count, f"on {data}", f"--data {shlex.quote(data)}").note(study)
+    return _on_data(study, data, count).note(study.name)
+
+
+def _on_data(study: Study, data: str, count: int) -> Others:
+    if study.model.has_data:  # no option names them
+        return Others(count, f"on other {data}", "undo what changed the data")
+    return Others(count, f"on {data}", f"--data {shlex.quote(data)}")
 
 
 def run_command(spelled: str, study: Study, data: str) -> str:

@@ -95,7 +95,7 @@ def test_with_missing_runs_the_baselines_level_is_shown_and_nothing_is_testable(
     levels = found.runs.query("norm == 'batch'").set_index("seed")["lr"]
     assert verdicts(found)[0].word == "NOT TESTABLE"
     assert set(levels.drop(2, errors="ignore")) == {"0.1"}  # no other seed can compare all levels
-    assert verdicts(found)[0].reason == (
+    assert verdicts(found)[0].evidence.reason == (
         "of 12 runs, 1 missing or without this response and 5 tuned by runs that diverged or are "
         "missing"
     )
@@ -109,7 +109,9 @@ def test_one_diverged_run_that_is_taken_is_counted_once() -> None:
     runs.loc[out, "final/dev_loss"] = 0.0  # counts as the cap
     (verdict,) = verdicts(data(asked=asked, runs=runs))
     assert verdict.word == "NOT TESTABLE"
-    assert verdict.reason.startswith("of 12 runs, 1 diverged and 5 tuned by runs that diverged")
+    assert verdict.evidence.reason.startswith(
+        "of 12 runs, 1 diverged and 5 tuned by runs that diverged"
+    )
 
 
 def test_diverged_runs_count_as_the_cap_when_levels_are_chosen() -> None:

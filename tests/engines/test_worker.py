@@ -1,12 +1,18 @@
-"""Events travel in batches: a stack's results come together with its end."""
+"""A worker trains the code that the coordinator read; its events travel in batches."""
+
+from pathlib import Path
 
 import pytest
 
 import harness.engines.worker
-from harness.engines import TaskDone
-from harness.engines.worker import WorkerEvent, batches
+from harness.engines import Task, TaskDone
+from harness.engines.worker import WorkerEvent, batches, run_task
+from harness.errors import UserError
+from harness.study.plan import Run, Stack, run_key
+from harness.subjects import find_subject
 from harness.subjects.trace import Trace
 from harness.training.records import Checkpoint, Record, Result
+from tests.support.loops import LOOP
 
 RECORD = Record("a", 1, {"train/loss": 1.0})
 CHECKPOINT = Checkpoint(("a",), 1, b"")
@@ -30,3 +36,17 @@ def test_no_event_waits_longer_than_the_longest_delay(monkeypatch: pytest.Monkey
     monkeypatch.setattr(harness.engines.worker, "LONGEST_DELAY", -1.0)
     events: list[WorkerEvent] = [RECORD, result("a"), RECORD, TaskDone()]
     assert list(batches(events)) == [[event] for event in events]
+
+
+def test_code_that_was_changed_since_the_start_trains_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "loop.py"
+    path.write_text(LOOP)
+    before = find_subject(str(path))
+    fields, data = before.Fields(steps=2), before.load(None, tmp_path)
+    run = Run(run_key(before, fields, 1, data.digest), {}, fields, 1)
+    path.write_text(LOOP.replace("1.0, -2.0", "1.0, -3.0"))
+    find_subject.cache_clear()  # as in a process of its own
+    task = Task("task", Stack((run,)))
+    (event,) = run_task(task, find_subject(str(path)), data, 60.0, lambda: False)
+    assert isinstance(event, UserError)
+    assert str(event).startswith("the code of a study must stay as it is while it is trained; ")

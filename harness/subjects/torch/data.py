@@ -15,6 +15,8 @@ from harness.subjects.user_file import UserFile
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from harness.subjects.torch.file import FileSubject
+
 SPLITS = ("train", "dev", "test")
 Splits: TypeAlias = "Mapping[str, tuple[Tensor, ...]]"
 KEPT = 4  # data sets of different fields in memory
@@ -60,23 +62,41 @@ class FileData:
         found._loaded.append((read, splits))
         return found
 
-    def _file(self) -> UserFile:
+    def _subject(self) -> "FileSubject":
         """The file as this process imported it."""
         from harness.subjects import find_subject
 
-        file: UserFile = find_subject(str(self.path)).file  # type: ignore[attr-defined]
-        return file
+        return find_subject(str(self.path))  # type: ignore[return-value]
 
     def splits(self, fields: RunFields) -> Splits:
         """See `TensorData`."""
-        own = own_fields(self._file(), fields)
+        subject = self._subject()
+        if not self._loaded:  # in another process
+            self._load_again(subject)
+        own = own_fields(subject.file, fields)
         for read, splits in self._loaded:
             if all(getattr(own, name) == value for name, value in read.items()):
                 return splits
-        entry = load_splits(self._file(), fields)
+        entry = load_splits(subject.file, fields)
         self._loaded.insert(0, entry)
         del self._loaded[KEPT:]
         return entry[1]
+
+    def _load_again(self, subject: "FileSubject") -> None:
+        """Load the data at the default fields; runs are identified by them.
+
+        Raises:
+            UserError: they are other data than in the process that loaded them first.
+        """
+        again = FileData.load(subject.file, subject.defaults)
+        if again.digest != self.digest:
+            raise subject.file.refuse(
+                "data(fields) must give the same in every process",
+                "other tensors in a worker",
+                "Sort what comes from a set, draw from a generator of its own, and leave the files "
+                "that it reads as they are.",
+            )
+        self._loaded.extend(again._loaded)
 
     def examples(self, fields: RunFields, seed: int) -> int:  # noqa: ARG002 - one split for all
         """How many training examples there are."""

@@ -359,3 +359,16 @@ def test_one_number_that_is_not_finite_is_seen(wrong: float, place: int) -> None
     large[place] = wrong
     assert not all_finite([torch.ones(3), large])
     assert all_finite([])
+
+
+def test_data_that_differ_in_another_process_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "net.py"
+    path.write_text(
+        MODEL.replace(
+            "def data(fields):", "CALLS = []\n\n\ndef data(fields):\n    CALLS.append(1)"
+        ).replace("manual_seed(1)", "manual_seed(len(CALLS))")
+    )
+    subject = find_subject(str(path))
+    data = pickle.loads(pickle.dumps(subject.load(None, tmp_path)))
+    with pytest.raises(UserError, match=r"data\(fields\) must give the same in every process"):
+        data.splits(subject.Fields())
