@@ -103,6 +103,15 @@ def test_diverged_runs_count_as_the_cap_when_levels_are_chosen() -> None:
     assert set(found.runs.loc[found.runs["norm"] == "batch", "lr"]) == {"0.3"}
 
 
+def test_a_run_worse_than_the_cap_counts_as_the_cap_when_levels_are_chosen() -> None:
+    def one_bad_seed(cell: Levels, seed: int) -> float:
+        if cell["lr"] == 1.0:
+            return 50.0 if seed == 1 else 1.0
+        return 1.8
+
+    assert set(data(one_bad_seed).runs["lr"]) == {"1"}
+
+
 def test_what_is_said_of_the_levels_taken() -> None:
     found = data()
     taken = taken_table(found)

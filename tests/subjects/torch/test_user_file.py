@@ -18,9 +18,10 @@ from harness.study.plan import Run, Stack
 from harness.study.request import Plan, Request
 from harness.subjects import find_subject
 from harness.subjects.streams import stream
+from harness.subjects.torch.data import digest
 from harness.subjects.torch.members import WEIGHTS, all_finite, seeded
 from harness.subjects.torch.taps import distinct, speaking
-from harness.subjects.user_file import load_user_file
+from harness.subjects.user_file import SPLITS, load_user_file
 from harness.training.minibatches import Minibatches
 from harness.training.records import Checkpoint, Result
 from harness.training.trainer import train
@@ -104,6 +105,9 @@ def test_a_study_finds_its_file_and_has_its_metrics_as_responses(folder: Path) -
     assert asked.study.primary == "final/dev_loss"
     assert {"final/dev_near", "final/test_near", "init/loss"} <= asked.subject.responses.keys()
     assert asked.subject.responses["final/dev_near"].direction == "higher"
+    elsewhere = {name: one.elsewhere for name, one in asked.subject.responses.items()}
+    assert elsewhere["final/dev_near"] == "final/test_near"
+    assert elsewhere["final/test_near"] == elsewhere["final/train_near"] == ""
     assert asked.data.size == "200 train, 50 dev, 50 test examples"
 
 
@@ -348,6 +352,13 @@ def test_data_are_loaded_anew_where_a_field_that_they_read_differs(
             x, _ = data.splits(subject.Fields(width=width, scale=scale))["train"]
             assert x.eq(1.0 if expression == "1" else scale).all()
     assert len(subject.file.module.LOADS) == loads
+
+
+def test_the_digest_of_data_tells_shapes_and_types_of_the_same_bytes_apart() -> None:
+    x = torch.arange(8.0)
+    of_dev = (x, x.reshape(2, 4), x.view(torch.int32))
+    found = {digest({**dict.fromkeys(SPLITS, (x,)), "dev": (one,)}) for one in of_dev}
+    assert len(found) == 3
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf")])
