@@ -168,6 +168,8 @@ def test_a_run_that_diverges_keeps_its_last_finite_state(folder: Path) -> None:
 def test_layers_and_updates_are_measured(folder: Path) -> None:
     asked = plan(folder)
     result = retrain(asked.runs[0], [], asked.subject, asked.data)
+    gap = asked.subject.responses["final/gap"].of(result.trace)
+    assert gap == result.trace.last("final_dev_loss") - result.trace.last("final_train_loss")
     assert result.trace.last("std").shape == (2,)  # the norm, then the activation
     assert np.isfinite(result.trace.last("gradient_std")).all()
     assert result.trace.last("update_data").shape == (2,)  # two weight matrices
