@@ -210,6 +210,20 @@ def test_a_place_is_named_only_if_its_effect_is_shown() -> None:
     assert none["conditional"].iloc[0] == "higher at depth 1 (+0.5), lower at depth 4 (−0.5)"
 
 
+@pytest.mark.parametrize(("errors", "said"), [(3.0, False), (4.0, True)])
+def test_directions_are_shown_for_all_places_together(errors: float, said: bool) -> None:
+    """Of three places: 3 errors beyond the margin are enough for one, not for all at once."""
+    error = 0.1 * np.sqrt(6 / 5) / np.sqrt(6)
+
+    def truth(cell: Levels, seed: int) -> float:
+        first = 0.01 + errors * error + 0.1 * (-1) ** seed
+        effect = {1: first, 2: -1.0, 4: 0.0}[int(str(cell["depth"]))]
+        return 2 + effect * (cell["norm"] == "none")
+
+    table = effects_table(simulated.data(simulated.study(TWO), truth), "final/dev_loss", ("main",))
+    assert (table.set_index("factor")["conditional"]["norm"] != "") == said
+
+
 def test_an_effect_at_the_margin_is_rarely_said_to_be_beyond_it() -> None:
     asked = simulated.study(TWO)
 

@@ -72,6 +72,17 @@ def test_noise_alone_is_no_failure() -> None:
         assert failures_table(simulated.data(asked, of), "final/dev_loss")["failed"].sum() == 0
 
 
+def test_a_variant_of_little_spread_is_measured_by_that_of_the_median_variant() -> None:
+    noise = simulated.noise(3, 0.01)
+
+    def of(cell: Levels, seed: int) -> float:
+        still = cell["norm"] == "batch" and cell["depth"] == 1
+        return 2 + (0.05 * (seed == 1) if still else noise(cell, seed))
+
+    found = failures_table(simulated.data(simulated.study(seeds=10), of), "final/dev_loss")
+    assert found["failed"].sum() == 0
+
+
 def test_diverged_runs_have_failed_and_nothing_fails_at_initialisation() -> None:
     asked = simulated.study(seeds=4)
     runs = simulated.runs_of(asked, truth(0.1))

@@ -67,6 +67,11 @@ def test_an_unpaired_minibatch_order_is_refused(runs: pd.DataFrame) -> None:
     assert found(runs) == {"pairing": "refuse"}
 
 
+def test_a_run_that_diverged_may_have_seen_fewer_minibatches(runs: pd.DataFrame) -> None:
+    runs.loc[4, ["outcome", "minibatches"]] = ["diverged", "fewer"]
+    assert found(runs) == {}
+
+
 def test_an_unknown_minibatch_order_is_bannered(runs: pd.DataFrame) -> None:
     runs.loc[4, "minibatches"] = ""
     assert found(runs) == {"pairing": "banner"}

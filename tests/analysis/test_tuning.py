@@ -1,7 +1,8 @@
 """Tuned fields: no seed chooses its own level, and what is estimated is what was promised."""
 
+from dataclasses import replace
 from math import log
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -119,6 +120,31 @@ def test_diverged_runs_count_as_the_cap_when_levels_are_chosen() -> None:
     out = (runs["lr"] == "1") & (runs["seed"] <= 3)
     found = data(runs=runs.assign(outcome=np.where(out, "diverged", "finished")))
     assert set(found.runs.loc[found.runs["norm"] == "batch", "lr"]) == {"0.3"}
+
+
+@pytest.mark.parametrize("direction", ["lower", "higher"])
+def test_without_a_cap_a_level_at_which_runs_diverge_is_not_chosen(
+    direction: Literal["lower", "higher"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though its runs that finished are the best of all."""
+    asked, sign = study(), -1 if direction == "lower" else 1
+    uncapped = replace(asked.response(), direction=direction, cap=None)
+    monkeypatch.setattr(
+        type(asked.model), "responses", {**asked.model.responses, uncapped.name: uncapped}
+    )
+    runs = simulated.runs_of(asked, lambda cell, _: sign * float(cell["lr"]))
+    out = (runs["lr"] == "1") & (runs["seed"] <= 2)
+    found = data(runs=runs.assign(outcome=np.where(out, "diverged", "finished")))
+    assert set(found.runs["lr"]) == {"0.3"}
+
+
+def test_a_run_worse_than_the_cap_counts_as_the_cap_when_levels_are_chosen() -> None:
+    def one_bad_seed(cell: Levels, seed: int) -> float:
+        if cell["lr"] == 1.0:
+            return 50.0 if seed == 1 else 1.0
+        return 1.8
+
+    assert set(data(one_bad_seed).runs["lr"]) == {"1"}
 
 
 def test_what_is_said_of_the_levels_taken() -> None:

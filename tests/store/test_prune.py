@@ -16,7 +16,9 @@ from harness.cli import ablate
 from harness.errors import UserError
 from harness.store import prune as module
 from harness.store.prune import Prunable, plan_prune
+from harness.store.schema import IS_KIND
 from harness.store.server import serving
+from harness.store.session import SESSION, Session
 from harness.store.store import Store
 from harness.store.workspace import Workspace
 from tests.store.killed import Fragile, Killed
@@ -254,6 +256,17 @@ def test_what_is_not_there_or_not_ours_or_in_use_is_refused(uri: str) -> None:
     with Workspace.of("small", uri).locked(), pytest.raises(UserError, match="coordinator"):
         prune(uri)
     assert MlflowClient(uri).get_model_version_by_alias("small", "best")
+
+
+@pytest.mark.usefixtures("place")
+def test_a_study_that_a_process_elsewhere_writes_is_refused(uri: str) -> None:
+    """Its lock on the workspace is another machine's: only its mark in the store shows."""
+    (parent,) = MlflowClient(uri).search_runs([experiment_id(uri)], f"tags.`{IS_KIND}` = 'study'")
+    writer = Session("x", "elsewhere", 1, "noon", Session.here("x").renewed)
+    MlflowClient(uri).set_tag(parent.info.run_id, SESSION, writer.to_tag())
+    MlflowClient(uri).update_run(parent.info.run_id, "RUNNING")
+    with pytest.raises(UserError, match=r"one process at a time writes a study; .*on elsewhere"):
+        planned(uri)
 
 
 @pytest.mark.usefixtures("place")

@@ -25,6 +25,13 @@ def test_the_order_of_a_seed_does_not_depend_on_other_seeds_or_on_the_first_step
     assert alone.digest(0, 1) == together.digest(1, 1)
 
 
+def test_a_hash_covers_the_chunk_of_the_last_step_and_none_after_it() -> None:
+    order = Minibatches([1], [100], 4)
+    of_one_step = order.digest(0, 1)
+    assert order.digest(0, CHUNK) == of_one_step
+    assert order.digest(0, CHUNK + 1) != of_one_step
+
+
 def test_every_example_can_be_drawn() -> None:
     minibatches = Minibatches([1], [5], batch=16)
     drawn = minibatches.between(0, 20).ravel()

@@ -5,7 +5,7 @@ import pytest
 
 from harness.training.schedule import schedule, whole_root
 
-STEPS = [1, 2, 3, 7, 60, 999, 10_000, 200_000]
+STEPS = [1, 2, 3, 7, 60, 999, 4_321, 10_000, 200_000]  # 4,321: the last window is shorter
 
 
 @pytest.mark.parametrize("steps", STEPS)

@@ -224,3 +224,13 @@ def test_a_file_of_data_counts_towards_the_identity(folder: Path) -> None:
     one = plan(folder).runs[0].key
     (folder / "points.csv").write_text("2")
     assert plan(folder).runs[0].key != one
+
+
+def test_files_of_data_are_told_apart_where_they_hold_the_same_bytes_in_all(folder: Path) -> None:
+    (folder / "loop.py").write_text(LOOP + '\nFILES = ["x.csv", "y.csv"]\n')
+    digests = set()
+    for x, y in (("12", "3"), ("1", "23")):
+        (folder / "x.csv").write_text(x)
+        (folder / "y.csv").write_text(y)
+        digests.add(plan(folder).data.digest)
+    assert len(digests) == 2

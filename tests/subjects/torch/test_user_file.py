@@ -19,6 +19,7 @@ from harness.study.request import Plan, Request
 from harness.subjects import find_subject
 from harness.subjects.streams import seeded, stream
 from harness.subjects.subject import WEIGHTS
+from harness.subjects.torch.data import SPLITS, digest
 from harness.subjects.torch.members import all_finite
 from harness.subjects.torch.taps import distinct, tap_name
 from harness.subjects.user_file import load_user_file
@@ -105,6 +106,9 @@ def test_a_study_finds_its_file_and_has_its_metrics_as_responses(folder: Path) -
     assert asked.study.primary == "final/dev_loss"
     assert {"final/dev_near", "final/test_near", "init/loss"} <= asked.subject.responses.keys()
     assert asked.subject.responses["final/dev_near"].direction == "higher"
+    elsewhere = {name: one.elsewhere for name, one in asked.subject.responses.items()}
+    assert elsewhere["final/dev_near"] == "final/test_near"
+    assert elsewhere["final/test_near"] == elsewhere["final/train_near"] == ""
     assert asked.data.size == "200 train, 50 dev, 50 test examples"
 
 
@@ -165,6 +169,8 @@ def test_a_run_that_diverges_keeps_its_last_finite_state(folder: Path) -> None:
 def test_layers_and_updates_are_measured(folder: Path) -> None:
     asked = plan(folder)
     result = retrain(asked.runs[0], [], asked.subject, asked.data)
+    gap = asked.subject.responses["final/gap"].of(result.trace)
+    assert gap == result.trace.last("final_dev_loss") - result.trace.last("final_train_loss")
     assert result.trace.last("std").shape == (2,)  # the norm, then the activation
     assert np.isfinite(result.trace.last("gradient_std")).all()
     assert result.trace.last("update_data").shape == (2,)  # two weight matrices
@@ -351,6 +357,13 @@ def test_data_are_loaded_anew_where_a_field_that_they_read_differs(
     assert len(subject.file.module.LOADS) == loads
 
 
+def test_the_digest_of_data_tells_shapes_and_types_of_the_same_bytes_apart() -> None:
+    x = torch.arange(8.0)
+    of_dev = (x, x.reshape(2, 4), x.view(torch.int32))
+    found = {digest({**dict.fromkeys(SPLITS, (x,)), "dev": (one,)}) for one in of_dev}
+    assert len(found) == 3
+
+
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf")])
 @pytest.mark.parametrize("place", [0, 5])
 def test_one_number_that_is_not_finite_is_seen(wrong: float, place: int) -> None:
@@ -369,6 +382,6 @@ def test_data_that_differ_in_another_process_are_refused(tmp_path: Path) -> None
         ).replace("manual_seed(1)", "manual_seed(len(CALLS))")
     )
     subject = find_subject(str(path))
-    data = pickle.loads(pickle.dumps(subject.load(None, tmp_path)))
+    data = pickle.loads(pickle.dumps(subject.load(None, tmp_path)))  # noqa: S301 - our own bytes
     with pytest.raises(UserError, match=r"data\(fields\) must give the same in every process"):
         data.splits(subject.Fields())
