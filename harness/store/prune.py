@@ -92,10 +92,10 @@ def plan_prune(store: Store, name: str, workspace: Workspace) -> Prunable:
         if others and experiment.lifecycle_stage == DELETED:
             identity = experiment.experiment_id
             raise UserError(
-                "nothing that others logged is removed, nor restored",
-                f"'{name}', deleted in MLflow, with {others} of their runs or models in it",
+                "prune must not touch what others have logged",
+                f"'{name}', deleted in MLflow, with {others} runs or models of others in it",
                 f"Restore it (mlflow experiments restore -x {identity}); then the same command "
-                "removes what is the study's.",
+                "removes the study's part.",
             )
         for run in runs:
             if kind_of(run) == "study":
@@ -188,9 +188,9 @@ def _remove_artifacts(what: Prunable) -> list[str]:
                 shutil.rmtree(place)
             except OSError as error:
                 raise UserError(
-                    "the artifacts must be yours to remove",
+                    "you must have permission to remove the artifacts",
                     f"{error.strerror}: {place}",
-                    "Change that; then the same command continues.",
+                    "Change the permissions; the same command then continues.",
                 ) from None
     return outside
 

@@ -92,7 +92,7 @@ def select(store: Store, request: Request) -> tuple[Selection, list[str]]:
     others = other_runs(runs, study, digest, planned)
     if not here:
         raise UserError(
-            "the study must have runs in the store, as it is asked for",
+            "the store must have runs of the study as requested",
             f"none of {study.name} with {about(study)}, on {data}",
             "Run it first (ablate run STUDY)" + "".join(
                 f", or take the {one.count} {one.what}: {one.option}" for one in others
@@ -267,5 +267,5 @@ def on_doubtful(names: Sequence[str], repair: str) -> str:
     """That ended runs of these names lost files or were changed, and the command that repairs."""
     return (
         f"{len(names)} runs have ended, but their files are gone, or their values were changed "
-        f"since: {few(names)}. This trains exactly those again: {repair}"
+        f"since: {few(names)}. Train these again: {repair}"
     )

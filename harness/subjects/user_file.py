@@ -97,7 +97,7 @@ def load_user_file(path: Path) -> UserFile:
         digest = code_digest(path)
     except (OSError, ValueError) as error:
         raise UserError(
-            "a subject that is a file must be readable",
+            "a subject file must be readable",
             f"'{path}' ({getattr(error, 'strerror', None) or error})",
             "Name a .py file, relative to the study file.",
         ) from None
@@ -221,7 +221,7 @@ def _trees(folder: Path, path: Path, source: str, found: dict[str, str]) -> dict
         local = [module] if module.is_file() else sorted(package.rglob("*.py"))
         if local and name in sys.stdlib_module_names:
             raise UserError(
-                f"{path.name}: a local module must not have the name of one of Python's",
+                f"{path.name}: a local module must not have the name of a Python module",
                 f"'{name}'",
                 "Rename it.",
             )
@@ -330,7 +330,7 @@ def said_of_metrics(file: UserFile) -> Mapping[str, Mapping[str, Any]]:
     for name, said in found.items():
         if not is_metric_name(name):
             raise file.refuse(
-                "names of metrics must be of letters, digits and _", repr(name), "Rename it."
+                "names of metrics must consist of letters, digits and _", repr(name), "Rename it."
             )
         if unknown := sorted(map(str, said.keys() - set(SHOWN))):
             raise file.refuse(

@@ -143,7 +143,7 @@ def test_what_was_lost_and_what_cannot_be_checked_is_bannered(runs: pd.DataFrame
         ("files", "banner",
          "The files of 1 runs are gone or damaged: their numbers and curves are those in the "
          "database; layers, weights and histograms lack them."),
-        ("lacking", "banner", "2 runs lack variant, seed, which follow from what they have."),
+        ("lacking", "banner", "2 runs lack variant, seed, which were restored from other data."),
         ("unidentified", "banner",
-         "2 runs were left out: nothing tells which they are since they lack tags."),
+         "2 runs were left out: they lack tags and cannot be identified."),
     ]  # fmt: skip

@@ -220,7 +220,7 @@ def test_a_run_of_which_nothing_tells_which_it_is_does_not_count(filled: str) ->
     run = children(filled)[0]
     MlflowClient(filled).delete_tag(run.info.run_id, "run_key")
     shutil.rmtree(folder(run))
-    what = f"{run.info.run_name}: lacks its key, and neither params nor files tell which it is"
+    what = f"{run.info.run_name}: lacks its key, and neither params nor files identify it"
     assert found(filled) == [("unidentified", what, False)]
     with tracker(filled, session="two") as tracked:
         assert KEYS - tracked.ended.keys() == {run.data.tags["run_key"]}
@@ -263,7 +263,7 @@ def test_a_definition_that_is_gone_or_damaged_is_named(filled: str, text: str | 
     (path,) = (Path(filled.removeprefix("sqlite:///")).parent / "mlartifacts").rglob("study.json")
     path.unlink() if text is None else path.write_text(text)
     ((kind, words, _),) = found(filled)
-    assert (kind, words) == ("definition", "small · 50 steps · tiny: no whole study.json")
+    assert (kind, words) == ("definition", "small · 50 steps · tiny: no complete study.json")
     undisturbed(filled)  # the next session writes it
     assert seen(filled).found == []
 

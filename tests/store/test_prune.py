@@ -231,9 +231,9 @@ def test_an_experiment_with_runs_of_others_is_not_restored_to_be_pruned(
     with pytest.raises(UserError) as refused:
         planned(uri)
     assert str(refused.value) == (
-        "nothing that others logged is removed, nor restored; received 'small', deleted in "
+        "prune must not touch what others have logged; received 'small', deleted in "
         "MLflow, with 1 of their runs or models in it. Restore it (mlflow experiments restore "
-        f"-x {experiment}); then the same command removes what is the study's."
+        f"-x {experiment}); then the same command removes the study's part."
     )
     assert rows(uri) == before
     mlflow_experiments(uri, "restore", "-x", experiment)

@@ -19,7 +19,8 @@ norm = ["none", "batch"]
 norm = "batch"
 """
 RULE = (
-    "study 's': a table of seeds must hold looks, two or more rising numbers of seeds from 2, or a "
+    "study 's': a table of seeds must have looks, two or more increasing numbers of seeds from 2, "
+    "or a "
     'count of seeds and looks = "any"; received {received}. Write seeds = {{ looks = [5, 10, 20] '
     "}}, or leave the looks out: seeds = 10."
 )

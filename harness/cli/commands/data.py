@@ -7,14 +7,12 @@ from harness.cli.options import data_option
 
 @click.command("data")
 @data_option
-@click.option(
-    "--use", metavar="CORPUS", help="Use 'names.txt', 'embedded' or a file's path from now on."
-)
+@click.option("--use", metavar="CORPUS", help="From now on use 'names.txt', 'embedded', or a file.")
 def command(data: str | None, use: str | None) -> None:
-    """Show the corpus that networks are trained on, or choose another."""
+    """Show the corpus used for training, or choose another one."""
     from harness.subjects.corpus import describe, load_corpus, use_corpus
 
     corpus = load_corpus(data) if use is None else use_corpus(use)
     click.echo(describe(corpus))
     if data is not None and use is not None:
-        click.echo("Remembered; but --data or ABLATE_DATA is set, and comes first.")
+        click.echo("The choice is saved, but --data or ABLATE_DATA is set and takes precedence.")

@@ -99,7 +99,7 @@ def _open(use: str, folder: Path, url: str) -> Corpus:
         raise UserError(
             f"{names} must have the digest {NAMES_DIGEST[:16]}…",
             f"{corpus.digest[:16]}…",
-            "Delete it to fetch it again, or name it with --data to train on it as it is.",
+            "Delete it to download it again, or name it with --data to use it as it is.",
         )
     return corpus
 

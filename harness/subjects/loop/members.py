@@ -55,7 +55,7 @@ class LoopMember:
             raise self.file.refuse(
                 "train(run) must yield every step",
                 f"step {self.step} where {step} was due",
-                "After run.restore(), go on from the step that was saved.",
+                "After run.restore(), continue from the saved step.",
             )
         return self.yielded.get("loss", float("nan"))
 
@@ -91,14 +91,14 @@ class LoopMember:
             raise self.file.refuse(
                 "train(run) must yield every step in order, from 0 on",
                 f"step {self.step}" + (f" after {last}" if last >= 0 else " first"),
-                "Yield step, {...} once a step.",
+                "Yield step, {...} once per step.",
             )
         values = {str(name): self._number(str(name), value) for name, value in found[1].items()}
         if self.step < self.run.steps and "loss" not in values:
             raise self.file.refuse(
                 "train(run) must yield a loss at every step",
                 f"{', '.join(values) or 'nothing'} at step {self.step}",
-                "Add 'loss'; it tells whether a run diverges.",
+                "Add 'loss'; it shows whether a run diverges.",
             )
         missing = sorted(self.known - {"loss"} - values.keys())
         if self.step >= self.run.steps and missing:
