@@ -29,7 +29,7 @@ from harness.subjects.subject import Response
 
 ROUNDING = 1e-9  # smaller differences count as none
 STRATA_SHOWN = 6  # of the attribution; its table has all
-FEW_SEEDS = 5  # below it, intervals are wide by design
+FEW_SEEDS = 5  # below it, intervals are wide
 
 
 def bottom_line(data: StudyData, *, listed: bool = True) -> list[str]:
@@ -53,7 +53,7 @@ def caveats(data: StudyData) -> list[str]:
     found = list(study.model.caveats(set(study.factors), variants))
     found += filter(None, (about_partial(study), about_twins(study)))
     if 2 <= (seeds := count_seeds(expected_runs(data))) < FEW_SEEDS:
-        found.append(f"With {seeds} seeds intervals are wide by design.")
+        found.append(f"With only {seeds} seeds, intervals are wide.")
     return found
 
 
@@ -88,7 +88,7 @@ def _accounting(data: StudyData) -> Iterator[str]:
         counted = f"their capped responses ({capped}) count as the cap, and " if capped else ""
         yield (
             f"{len(diverged)} of them diverged, most often in: {where}; {counted}contrasts that"
-            f" need {'another' if capped else 'a'} response of theirs are not testable, unless it"
+            f" need {'another' if capped else 'one'} of their responses are not testable, unless it"
             " is measured at initialisation."
         )
     if len(study.seeds) == 1:
@@ -144,17 +144,17 @@ def _effects(data: StudyData, listed: bool) -> Iterator[str]:
     low, high = (change(primary, row[end]).split()[0] for end in ("low", "high"))
     interval = f"95 % interval {low} to {high}, not corrected"
     yield (
-        f"The largest change on average (exploratory): {row['factor']} {row['level']} instead of"
+        f"The largest average change (exploratory): {row['factor']} {row['level']} instead of"
         f" {row['versus']} changes {primary.label} by {change(primary, row['estimate'])}"
         f" ({interval if pd.notna(row['low']) else 'one seed, no interval'}),"
         f" {averaged(row['over'])}"
         f"{_chance(row)}."
-        f"{' Ranks, which no outlier moves, point the other way.' * ranks_disagree(row)}"
+        f"{' Ranks, which are robust to outliers, point the other way.' * ranks_disagree(row)}"
     )
     for _, other in main[(main["conditional"] != "") & listed].iterrows():
         yield (
             f"CONDITIONAL: {primary.label} with {other['factor']} {other['level']} instead of"
-            f" {other['versus']} is {other['conditional']}; the average speaks for neither."
+            f" {other['versus']} is {other['conditional']}; the average describes neither."
         )
 
 
@@ -184,9 +184,9 @@ def _attribution(data: StudyData) -> Iterator[str]:
     left = len(most) - len(parts)
     more = f"; {left} more in the table" if left else ""
     yield (
-        "On the way from bare to baseline, the part with the largest Shapley value in"
-        f" {primary.label} (exploratory; values may have either sign), beside the change by all"
-        f" parts: {'; '.join(parts)}{more}."
+        "From bare to baseline, the part with the largest Shapley value in"
+        f" {primary.label} (exploratory; values may have either sign), and the change by all"
+        f" parts together: {'; '.join(parts)}{more}."
     )
 
 
@@ -203,8 +203,8 @@ def _best(data: StudyData) -> Iterator[str]:
         best = worst
     yield (
         f"{'Lowest' if primary.direction == 'lower' else 'Highest'} mean {primary.label} of"
-        f" {len(means)} variants: {means[best]:.4g}{_unit(primary)} ({best}); the best of many, so"
-        " probably a little worse in truth."
+        f" {len(means)} variants: {means[best]:.4g}{_unit(primary)} ({best}); as the best of"
+        " many, it is probably a little worse in truth."
     )
 
 

@@ -237,7 +237,7 @@ def _of_run(store: Store, run: Run, study: str, plans: Plans) -> Iterator[Incons
         changed = {name: value for name, value in told.items() if data.tags.get(name) != value}
         named = ", ".join(changed) if found else "params, tags or numbers"
         repair = partial(_tag, store, run, changed) if found else None
-        about = _about("values", study, run, f"other {named} than when it ended", repair)
+        about = _about("values", study, run, f"{named} changed since it ended", repair)
         yield replace(about, key=told.get("run_key", about.key))
         return
     yield from _lost_tags(store, run, study)

@@ -51,7 +51,7 @@ class Prunable:
     def __str__(self) -> str:
         """In words."""
         model = f", the registered model '{self.registered}'" if self.registered else ""
-        stay = f"; {self.others} runs or models that others logged there stay"
+        stay = f"; {self.others} runs or models of others stay"
         return (
             f"study '{self.name}' in {redacted(self.store.uri)}: {len(self.runs)} runs "
             f"with their artifacts, {len(self.models)} models{model}{stay * bool(self.others)}"
@@ -164,13 +164,13 @@ def _remove(what: Prunable, experiment: Experiment) -> list[str]:
     command = f"mlflow gc --backend-store-uri … {which}"
     if server:
         return [
-            "the runs are deleted but not gone; whoever runs the server removes them for good "
-            f"there: {command} --artifacts-destination …"
+            "the runs are marked as deleted; to remove them permanently, run this where the server "
+            f"runs: {command} --artifacts-destination …"
         ]
     root = what.store.artifact_root()
     return [
         *(f"artifacts outside {root} were left alone: {uri}" for uri in outside),
-        f"the runs are deleted but not gone; this removes them, and those artifacts: {command}",
+        f"the runs are marked as deleted; this removes them and those artifacts: {command}",
     ]
 
 

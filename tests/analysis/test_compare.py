@@ -45,5 +45,5 @@ def test_part_of_a_name_is_enough_while_it_fits_one_variant() -> None:
         find_variant(DATA, "batch, kaiming")
     with pytest.raises(UserError, match="Did you mean"):
         find_variant(DATA, "batsch, kaiming, output_scale 0.1, depth 5")
-    with pytest.raises(UserError, match="Two different variants"):
+    with pytest.raises(UserError, match="the two variants must differ"):
         compare(DATA, FIRST, FIRST)

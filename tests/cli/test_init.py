@@ -58,8 +58,8 @@ def test_a_study_with_a_model_passes_the_check(place: Path) -> None:
         ("core", "NAME must be new, because no file is overwritten; received …core.toml."),
         ("mine", "NAME must be new, because no file is overwritten; received …mine.toml."),
         ("taken", "NAME must be new, because no file is overwritten; received …taken.py."),
-        ("../x", "NAME must consist of letters, digits and underscores, and not begin with a digit; "
-                 "received '../x'."),
+        ("../x", "NAME must consist of letters, digits and underscores, and not begin with a "
+                 "digit; received '../x'."),
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("place")

@@ -179,7 +179,7 @@ def test_a_study_whose_claims_are_settled_stops_at_the_first_look(
     assert progress(place) == "8 of 8 runs"
     page = (place / "reports" / "lines" / "report.md").read_text()
     assert "8 of 8 runs ended: 4 variants, 2 seeds." in page
-    assert "Seeds 3-5: not needed, since all claims were settled with 2 seeds." in page
+    assert "Seeds 3-5: not needed, because all claims were settled with 2 seeds." in page
     assert "SUPPORTED" in page
     assert "Audit passed" in page
     assert "exploratory: seeds" not in page
@@ -191,7 +191,7 @@ def test_a_study_whose_claims_are_settled_stops_at_the_first_look(
     ]
     assert len(trained) == 8
     planned = call("plan", "lines.toml")
-    assert "not needed, since all claims were settled with 2 seeds" in planned
+    assert "not needed, because all claims were settled with 2 seeds" in planned
     assert planned.endswith("nothing to train\n")
 
 

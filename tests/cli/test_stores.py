@@ -74,7 +74,7 @@ def test_every_command_works_in_a_store_that_was_moved_or_copied(
         assert errors == (took if arguments[0] == "sample" else "")
     assert (there / "reports" / NAME / "index.html").exists()
     more = ("run", *ASKED, "--seeds", "3")
-    moved = f"the artifacts of {NAME} are recorded in {there}/mlartifacts now\n"
+    moved = f"the store now records {there}/mlartifacts for the artifacts of {NAME}\n"
     output, _ = succeeds(capsys, *more)
     assert moved in output
     assert output.endswith("all 6 runs have ended, 2 of them now.\n")
@@ -244,7 +244,7 @@ def test_a_store_that_cannot_be_written_is_read(
     assert "Read-only file system" in ended.stderr
     if reading == READING:
         for what in ("report", "result"):
-            assert f"the store cannot be written, so it does not keep the {what}" in ended.stdout
+            assert f"the store is read-only, so the {what} is not stored in it" in ended.stdout
         assert (tmp_path / "report" / "index.html").exists()
     assert (tmp_path / "export" / "runs.csv").exists()
     assert contents(place) == before

@@ -62,23 +62,23 @@ def test_lost_files_are_named_by_every_command_and_trained_again_on_request(
     trace.write_bytes(trace.read_bytes()[:-1])
     (folder_of(of(place, "none, lr 0.1 · seed 1").info.artifact_uri) / "samples.txt").unlink()
     said = [
-        "batch, lr 0.1 · seed 1: its files are gone",
+        "batch, lr 0.1 · seed 1: its files are missing",
         "batch, lr 0.1 · seed 2: trace.parquet is damaged",
-        "none, lr 0.1 · seed 1: samples.txt is gone",
+        "none, lr 0.1 · seed 1: samples.txt is missing",
     ]
-    lost = ["batch, lr 0.1 · seed 1: trace.parquet is gone", said[1]]
+    lost = ["batch, lr 0.1 · seed 1: trace.parquet is missing", said[1]]
 
     code, output, _ = ablate(capsys, "report", FILE)
     assert code == 0
     about = (
-        "the files of 2 runs are gone or damaged, so that only their numbers and curves are used: "
+        "the files of 2 runs are missing or damaged, so only their numbers and curves are used: "
     )
     assert about in output
     assert all(why in output for why in lost)
     assert f". Train these again: ablate run {FILE} --data words.txt --repair\n" in output
     page = (place / "reports" / NAME / "report.md").read_text()
     assert all(why in page for why in lost)
-    assert "The files of 2 runs are gone or damaged" in page
+    assert "The files of 2 runs are missing or damaged" in page
     code, _, errors = ablate(capsys, "export", NAME)
     assert code == 0
     assert errors.startswith(about)
@@ -100,7 +100,7 @@ def test_lost_files_are_named_by_every_command_and_trained_again_on_request(
 
     again = " ".join(["ablate", *RUN, "--repair"])
     doubted = (
-        "1 runs have ended, but their files are gone, or their values were changed since: "
+        "1 ended runs have missing or damaged files, or were changed afterwards: "
         f"batch, lr 0.1 · seed 1. Train these again: {again}\n"
     )
     assert doubted in ablate(capsys, "plan", *RUN[1:])[1]
@@ -119,7 +119,7 @@ def test_lost_files_are_named_by_every_command_and_trained_again_on_request(
     code, output, _ = ablate(capsys, "doctor", FILE)
     assert (code, output.rpartition(": ")[2]) == (0, "1 study, 8 runs, no inconsistencies\n")
     assert ablate(capsys, "report", FILE)[0] == 0
-    assert "gone or damaged" not in (place / "reports" / NAME / "report.md").read_text()
+    assert "missing or damaged" not in (place / "reports" / NAME / "report.md").read_text()
 
 
 def test_a_forged_number_decides_nothing(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,14 +139,14 @@ def test_a_forged_number_decides_nothing(place: Path, capsys: pytest.CaptureFixt
     assert "SUPPORTED" not in page.partition("## How to read")[0]
     code, _, errors = ablate(capsys, "compare", FILE, "norm=none", "norm=batch")
     assert code == 2
-    assert "runs must be comparable; received 1 runs have other params" in errors
+    assert "runs must be comparable; received 1 runs have changed params" in errors
     code, output, _ = ablate(capsys, "verify", FILE, "--data", "words.txt")
     assert code == 1
     assert "OFF digest: batch, lr 0.1 · seed 1 was changed since it ended\n" in output
     assert "NOT verified" in output
     code, output, _ = ablate(capsys, "doctor", FILE, "--repair")
     assert code == 1
-    assert "batch, lr 0.1 · seed 1: other params, tags or numbers than when it ended" in output
+    assert "batch, lr 0.1 · seed 1: params, tags or numbers changed since it ended" in output
     code, output, _ = ablate(capsys, *RUN, "--repair")
     assert output.endswith("all 8 runs have ended, 1 of them now.\n")
     assert ablate(capsys, "report", FILE)[0] == 0

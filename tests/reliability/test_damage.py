@@ -112,7 +112,8 @@ def test_a_damaged_checkpoint_is_set_aside_and_reported(
     )
     assert_finishes(place, capsys, expected)
     assert (
-        "is damaged and set aside; its runs start anew: its checksum does not match" in caplog.text
+        "is damaged and was renamed; its runs start again: its checksum does not match"
+        in caplog.text
     )
     assert [kept.suffix for kept in workspace(place).glob("checkpoints/*")] == [".damaged"]
 

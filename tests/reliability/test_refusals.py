@@ -121,7 +121,7 @@ FILES: dict[str, tuple[str | bytes, str]] = {
     ),
     "levels that are written alike": (
         TOML.replace("[0.1, 100000.0]", "[0.1, 0.10000001]"),
-        "study 'kept': factors must not hold levels of lr that are alike, numbers to six "
+        "study 'kept': factors must not list levels of lr that are alike, with numbers to six "
         "digits; received [0.1, 0.10000001]. Drop one, or set them further apart.",
     ),
     "no such level": (
@@ -194,8 +194,8 @@ FILES: dict[str, tuple[str | bytes, str]] = {
     ),
     "a tuned study with looks": (
         tuned("lr = [0.1, 0.3]\n").replace("seeds = 3", "seeds = { looks = [3, 4] }"),
-        "study 'kept': a study that tunes fields has no looks: each level is chosen by all other "
-        "seeds; received ['lr']. Write a number of seeds, or make the tuned fields factors.",
+        "study 'kept': a study with tuned fields must have no looks: all other seeds choose each "
+        "level; received ['lr']. Write a number of seeds, or make the tuned fields factors.",
     ),
     "tuning by what is neither better nor worse": (
         'primary = "init/gradient_growth"\n' + tuned("lr = [0.1, 0.3]\n"),
@@ -316,8 +316,8 @@ DATA: dict[str, tuple[bytes | None, str]] = {
         "zoë\n".encode("latin-1") * 9,
         "received byte 0xeb in line 1 of words.txt",
     ),
-    "one word": (b"anna\n", "items for three splits (80/10/10), so at least 6; received 1"),
-    "too few words": (b"a\nb\nc\nd\ne\n", "so at least 6; received 5 in words.txt"),
+    "one word": (b"anna\n", "at least 6 items, for three splits (80/10/10); received 1"),
+    "too few words": (b"a\nb\nc\nd\ne\n", "for three splits (80/10/10); received 5 in words.txt"),
     "one very long line": (b"x" * 100_000, "at most 1,000 characters; received 100,000 in line 1"),
     "an escape": (WORDS.encode() + b"a\x1b[2J\n", "received U+001B in line 161 of words.txt"),
 }

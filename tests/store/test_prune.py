@@ -201,7 +201,7 @@ def test_what_others_logged_to_the_experiment_stays_and_so_does_it(
         run.rename(place / "outside")
         run.symlink_to(place / "outside")
     what = planned(uri)
-    assert str(what).endswith("; 3 runs or models that others logged there stay")
+    assert str(what).endswith("; 3 runs or models of others stay")
     left = module.prune(what)
     assert [run.info.run_id for run in client.search_runs([experiment])] == [theirs.info.run_id]
     assert client.get_run(theirs.info.run_id).data.metrics == {"final/dev_loss": 1.0}

@@ -294,8 +294,8 @@ def test_another_seed_samples_where_files_of_the_first_are_damaged(filled: str) 
     shutil.rmtree(folder_of(store.client.get_run(first.run_id).info.artifact_uri))
     second = find_variant(store, study(), str(FACTS["digest"]), levels, None)
     assert (first.trained.seed, second.trained.seed) == (1, 2)
-    assert second.passed_over == (f"{first.name}: its files are gone",)
-    with pytest.raises(NotWhole, match="its files are gone"):
+    assert second.passed_over == (f"{first.name}: its files are missing",)
+    with pytest.raises(NotWhole, match="its files are missing"):
         find_variant(store, study(), str(FACTS["digest"]), levels, 1)
 
 

@@ -76,7 +76,7 @@ def test_a_factor_keeps_its_baseline_level_where_it_has_no_meaning() -> None:
     ]
     assert about_partial(part) == (
         "The grid has 18 of 24 combinations of levels. "
-        "Varied in some places only: lr_drop_at (with lr_drop 0.1)."
+        "Varied only in some places: lr_drop_at (with lr_drop 0.1)."
     )
 
 
@@ -105,7 +105,7 @@ def test_one_change_at_a_time_is_the_baseline_and_each_other_level() -> None:
     assert part.size() == 2 * 6
     assert about_partial(part) == (
         "The grid has 6 of 24 combinations of levels. "
-        "One change of the baseline at a time says nothing of interactions."
+        "Changing one factor at a time shows nothing about interactions."
     )
 
 
@@ -256,7 +256,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "too many variants": (
         STUDY.replace("[2, 8, 32]", str([*range(2, 6000)])) + "[[exclude]]\nbatch = 2\nlr_drop=1.0",
         "a partial grid must have at most 20,000 variants; received "
-        "{'norm': 2, 'batch': 5998, 'lr_drop': 2, 'lr_drop_at': 2}. Take out levels.",
+        "{'norm': 2, 'batch': 5998, 'lr_drop': 2, 'lr_drop_at': 2}. Remove levels.",
     ),
     "a claim about what is left out": (
         STUDY + EXCLUDE + CLAIM + NORMS + "where = { batch = 8 }\n",

@@ -15,8 +15,9 @@ GLOSSARY = (
     ),
     (
         "Divergence.",
-        "A run whose loss or gradient stops being finite is frozen and counted. Its final losses "
-        "count as those of guessing uniformly, as does any loss above that; its other final "
+        "A run is frozen and counted as diverged when its loss or gradient is not finite. Its "
+        "final "
+        "losses count as those of uniform guessing, as does any higher loss. Its other final "
         "responses are not used.",
     ),
 )
@@ -61,16 +62,18 @@ def caveats(varied: set[str], variants: Sequence[Fields]) -> list[str]:
     found = []
     if any(fields.split == "fixed" for fields in variants):
         found.append(
-            "The split of the data is fixed: intervals and verdicts are about seeds, not data."
+            "The data split is fixed: intervals and verdicts cover variation over seeds, not over "
+            "data."
         )
     if "lr" in varied:
         return found
     if "init" in varied and "batch" in {fields.norm for fields in variants}:
         found.append(
-            "One learning rate for all confounds normalisation and init: under BatchNorm the "
-            "forward pass ignores the weights' scale, so naive init there is Kaiming init with its "
+            "One learning rate for all variants confounds normalisation and init: under BatchNorm "
+            "the "
+            "forward pass ignores the scale of the weights, so naive init is Kaiming init with the "
             "learning rate divided by fan_in."
         )
     elif {"norm", "init", "gain"} & varied:
-        found.append("One learning rate for all: variants may differ in the rate that suits them.")
+        found.append("All variants use one learning rate, but each may need a different one.")
     return found

@@ -82,9 +82,11 @@ CITATIONS = (
 
 def caveats(varied: set[str], variants: Sequence[Fields]) -> list[str]:
     """What a study that varies these fields cannot tell, given the fields of its variants."""
-    found = ["The split of the data is fixed: intervals and verdicts are about seeds, not data."]
+    found = [
+        "The data split is fixed: intervals and verdicts cover variation over seeds, not over data."
+    ]
     if "lr" not in varied:
-        found.append("One learning rate for all: variants may differ in the rate that suits them.")
+        found.append("All variants use one learning rate, but each may need a different one.")
     if "attention" in varied:
         found.append(
             "Attention has more weights than the average, and the average more than none: their "
@@ -97,5 +99,5 @@ def caveats(varied: set[str], variants: Sequence[Fields]) -> list[str]:
             "without do not: the two differ in initialisation too."
         )
     if max((f.steps for f in variants), default=0) < 5000:
-        found.append("Training is short: what helps early need not help in the end.")
+        found.append("Training is short: what helps early may not help in the end.")
     return found

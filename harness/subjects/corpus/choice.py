@@ -52,8 +52,8 @@ def load_corpus(
         return use_corpus(NAMES, folder, url)
     except FetchError as error:
         note = (
-            f"names.txt could not be fetched ({error.received}). The embedded corpus is used from "
-            "now on; `ablate data --use names.txt` tries again."
+            f"names.txt could not be downloaded ({error.received}). The embedded corpus is used "
+            "from now on; `ablate data --use names.txt` tries again."
         )
         corpus = use_corpus(EMBEDDED, folder)
         return replace(corpus, notes=(*corpus.notes, note))
