@@ -22,7 +22,7 @@ setup: .venv/ready ## install everything into .venv
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing torch, MLflow and what they need into .venv, once. With a CPU build of torch this"
 	@echo "downloads 0.5 GB, takes 2.1 GB of disk, and 2 to 10 minutes. The CUDA build, which pip takes on"
-	@echo "most Linux machines, adds 3 GB of downloads: README.md, Installing, says how to choose."
+	@echo "most Linux machines, adds 3 GB of downloads; docs/installing.md says how to choose."
 	@# keep an installed torch of any build, if its version is in pyproject's range
 	@if $(BIN)/python -m pip show --quiet torch 2>/dev/null; then sed '/^torch==/d' constraints.txt; \
 	  else cat constraints.txt; fi > .venv/constraints.txt
@@ -39,8 +39,8 @@ ablations: .venv/ready ## train the missing runs of STUDY (default: core), then 
 report: .venv/ready ## remake STUDY's report from the store, without training
 	@$(ABLATE) report $(STUDY) $(CHOSEN)
 
-ui: .venv/ready ## open STUDY's runs in the MLflow UI
-	@$(ABLATE) ui $(STUDY)
+ui: .venv/ready ## start the MLflow UI, and print where STUDY's runs are
+	@$(ABLATE) ui $(STUDY) $(CHOSEN)
 
 test: .venv/ready ## quick tests
 	@$(BIN)/pytest --numprocesses 2

@@ -1,6 +1,7 @@
-"""Writes what is generated of the documentation: `python -m docs.generate` after a change of it.
+"""Generates parts of the documentation: run `python -m docs.generate` after a change of the code.
 
-The reference from the code, and the table of claims in reports/README.md from published reports.
+It writes the reference from the code, and the tables of claims in both READMEs from published
+reports.
 """
 
 import html
@@ -41,59 +42,61 @@ WITHOUT_EFFECT = (
     ("`residual_init`", "`char_transformer`", "`residual` is false, or there is one branch only"),
 )  # fmt: skip
 LOOKS = (
-    "With `seeds = { looks = [5, 10, 20] }` a study has the seeds 1 to 20, and its claims are "
-    "judged when 5, 10 and 20 seeds have ended. `ablate run` trains all variants with the seeds 1 "
-    "to 5. A claim is settled at the first look that gives it a verdict other than INCONCLUSIVE, "
-    "or that more seeds could not change; that verdict stands. With the seeds up to the next look, "
-    "`ablate run` trains only the variants that unsettled claims need, and it stops once all are "
-    "settled. Runs that no look needs are not missing. The level of the verdicts is split among "
-    "the looks, so that each further look costs some power. A study without claims trains all "
-    'seeds.\n\nWith `seeds = { count = 20, looks = "any" }` all 20 seeds are trained, and seeds '
-    "may be added at any time (`--seeds 30`): verdicts come from tests that hold at every number "
-    "of seeds, and need larger effects. In a study without looks, seeds that are added after the "
-    "first session make every verdict exploratory. So does a change of the looks."
+    "With `seeds = { looks = [5, 10, 20] }`, a study has the seeds 1 to 20, and its claims are "
+    "judged with 5, 10 and 20 seeds. `ablate run` trains all variants with the seeds 1 to 5. A "
+    "claim is settled at the first look that gives it a verdict other than INCONCLUSIVE, or a "
+    "verdict that more seeds cannot change; that verdict is final. Up to the next look, "
+    "`ablate run` trains only the variants that unsettled claims need, and it stops when all "
+    "claims are settled. Runs that no look needs do not count as missing. The level of the "
+    "verdicts is split among the looks, so each look costs some power. A study without claims "
+    'trains all seeds.\n\nWith `seeds = { count = 20, looks = "any" }`, all 20 seeds are trained, '
+    "and you may add seeds at any time (`--seeds 30`): the tests are valid at every number of "
+    "seeds, but need larger effects. In a study without looks, seeds added after the first "
+    "session make every verdict exploratory. So does a change of the looks."
 )
 
 PARTIAL_GRIDS = """### Partial grids
 
-A study has every combination of its levels, unless it says otherwise:
+By default, a study has every combination of its levels. To leave some out:
 
 ```toml
-[[exclude]]                 # BatchNorm takes the variance of a batch: not of a single word
+[[exclude]]                 # BatchNorm needs the variance of a batch of two or more
 norm = "batch"
 batch = 1
 
-[[exclude]]                 # a value may be a list: two more combinations
+[[exclude]]                 # a value may be a list: this excludes two more combinations
 norm = "none"
 depth = [20, 50]
 
-[[only]]                    # it has no meaning elsewhere
+[[only]]                    # lr_drop_at has no effect elsewhere
 factor = "lr_drop_at"
 where = { lr_drop = 0.1 }
 ```
 
-`[[exclude]]` leaves out the variants that have one of the levels of each factor it names.
-`[[only]]` lets a factor vary where its `where` holds; elsewhere it stays at its baseline level, so
-that there is one variant in place of several twins. The baseline is never left out.
-`design = "one_at_a_time"` has the baseline and each single change of it, and so says nothing of
-interactions.
+`[[exclude]]` leaves out all variants that match every line of the table. `[[only]]` lets a factor
+vary only where its `where` holds; elsewhere it stays at its baseline level, which leaves one
+variant instead of several twins. The baseline is never left out. `design = "one_at_a_time"` has the
+baseline and each single change of it, and therefore cannot show interactions.
 
-`ablate plan` says how many combinations there are. A variant that cannot be trained is refused with
-the tables that leave it out. Runs keep their identity: a study that grows trains only what is new.
+`ablate plan` shows the number of combinations. If a variant cannot be trained, the error message
+gives the tables that leave it out. Runs keep their identity: if a study grows, only new runs are
+trained.
 
-Nothing is averaged over variants that are not there. An effect, a slope or an interaction is
-averaged over the combinations of the other factors that have every level compared, and says over
-how many: "6 of 12 combinations". Where there is none it is NOT ESTIMABLE. A claim is about the same
-combinations; one that names a combination without variants, or that no combination has all variants
-of, is refused when the study is read."""
+Nothing is averaged over missing variants. An effect, a slope or an interaction is averaged over the
+combinations of the other factors that have every level compared, and the report says over how many:
+"6 of 12 combinations". If there are none, it is NOT ESTIMABLE. A claim is about the same
+combinations. A claim is refused when the study is read if it names a combination without variants,
+or if no combination has all the variants that it compares."""
 
 
 def reference() -> str:
     """The page: study file, subjects, claims, command line, refusals."""
     parts = [
-        "# Reference\n\nGenerated by `python -m docs.generate`; a test compares it with the code.",
-        "## The study file\n\nOne TOML file. Tables `[fixed]`, `[factors]`, `[baseline]`, `[bare]` "
-        "take the fields of the subject; any field can be a factor.",
+        "# Reference\n\n`python -m docs.generate` generates this page; a test compares it with "
+        "the code.",
+        "## The study file\n\nA study is one TOML file. The tables `[fixed]`, `[factors]`, "
+        "`[tuned]`, "
+        "`[baseline]` and `[bare]` name fields of the subject. Any field can be a factor.",
         table(("key", "meaning"), model_rows(Study, {"name"})),
         LOOKS,
         "The studies that come with the package:",
@@ -104,26 +107,29 @@ def reference() -> str:
                 for study in map(load_study, study_names())
             ),
         ),
-        "### Twins\n\nVariants that differ only in fields without effect are twins: they train to "
-        "the same bits. `ablate plan` and the report's caveats name them; a study has none "
-        "that says with `[[only]]` where a factor varies, or leaves out a level. The harness knows "
-        "of:",
+        "### Twins\n\nTwins are variants that differ only in fields without effect, so that they "
+        "train "
+        "to the same bits. `ablate plan` and the report's caveats name them. To avoid twins, use "
+        "`[[only]]` to say where a factor varies, or leave out a level. The harness knows these "
+        "cases:",
         table(("fields", "subjects", "without effect where"), WITHOUT_EFFECT),
         PARTIAL_GRIDS,
-        "## Claims\n\nA `[[claims]]` table each, written before the runs. How each is tested: "
-        "[statistics](statistics.md). The kinds:",
+        "## Claims\n\nWrite each claim as a `[[claims]]` table, before the runs. "
+        "[Statistics](statistics.md) describes how claims are tested. The kinds are:",
         *claim_sections(),
         *(section for name in subject_names() for section in subject_sections(find_subject(name))),
-        "## The command line\n\nExit codes: 0 done, 1 some runs failed or a check did not hold, "
-        "2 a mistake in what was asked, 130 interrupted.",
+        "## The command line\n\nExit codes: 0 done, 1 some runs failed or a check did not pass, "
+        "2 invalid input, 130 interrupted.",
         *command_sections(),
-        "## JSON documents\n\nWhat commands print with `--json`, a key each; `ablate schema NAME` "
-        "prints the same as a JSON Schema. [machines.md](machines.md) says how to use them. A list "
-        "of parts is named by the part; a part's table follows its document's.",
+        "## JSON documents\n\nThese are the documents that commands print with `--json`. `ablate "
+        "schema "
+        "NAME` prints the same as a JSON Schema, and [machines.md](machines.md) explains their "
+        "use. If a key holds other objects, its row names their type, whose table follows.",
         *document_sections(),
-        "## What is refused\n\nA mistake is reported as rule, what was received, remedy; the exit "
-        'code is 2. What was stored before stays, and nothing is left half-written. "…" stands '
-        "for what depends on the case.",
+        "## Error messages\n\nAn error message states a rule, the value received, and a remedy; "
+        "the exit "
+        'code is 2. Stored results stay unchanged, and nothing is left half-written. "…" stands '
+        "for text that depends on the case.",
         *refusal_sections(),
     ]
     return "\n\n".join(parts) + "\n"
@@ -137,13 +143,14 @@ def subject_sections(subject: Subject) -> Iterator[str]:
     if subject.name == DEFAULT:
         yield f"Norms: {words(NORMS)}. Activations: {words(ACTIVATIONS)}. Inits: {words(INITS)}."
     yield (
-        "### Responses\n\nWhat a run comes down to: MLflow metrics at step 0. `init/` is training "
-        "mode on the first minibatch, `last/` training mode on the last, `final/` eval mode over "
-        "whole splits."
+        "### Responses\n\nResponses are the numbers that summarise a run; in MLflow they are "
+        "metrics at "
+        "step 0. `init/` is measured in training mode on the first minibatch, `last/` in training "
+        "mode on the last one, `final/` in eval mode over whole splits."
     )
     rows = ((f"`{r.name}`", r.axis, r.says) for r in subject.responses.values())
     yield table(("response", "axis", "meaning"), rows)
-    yield "### Curves\n\nMLflow metrics over the steps."
+    yield "### Curves\n\nCurves are MLflow metrics over the steps."
     curves = ((f"`{name}`", curve.label) for name, curve in subject.curves.items())
     yield table(("metric", "axis"), curves)
 

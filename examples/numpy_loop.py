@@ -1,4 +1,4 @@
-"""Logistic regression in NumPy: a training loop of one's own, without PyTorch."""
+"""Logistic regression in NumPy: a custom training loop, without PyTorch."""
 
 from dataclasses import dataclass
 

@@ -90,14 +90,14 @@ def refusal(error: OSError) -> UserError | None:
     where = str(error.filename or "")
     if lacks_room(error):
         return UserError(
-            "files need room and permission",
+            "files need free space and permission",
             f"{error.strerror}: {where}" if where else error.strerror,
-            "Free some space or change the permissions; then run the same command again.",
+            "Free some space or change the permissions, and run the same command again.",
         )
     if error.errno == errno.ENAMETOOLONG:
         return UserError(
-            "a path must fit the file system",
+            "a path must not be too long for the file system",
             f"{where[:40]}… ({error.strerror})",
-            "Use a shorter one.",
+            "Use a shorter path.",
         )
     return None

@@ -68,9 +68,9 @@ def judged(store: Store, plan: Plan) -> StudyData:
     changed = data.trained[data.trained["changed"] == "yes"]
     if len(changed):
         raise UserError(
-            "claims are judged by runs as they ended",
-            f"{len(changed)} runs that were changed since: {few(list(changed['run_name']))}",
-            "Train exactly those again: ablate run STUDY --repair.",
+            "claims need runs that have not changed since they ended",
+            f"{len(changed)} changed runs: {few(list(changed['run_name']))}",
+            "Train these again: ablate run STUDY --repair.",
         )
     return data
 

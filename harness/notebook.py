@@ -211,14 +211,14 @@ class Results:
         known = {drawing.name: drawing for drawing in drawings(self.study)}
         if name not in known:
             hint = suggest(name, known, "figures")
-            raise UserError("a figure is named as in the report", repr(name), hint)
+            raise UserError("a figure must have a name from the report", repr(name), hint)
         with settings():
             figure = known[name].draw(self._comparable)
         if figure is None:
             raise UserError(
-                "a figure needs something to show",
-                f"nothing in study '{self.study.name}' for '{name}'",
-                "`figures` has the names of others.",
+                "a figure needs data to show",
+                f"study '{self.study.name}', which has none for '{name}'",
+                "`figures` has the names of all figures.",
             )
         return figure
 

@@ -75,8 +75,8 @@ def test_output_to_a_full_disk_is_said_to_be_lost(tmp_path: Path, buffered: str)
         )  # fmt: skip
     assert (ended.returncode, ended.stderr.decode()) == (
         2,
-        "error: what is printed must have somewhere to go; received No space left on device: "
-        "stdout. All else is done. Free some space, and run the same command again.\n",
+        "error: the output of the command must be writable; received No space left on device: "
+        "stdout. Everything else is done. Free some space, and run the same command again.\n",
     )
 
 

@@ -98,8 +98,8 @@ def test_everything_but_training_in_processes_works_in_this_one(
         2,
         "",
         "lines: 18 runs: 400 steps, seeds 1-3, line\n"
-        "error: samples need a subject that writes some; received 'tests.support.linear', the "
-        "subject of lines. See `ablate show RUN` for what its runs hold.\n",
+        "error: the subject must write samples; received 'tests.support.linear', the "
+        "subject of lines. `ablate show RUN` shows what its runs hold.\n",
     )
 
 

@@ -61,7 +61,7 @@ def align(studies: Sequence[Study]) -> Alignment:
     subjects = list(dict.fromkeys(study.subject for study in studies))
     if len(subjects) > 1:
         raise UserError(
-            "studies that are compared must have one subject",
+            "studies to compare must have the same subject",
             ", ".join(subjects),
             "Compare studies of the same subject.",
         )

@@ -28,7 +28,7 @@ def compare(data: StudyData, first: str, second: str) -> pd.DataFrame:
     """
     one, other = find_variant(data, first), find_variant(data, second)
     if one == other:
-        raise UserError("Two different variants are compared", repr(one), "Name another one.")
+        raise UserError("the two variants must differ", repr(one), "Name another one.")
     rows = []
     for response in data.study.model.responses:
         measured = needed_grid(data, response)
@@ -55,11 +55,13 @@ def find_variant(data: StudyData, name: str) -> str:
         return fitting[0]
     if fitting:
         raise UserError(
-            "A variant's name must fit one variant",
-            f"{name!r}, which fits {len(fitting)}",
+            "the name must match exactly one variant",
+            f"{name!r}, which matches {len(fitting)}",
             f"Be more precise, such as '{fitting[0]}'.",
         )
-    raise UserError("There must be such a variant", repr(name), suggest(name, variants, "variants"))
+    raise UserError(
+        "the study must have the variant", repr(name), suggest(name, variants, "variants")
+    )
 
 
 def _parts(name: str) -> set[str]:

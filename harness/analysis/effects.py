@@ -107,7 +107,7 @@ def note(used: Contrast, result: Estimate) -> str:
     elif result.se == 0:
         parts.append("no spread between seeds")
     elif result.n < 5:
-        parts.append("wide by design")
+        parts.append("few seeds, wide interval")
     return "; ".join(parts)
 
 

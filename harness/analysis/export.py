@@ -52,7 +52,7 @@ def writable(folder: Path) -> Iterator[None]:
         raise UserError(
             "the folder of an export must be writable",
             f"{folder} ({error.strerror})",
-            "Make it writable, or name another with --to.",
+            "Make it writable, or name another folder with --to.",
         ) from None
 
 

@@ -54,9 +54,9 @@ def require_comparable(data: StudyData) -> list[Finding]:
     for finding in found:
         if finding.severity == "refuse":
             raise UserError(
-                "runs that are compared must be comparable",
+                "runs must be comparable",
                 finding.message,
-                "`ablate report` shows which they are.",
+                "`ablate report` shows which runs are not.",
             )
     return found
 
@@ -76,8 +76,8 @@ def _changes(data: StudyData) -> Iterator[Finding]:
     changed = data.trained[data.trained["changed"] == "yes"]
     if len(changed):
         message = (
-            f"{len(changed)} runs have other params, tags or numbers than when they ended. "
-            "`ablate run STUDY --repair` trains exactly those again."
+            f"{len(changed)} runs have changed params, tags or numbers since they ended. "
+            "`ablate run STUDY --repair` trains these again."
         )
         yield Finding("changed", "refuse", message, _names(changed))
     unknown = data.trained[data.trained["changed"] == "unknown"]
@@ -91,10 +91,10 @@ def _duplicates(data: StudyData) -> Iterator[Finding]:
     for keys, what in ((["run_key"], "identity"), (["variant", "seed"], "variant and seed")):
         twice = data.trained[data.trained.duplicated(keys, keep=False)]
         if len(twice):
-            message = f"{len(twice)} runs share their {what} with another."
+            message = f"{len(twice)} runs have the same {what} as another run."
             yield Finding("duplicates", "refuse", message, _names(twice))
     if count := int(data.facts.get("duplicates") or 0):
-        message = f"{count} runs were left out: of each an older one of the same key counts."
+        message = f"{count} runs were left out: for each, an older run with the same key counts."
         yield Finding("duplicates", "banner", message)
 
 
@@ -126,7 +126,7 @@ def _identities(data: StudyData) -> Iterator[Finding]:
         else:
             wrong.append(False)
     if any(wrong):
-        message = f"{sum(wrong)} runs are not what their labels say: identity and label disagree."
+        message = f"{sum(wrong)} runs have labels that do not match their identity."
         yield Finding("labels", "refuse", message, _names(data.trained[wrong]))
 
 
@@ -143,7 +143,7 @@ def _budgets(data: StudyData) -> Iterator[Finding]:
         for variant, budget in zip(data.trained["variant"], budgets, strict=True)
     ]
     if any(wrong):
-        message = f"{sum(wrong)} runs have other {', '.join(names)} than planned."
+        message = f"{sum(wrong)} runs differ from the plan in {', '.join(names)}."
         yield Finding("budget", "refuse", message, _names(data.trained[wrong]))
 
 
@@ -192,15 +192,17 @@ def _remains(data: StudyData) -> Iterator[Finding]:
     unread = data.trained[data.trained["files"] != ""]
     if len(unread):
         message = (
-            f"The files of {len(unread)} runs are gone or damaged: their numbers and curves are "
-            "those in the database; layers, weights and histograms lack them."
+            f"The files of {len(unread)} runs are missing or damaged: their numbers and curves "
+            "come from the database, but layers, weights and histograms lack them."
         )
         yield Finding("files", "banner", message, tuple(unread["files"]))
     lacking = data.trained[data.trained["lacking"] != ""]
     if len(lacking):
         lost = dict.fromkeys(name for names in lacking["lacking"] for name in names.split(", "))
-        message = f"{len(lacking)} runs lack {', '.join(lost)}, which follow from what they have."
+        message = (
+            f"{len(lacking)} runs lack {', '.join(lost)}, which were restored from other data."
+        )
         yield Finding("lacking", "banner", message, _names(lacking))
     if count := int(data.facts.get("unidentified") or 0):
-        message = f"{count} runs were left out: nothing tells which they are since they lack tags."
+        message = f"{count} runs were left out: they lack tags and cannot be identified."
         yield Finding("unidentified", "banner", message)

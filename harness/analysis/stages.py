@@ -112,11 +112,11 @@ def about_stages(study: Study, known: Sequence[Stage]) -> list[str]:
     ]  # fmt: skip
     last, rest = known[-1], study.seeds[known[-1].look :]
     if rest and last.ended:
-        why = f"not needed, since all claims were settled with {last.look} seeds"
+        why = f"not needed, because all claims were settled with {last.look} seeds"
         said.append(f"{named(rest).capitalize()}: {why}.")
     elif rest:
         why = f"needed only if claims are unsettled at the look at {last.look} seeds"
-        said.append(f"{named(rest).capitalize()}: {why}, which lacks runs.")
+        said.append(f"{named(rest).capitalize()}: {why}, whose runs are incomplete.")
     return said
 
 

@@ -236,15 +236,15 @@ def about_tuning(data: StudyData) -> Iterator[str]:
     fields = " and ".join(study.tuned)
     yield (
         f"Each variant is judged at its best {fields}, chosen for every seed by the mean"
-        f" {study.response(study.selected_by).label} over the other seeds: what is estimated is the"
-        f" result of tuning on {len(study.seeds) - 1} seeds."
+        f" {study.response(study.selected_by).label} over the other seeds; the estimate is for"
+        f" tuning on {len(study.seeds) - 1} seeds."
     )
     edges = taken_table(data).query("edge != ''")
     if len(edges):
         named = "; ".join(f"{row['variant']} (add {row['edge']})"
                           for _, row in edges.head(FEW).iterrows())  # fmt: skip
         more = f"; and {len(edges) - FEW} more" if len(edges) > FEW else ""
-        yield f"A better level may lie beyond those tried, at whose end the best is: {named}{more}."
+        yield f"The best level is the last one tried; a better one may lie beyond: {named}{more}."
 
 
 def beyond(study: Study, cell: Levels) -> str:

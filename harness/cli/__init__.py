@@ -45,7 +45,7 @@ class Commands(click.Group):
         except click.UsageError as error:
             _say_in_json(
                 UserError(
-                    "a command must be given as its --help says",
+                    "a command must be written as its --help says",
                     error.format_message(),
                     "See the --help of the command.",
                 )
@@ -58,12 +58,12 @@ class Commands(click.Group):
     "--tracking-uri",
     envvar="MLFLOW_TRACKING_URI",
     metavar="URI",
-    help="MLflow store; default: the mlflow.db of this directory or above.",
+    help="MLflow store; default: mlflow.db in this directory or the nearest one above.",
 )
 @click.version_option(package_name="ablation-harness")
 @click.pass_context
 def ablate(ctx: click.Context, tracking_uri: str | None) -> None:
-    """Ablation studies of neural networks: a grid over several seeds, verdicts with intervals."""
+    """Run ablation studies of neural networks over several seeds, with intervals and verdicts."""
     ctx.obj = tracking_uri
 
 
@@ -80,9 +80,9 @@ def main() -> None:
         if printed and printed.lost and not end.code:
             _refuse(
                 UserError(
-                    "what is printed must have somewhere to go",
+                    "the output of the command must be writable",
                     f"{printed.lost.strerror}: stdout",
-                    "All else is done. Free some space, and run the same command again.",
+                    "Everything else is done. Free some space, and run the same command again.",
                 )
             )
         raise
@@ -100,9 +100,10 @@ def _run() -> None:
     except Locked as error:
         _refuse(
             UserError(
-                "no process may keep the MLflow database locked",
+                "no other process may lock the MLflow database",
                 str(error),
-                "Wait for it, or stop it; nothing is lost, and the same command then continues.",
+                "Wait for that process, or stop it; nothing is lost, and the same command then "
+                "continues.",
             )
         )
     except Unreachable as error:
@@ -110,7 +111,7 @@ def _run() -> None:
             UserError(
                 "the store must answer",
                 str(error),
-                "Start its server, or give another --tracking-uri.",
+                "Start its server, or name another store with --tracking-uri.",
             )
         )
     except OSError as error:
@@ -143,7 +144,7 @@ def require_folder() -> None:
         raise UserError(
             "the working directory must exist",
             "one that was removed",
-            "Change to another one (cd).",
+            "Change to another directory.",
         ) from None
 
 

@@ -33,7 +33,7 @@ def _parsed(value: Any) -> Any:
 Number = Annotated[
     float, BeforeValidator(_number), PlainSerializer(_finite, return_type=float | None)
 ]
-Seeds = Annotated[tuple[int, ...], Field(description="the blocks")]
+Seeds = Annotated[tuple[int, ...], Field(description="the seeds")]
 
 
 class Part(BaseModel):
@@ -70,7 +70,7 @@ def _schema(name: str) -> Any:
 
 
 class Error(Part):
-    """A mistake that can be mended."""
+    """A mistake that the user can fix."""
 
     rule: str = Field(description="what must hold")
     received: str = Field(description="what was found instead")
@@ -78,10 +78,10 @@ class Error(Part):
 
 
 class Mistake(Document):
-    """In place of any other document, or after the last event: exit code 2."""
+    """Printed instead of any other document, or after the last event; exit code 2."""
 
     schema_name: Literal["ablate.error/1"] = _schema("ablate.error/1")
-    error: Error = Field(description="the mistake; standard error has it as text")
+    error: Error = Field(description="the mistake, which standard error has as text")
 
     @classmethod
     def of(cls, error: UserError) -> "Mistake":
@@ -91,11 +91,13 @@ class Mistake(Document):
 
 
 class DataFacts(Part):
-    """What runs are trained on."""
+    """The training data."""
 
-    name: str = Field(description="for people")
-    size: str = Field(description="how much there is, in words")
-    digest: str = Field(description="hash of all that training reads, part of a run's identity")
+    name: str = Field(description="name for people")
+    size: str = Field(description="its size, in words")
+    digest: str = Field(
+        description="hash of all data that training reads; part of a run's identity"
+    )
 
     @classmethod
     def of(cls, data: Data) -> "DataFacts":
@@ -104,41 +106,47 @@ class DataFacts(Part):
 
 
 class ListedStudy(Part):
-    """A study that comes with the package."""
+    """A study that is known by name: of the project, or of the package."""
 
-    name: str = Field(description="as commands take it")
+    name: str = Field(description="the name that commands take")
     question: str = Field(description="what it asks")
     runs: int = Field(description="variants × tuned levels × seeds")
-    at_most: bool = Field(description="whether declared looks may end it with fewer runs")
+    at_most: bool = Field(
+        description="whether the study may end with fewer runs, because it declares looks"
+    )
 
 
 class StudyList(Document):
-    """`ablate list`: the studies that come with the package."""
+    """`ablate list`: the studies of the project and of the package."""
 
     schema_name: Literal["ablate.list/1"] = _schema("ablate.list/1")
     studies: tuple[ListedStudy, ...] = Field(description="in alphabetical order")
 
 
 class PlannedVariant(Part):
-    """A variant at a level of the tuned fields, and how far its runs are."""
+    """A variant at one level of the tuned fields, and the progress of its runs."""
 
     variant: str = Field(description="its name")
     levels: Levels = Field(description="its level of each factor and tuned field")
-    parameters: int = Field(description="how many numbers a run trains")
-    runs: int = Field(description="needed as far as is known, or ended")
-    ended: int = Field(description="of these, in the store; diverged ones count")
-    diverged: int = Field(description="of those that have ended")
+    parameters: int = Field(description="number of trainable parameters")
+    runs: int = Field(description="runs that are known to be needed, or have ended")
+    ended: int = Field(description="those that the store has, including diverged ones")
+    diverged: int = Field(description="ended runs that diverged")
 
 
 class Training(Part):
     """What `ablate run` would train now."""
 
-    runs: int = Field(description="missing ones; until the next look, if the study declares looks")
-    stacks: int = Field(description="groups of runs that are trained as one")
-    members: tuple[int, int] | None = Field(description="runs in the smallest and largest stack")
-    workers: int = Field(description="processes, one a core")
-    seconds: Number = Field(description="estimate of the time it takes")
-    measured: bool = Field(description="whether the estimate rests on runs trained here before")
+    runs: int = Field(description="missing runs; with declared looks, those until the next look")
+    stacks: int = Field(description="groups of runs that are trained together")
+    members: tuple[int, int] | None = Field(
+        description="runs in the smallest and in the largest stack"
+    )
+    workers: int = Field(description="worker processes")
+    seconds: Number = Field(description="estimated time")
+    measured: bool = Field(
+        description="whether the estimate is based on runs trained on this machine"
+    )
 
 
 class StudyPlan(Document):
@@ -147,47 +155,51 @@ class StudyPlan(Document):
     schema_name: Literal["ablate.plan/1"] = _schema("ablate.plan/1")
     study: str = Field(description="its name")
     question: str = Field(description="what it asks")
-    code: tuple[str, ...] = Field(description="files of the user's that are run for it")
-    data: DataFacts = Field(description="what runs are trained on")
-    variants: tuple[PlannedVariant, ...] = Field(description="all, at each tuned level")
+    code: tuple[str, ...] = Field(description="the user's files whose code is run")
+    data: DataFacts = Field(description="training data")
+    variants: tuple[PlannedVariant, ...] = Field(description="all variants, at each tuned level")
     tuned: dict[str, tuple[Level, ...]] = Field(description="levels of each tuned field")
     seeds: Seeds
     looks: tuple[int, ...] = Field(description="numbers of seeds at which claims are judged")
     runs: int = Field(description="variants × tuned levels × seeds")
-    ended: int = Field(description="of these, in the store")
-    taken_over: int = Field(description="missing runs that other studies of the store have ended")
+    ended: int = Field(description="those that the store has")
+    taken_over: int = Field(
+        description="missing runs that other studies in the store have finished"
+    )
     training: Training = Field(description="what `ablate run` would train now")
-    notes: tuple[str, ...] = Field(description="what else a person is told, a sentence each")
+    notes: tuple[str, ...] = Field(description="other remarks for people, one sentence each")
 
 
 class RunView(Document):
-    """`ablate show`: the inside of a run that has ended."""
+    """`ablate show`: the measurements inside a run that has ended."""
 
     schema_name: Literal["ablate.show/1"] = _schema("ablate.show/1")
-    name: str = Field(description="for people")
-    run_id: str = Field(description="MLflow's")
+    name: str = Field(description="name for people")
+    run_id: str = Field(description="MLflow's run id")
     run_key: str = Field(description="the run's identity: equal keys, equal bits")
-    subject: str = Field(description="what was trained")
-    data: str = Field(description="name of its data")
-    seed: int = Field(description="its block")
+    subject: str = Field(description="the subject that was trained")
+    data: str = Field(description="name of the training data")
+    seed: int = Field(description="the run's seed")
     outcome: str = Field(description="`finished` or `diverged`")
-    fields: dict[str, Any] = Field(description="what defines it besides seed and data")
+    fields: dict[str, Any] = Field(
+        description="the fields that define the run, besides seed and data"
+    )
     metrics: dict[str, Number] = Field(description="the last value of each metric in MLflow")
-    inside: tuple[str, ...] = Field(description="what its subject says of it, a line each")
+    inside: tuple[str, ...] = Field(description="the subject's report on the run, line by line")
 
 
 class ComparedResponse(Part):
     """A response of two variants, over the seeds that both have."""
 
     response: str = Field(description="its name")
-    unit: str = Field(description="empty where it has none")
+    unit: str = Field(description="empty if it has none")
     a: Number = Field(description="mean of variant a")
     b: Number = Field(description="mean of variant b")
     difference: Number = Field(description="b − a, paired by seed")
     low: Number = Field(description="lower end of its 95 % t interval")
     high: Number = Field(description="upper end")
     n: int = Field(description="seeds")
-    note: str = Field(description="what to be careful about; empty if nothing")
+    note: str = Field(description="a reservation; empty if there is none")
 
 
 class VariantComparison(Document):
@@ -197,53 +209,55 @@ class VariantComparison(Document):
     study: str = Field(description="its name")
     a: str = Field(description="a variant's name")
     b: str = Field(description="the other one's")
-    responses: tuple[ComparedResponse, ...] = Field(description="those that both have")
-    notes: tuple[str, ...] = Field(description="what else a person is told, a sentence each")
+    responses: tuple[ComparedResponse, ...] = Field(description="responses that both variants have")
+    notes: tuple[str, ...] = Field(description="other remarks for people, one sentence each")
 
 
 class StudyAtPlace(Part):
-    """The primary response of a study at some levels, and how far it is from the first study's."""
+    """The primary response of a study at some levels, and its difference from the first study's."""
 
     study: str = Field(description="its name")
-    mean: Number = Field(description="over the study's variants there")
+    mean: Number = Field(description="mean over the study's variants there")
     low: Number = Field(description="lower end of its 95 % t interval")
     high: Number = Field(description="upper end")
     n: int = Field(description="seeds")
-    difference: Number = Field(description="from the first study, paired by seed; null of itself")
+    difference: Number = Field(
+        description="difference from the first study, paired by seed; null for the first study"
+    )
     difference_low: Number = Field(description="lower end of its 95 % t interval")
     difference_high: Number = Field(description="upper end")
     pairs: int = Field(description="seeds that both studies have")
 
 
 class ComparedPlace(Part):
-    """Levels that all studies have, and what each measured there."""
+    """Levels that all studies have, and the response of each study there."""
 
     place: str = Field(description="the levels in words")
     studies: tuple[StudyAtPlace, ...] = Field(description="in the order of the command line")
 
 
 class SharedClaim(Part):
-    """A claim that several studies make alike."""
+    """A claim that several studies share."""
 
     id: str = Field(description="its name")
     says: str = Field(description="the claim in words")
-    verdicts: dict[str, str] = Field(description="by study, of those that make it")
+    verdicts: dict[str, str] = Field(description="verdict of each study that makes the claim")
 
 
 class StudyComparison(Document):
-    """`ablate compare STUDY STUDY…`: studies where their factors line up."""
+    """`ablate compare STUDY STUDY…`: studies at the levels that they share."""
 
     schema_name: Literal["ablate.compare.studies/1"] = _schema("ablate.compare.studies/1")
-    studies: tuple[str, ...] = Field(description="the first is the one others are compared with")
-    response: str = Field(description="the first one's primary response")
-    unit: str = Field(description="empty where it has none")
-    common: dict[str, tuple[Level, ...]] = Field(description="levels that all have, by factor")
+    studies: tuple[str, ...] = Field(description="the others are compared with the first")
+    response: str = Field(description="the primary response of the first study")
+    unit: str = Field(description="empty if it has none")
+    common: dict[str, tuple[Level, ...]] = Field(description="shared levels, by factor")
     apart: dict[str, dict[str, str]] = Field(
-        description="fields that do not line up: what each study has, by study"
+        description="fields in which the studies differ: the levels of each study"
     )
-    places: tuple[ComparedPlace, ...] = Field(description="combinations of common levels")
-    claims: tuple[SharedClaim, ...] = Field(description="that several of them make")
-    notes: tuple[str, ...] = Field(description="what else a person is told, a sentence each")
+    places: tuple[ComparedPlace, ...] = Field(description="combinations of shared levels")
+    claims: tuple[SharedClaim, ...] = Field(description="claims that several studies share")
+    notes: tuple[str, ...] = Field(description="other remarks for people, one sentence each")
 
 
 class ExportedTable(Part):
@@ -251,74 +265,80 @@ class ExportedTable(Part):
 
     name: str = Field(description="`runs`, `curves`, …; for a paper `cells`, `effects`, `claims`")
     rows: int = Field(description="how many")
-    files: tuple[str, ...] = Field(description="paths, one a form: CSV, Parquet; LaTeX, Markdown")
+    files: tuple[str, ...] = Field(
+        description="their paths, one per format: CSV, Parquet; LaTeX, Markdown"
+    )
 
 
 class ExportedTables(Document):
-    """`ablate export`: what was written where."""
+    """`ablate export`: the tables that were written."""
 
     schema_name: Literal["ablate.export/1"] = _schema("ablate.export/1")
     study: str = Field(description="its name")
-    tables: tuple[ExportedTable, ...] = Field(description="all that were written")
-    notes: tuple[str, ...] = Field(description="what else a person is told, a sentence each")
+    tables: tuple[ExportedTable, ...] = Field(description="the tables")
+    notes: tuple[str, ...] = Field(description="other remarks for people, one sentence each")
 
 
 class FoundInconsistency(Part):
-    """Something in a store that does not fit together."""
+    """An inconsistency in a store."""
 
     kind: str = Field(
         description="`files`, `values`, `tags`, `unidentified`, `twins`, `running`, `definition`, "
         "or `no run`"
     )
-    study: str = Field(description="whose; empty for files that no run names")
-    what: str = Field(description="the run or the files, and what is wrong")
-    run_id: str = Field(description="MLflow's; empty where there is none")
-    run_key: str = Field(description="the run's identity; empty where there is none")
-    repairable: bool = Field(description="whether --repair needs no guess")
-    repaired: bool = Field(description="whether --repair did so now")
-    remedy: str = Field(description="what to do about one that --repair leaves; else empty")
+    study: str = Field(description="its name; empty for files without a run")
+    what: str = Field(description="the run or the files, and the problem")
+    run_id: str = Field(description="MLflow's run id; empty if there is none")
+    run_key: str = Field(description="the run's identity; empty if there is none")
+    repairable: bool = Field(description="whether --repair can repair it")
+    repaired: bool = Field(description="whether --repair has repaired it now")
+    remedy: str = Field(description="what to do if --repair cannot; otherwise empty")
 
 
 class StoreExamination(Document):
-    """`ablate doctor`: what does not fit together; exit code 1 if something is left."""
+    """`ablate doctor`: inconsistencies; exit code 1 if any is left."""
 
     schema_name: Literal["ablate.doctor/1"] = _schema("ablate.doctor/1")
     store: str = Field(description="its URI, without credentials")
-    studies: int = Field(description="looked at")
-    runs: int = Field(description="looked at")
-    unchecked: int = Field(description="runs without a digest: changes of them cannot be seen")
-    found: tuple[FoundInconsistency, ...] = Field(description="by kind")
+    studies: int = Field(description="number of studies examined")
+    runs: int = Field(description="number of runs examined")
+    unchecked: int = Field(description="runs without a digest, whose changes cannot be detected")
+    found: tuple[FoundInconsistency, ...] = Field(description="the inconsistencies, by kind")
 
 
 class Finding(Part):
-    """Something that the audit of the runs found."""
+    """A finding of the audit of the runs."""
 
-    check: str = Field(description="which one found it")
-    severity: str = Field(description="`refuse`: no contrast is computed; `banner`: to be known")
-    message: str = Field(description="a sentence")
+    check: str = Field(description="name of the check")
+    severity: str = Field(description="`refuse`: no contrast is computed; `banner`: a warning")
+    message: str = Field(description="the finding, as a sentence")
     runs: str = Field(description="some of the runs concerned")
 
 
 class ClaimVerdict(Part):
-    """A claim and what the data say of it, as in the report's claims.csv."""
+    """A claim and its verdict, as in the report's claims.csv."""
 
     id: str = Field(description="its name in the study file")
     says: str = Field(description="the claim in words")
     kind: str = Field(description="`threshold`, `difference`, `equivalence`, `interaction`")
-    response: str = Field(description="what it is about")
+    response: str = Field(description="the response that it is about")
     verdict: str = Field(
         description="SUPPORTED, OPPOSITE, NEGLIGIBLE, FAILS, NOT EVERYWHERE, INCONCLUSIVE or "
         "NOT TESTABLE"
     )
-    condition: str = Field(description="`if no run fails` where the verdict hangs on that")
-    why: str = Field(description="where it is shown to hold or to fail, or why not")
+    condition: str = Field(
+        description="`if no run fails` if the verdict depends on that; else empty"
+    )
+    why: str = Field(description="where it is shown to hold or to fail, or why it cannot be tested")
     stamps: str = Field(description="why the verdict is exploratory; empty if it is not")
-    n: int = Field(description="seeds it rests on")
-    cells: int = Field(description="how many the claim is about")
-    holding: int = Field(description="cells in which it is shown to hold")
-    failing: int = Field(description="cells in which it is shown to fail")
-    cell: str = Field(description="the one least favourable to the claim")
-    estimate: Number = Field(description="of a claim about one cell; null of several")
+    n: int = Field(description="number of seeds")
+    cells: int = Field(description="number of cells that the claim is about")
+    holding: int = Field(description="number of cells in which it is shown to hold")
+    failing: int = Field(description="number of cells in which it is shown to fail")
+    cell: str = Field(description="the cell least favourable to the claim")
+    estimate: Number = Field(
+        description="estimate for a claim about one cell; null for several cells"
+    )
     low: Number = Field(description="lower end of the interval for the worst cell")
     high: Number = Field(description="upper end")
     interval: Number = Field(description="level of the interval: 1 − alpha")
@@ -327,28 +347,30 @@ class ClaimVerdict(Part):
     where: Annotated[dict[str, tuple[str, ...]], BeforeValidator(_parsed)] = Field(
         description="levels that the claim is limited to, as text"
     )
-    p_adjusted: Number = Field(description="two-sided, times claims and looks")
+    p_adjusted: Number = Field(description="two-sided p, times claims and looks")
     alpha: Number = Field(description="the level that this claim is judged at")
 
 
 class EffectEstimate(Part):
     """An effect on the primary response, as in effects.csv; exploratory."""
 
-    id: str = Field(description="in words")
+    id: str = Field(description="the effect in words")
     kind: str = Field(description="`main`, `within`, `simple`, `interaction`, `slope`")
-    factor: str = Field(description="that varies")
-    level: str = Field(description="compared")
+    factor: str = Field(description="the factor that varies")
+    level: str = Field(description="the level compared")
     versus: str = Field(description="the level it is compared with")
-    by: str = Field(description="the other factor of an interaction, or that it is within")
+    by: str = Field(
+        description="the other factor of an interaction, or the factor that it is within"
+    )
     where: str = Field(description="levels of the others, in words")
-    over: str = Field(description="how many combinations it is averaged over, if not all")
+    over: str = Field(description="over how many combinations it is averaged, if not all")
     estimate: Number = Field(description="mean of the seed-wise contrasts")
     se: Number = Field(description="its standard error")
     low: Number = Field(description="lower end of the 95 % t interval")
     high: Number = Field(description="upper end")
     n: int = Field(description="seeds")
-    conditional: str = Field(description="where it is higher and where lower, if its sign depends")
-    note: str = Field(description="what to be careful about; empty if nothing")
+    conditional: str = Field(description="where it is higher and where lower, if its sign varies")
+    note: str = Field(description="a reservation; empty if there is none")
 
 
 class VariantMean(Part):
@@ -363,12 +385,12 @@ class VariantMean(Part):
 
 
 class PrimaryResponse(Part):
-    """The response that decides."""
+    """The primary response."""
 
     name: str = Field(description="its name")
-    label: str = Field(description="for people")
+    label: str = Field(description="name for people")
     unit: str = Field(description="empty where it has none; `share` is between 0 and 1")
-    direction: Literal["lower", "higher"] | None = Field(description="which way is better")
+    direction: Literal["lower", "higher"] | None = Field(description="which direction is better")
 
 
 class StudyReport(Document):
@@ -378,18 +400,20 @@ class StudyReport(Document):
     study: str = Field(description="its name")
     question: str = Field(description="what it asks")
     page: str = Field(description="path of the report; report.md and data/ lie beside it")
-    changed: bool = Field(description="whether it was written now; else it was current")
+    changed: bool = Field(description="whether it was written now; false if it was up to date")
     data: str = Field(description="name of the data")
-    response: PrimaryResponse = Field(description="what means and effects are of")
-    runs: int = Field(description="that the report is about")
-    ended: int = Field(description="of these; diverged ones count")
-    diverged: int = Field(description="of those that have ended")
-    comparable: bool = Field(description="whether the audit allows to compare the runs")
-    findings: tuple[Finding, ...] = Field(description="of the audit")
-    claims: tuple[ClaimVerdict, ...] = Field(description="with verdicts, as in the study file")
-    means: tuple[VariantMean, ...] = Field(description="by variant")
-    effects: tuple[EffectEstimate, ...] = Field(description="exploratory, not corrected")
-    notes: tuple[str, ...] = Field(description="what else a person is told, a sentence each")
+    response: PrimaryResponse = Field(description="the response of `means` and `effects`")
+    runs: int = Field(description="runs that the report is about")
+    ended: int = Field(description="those that have ended, including diverged ones")
+    diverged: int = Field(description="ended runs that diverged")
+    comparable: bool = Field(description="whether the audit allows a comparison of the runs")
+    findings: tuple[Finding, ...] = Field(description="findings of the audit")
+    claims: tuple[ClaimVerdict, ...] = Field(
+        description="claims with verdicts, in the order of the study file"
+    )
+    means: tuple[VariantMean, ...] = Field(description="mean of each variant")
+    effects: tuple[EffectEstimate, ...] = Field(description="effects: exploratory, not corrected")
+    notes: tuple[str, ...] = Field(description="other remarks for people, one sentence each")
 
 
 class _Event(Document):
@@ -399,12 +423,12 @@ class _Event(Document):
 
 
 class SessionStarted(_Event):
-    """The first line: what is asked for."""
+    """The first line: the study that is to be trained."""
 
     event: Literal["session_started"] = "session_started"
     study: str = Field(description="its name")
     question: str = Field(description="what it asks")
-    data: DataFacts = Field(description="what runs are trained on")
+    data: DataFacts = Field(description="training data")
     store: str = Field(description="its URI, without credentials")
     runs: int = Field(description="variants × tuned levels × seeds")
 
@@ -414,30 +438,30 @@ class RunTakenOver(_Event):
 
     event: Literal["run_taken_over"] = "run_taken_over"
     run_key: str = Field(description="the run's identity")
-    variant: str = Field(description="its variant's name")
-    seed: int = Field(description="its block")
+    variant: str = Field(description="name of its variant")
+    seed: int = Field(description="the run's seed")
 
 
 class TrainingStarted(_Event):
     """Training begins; again at each look."""
 
     event: Literal["training_started"] = "training_started"
-    runs: int = Field(description="to be trained")
-    stacks: int = Field(description="groups of runs that are trained as one")
-    seconds: float = Field(description="estimate of the time it takes")
+    runs: int = Field(description="number of runs to train")
+    stacks: int = Field(description="groups of runs that are trained together")
+    seconds: float = Field(description="estimated time")
 
 
 class TrainingProgress(_Event):
-    """How far training is: at once, then every ten seconds."""
+    """Progress of training: at the start, then every ten seconds."""
 
     event: Literal["progress"] = "progress"
-    seconds: float = Field(description="since training began")
-    ended: int = Field(description="runs")
-    runs: int = Field(description="that are trained")
-    stack: str = Field(description="one of those in training, in words")
-    step: int = Field(description="that it has finished")
-    steps: int = Field(description="that it has in all")
-    loss: float = Field(description="of one of its runs, on a minibatch")
+    seconds: float = Field(description="time since training began")
+    ended: int = Field(description="runs that have ended")
+    runs: int = Field(description="runs to train")
+    stack: str = Field(description="a stack in training, in words")
+    step: int = Field(description="steps that the stack has finished")
+    steps: int = Field(description="its steps in total")
+    loss: float = Field(description="loss of one of its runs, on a minibatch")
 
 
 class RunEnded(_Event):
@@ -445,28 +469,30 @@ class RunEnded(_Event):
 
     event: Literal["run_ended"] = "run_ended"
     run_key: str = Field(description="the run's identity; `ablate show` takes it")
-    variant: str = Field(description="its variant's name")
+    variant: str = Field(description="name of its variant")
     levels: Levels = Field(description="its level of each factor and tuned field")
-    seed: int = Field(description="its block")
+    seed: int = Field(description="the run's seed")
     outcome: Literal["finished", "diverged", "failed"] = Field(
-        description="`diverged`: it stopped being finite, a result like others; `failed`: it "
-        "could not be trained, and the next `ablate run` tries again"
+        description="`diverged`: its loss or gradient was not finite, a valid result; `failed`: "
+        "it could not be trained, and the next `ablate run` tries again"
     )
-    responses: dict[str, Number] = Field(description="what it comes down to; none if it failed")
+    responses: dict[str, Number] = Field(description="its responses; none if it failed")
     seconds: Number = Field(description="its share of the training time")
-    diverged_step: int | None = Field(description="the first that was not finite, if it diverged")
+    diverged_step: int | None = Field(
+        description="the first step that was not finite, if it diverged"
+    )
     cause: str = Field(description="what was not finite, or why it failed; empty if it finished")
 
 
 class SessionEnded(_Event):
-    """The last line, unless a mistake follows or the process is killed."""
+    """The last line, unless an error follows or the process is killed."""
 
     event: Literal["session_ended"] = "session_ended"
     outcome: Literal["done", "failed", "interrupted"] = Field(
         description="`done`: every run needed is in the store"
     )
     exit_code: int = Field(description="0, 1 or 130")
-    runs: int | None = Field(description="needed as far as is known; null if stopped before that")
+    runs: int | None = Field(description="runs known to be needed; null if stopped before that")
     trained: int = Field(description="runs that ended in this session")
     failed: int = Field(description="runs that could not be trained")
     undelivered: int = Field(description="results that wait on disk for the store")

@@ -20,11 +20,18 @@ MOST_SEEDS = 10_000
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 data_option = click.option(
-    "--data", metavar="DATA", envvar="ABLATE_DATA", help="What to train on: a name or a file."
+    "--data", metavar="DATA", envvar="ABLATE_DATA", help="Training data: a name or a file."
 )
-steps_option = click.option("--steps", type=click.IntRange(1), help="Training steps of each run.")
+steps_option = click.option(
+    "--steps",
+    type=click.IntRange(1),
+    help="Training steps of each run; default: as the study says.",
+)
 workers_option = click.option(
-    "--workers", type=click.IntRange(1), metavar="N", help="Worker processes; default: cores."
+    "--workers",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Worker processes; default: one per core.",
 )
 
 
@@ -52,7 +59,10 @@ class SeedList(click.ParamType[tuple[int, ...]]):
 
 
 seeds_option = click.option(
-    "--seeds", type=SeedList(), metavar="N|LIST", help="How many, or which."
+    "--seeds",
+    type=SeedList(),
+    metavar="N|LIST",
+    help="Seeds: 5 means 1 to 5; or a list such as 2,4-6.",
 )
 
 
@@ -167,7 +177,7 @@ def pass_store(command: Command) -> Command:
         from harness.store.uri import found_above
 
         if found := found_above(uri):
-            click.echo(f"store: {found}, above this directory", err=True)
+            click.echo(f"store: {found}, in a directory above", err=True)
         return command(uri, *args, **options)
 
     wrapped: Any = with_store
@@ -204,10 +214,10 @@ def study_name(study: str) -> str:
 
 
 def cpu_only(ctx: click.Context, param: click.Parameter, value: str) -> None:  # noqa: ARG001
-    """Refuse every device but the CPU, plainly."""
+    """Refuse every device but the CPU."""
     if value != "cpu":
         raise UserError(
-            "runs are trained on the CPU, with every core; other devices are not supported yet",
+            "--device must be cpu: other devices are not supported yet",
             f"--device {value}",
-            "Leave --device out.",
+            "Leave --device out; training uses all CPU cores.",
         )

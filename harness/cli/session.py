@@ -67,7 +67,7 @@ class EngineOptions:
                 yield engine
             return
         if self.address:
-            raise UserError("--address names a Ray cluster", self.address, "Add --engine ray.")
+            raise UserError("--address needs --engine ray", self.address, "Add --engine ray.")
         with closing(LocalEngine(self.workers or os.cpu_count() or 1)) as local:
             yield local
 
@@ -227,7 +227,7 @@ def open_tracker(
         if stopping():
             return None
         raise UserError(
-            "the tracking server must answer before a study begins",
+            "the tracking server must answer when a study begins",
             str(error),
             "Start it, or leave --tracking-uri out to use a local store.",
         ) from None
@@ -243,7 +243,7 @@ def introduce(
 
     if store.settle(tracker.experiment_id):
         place = store.artifact_root()
-        say(console, f"the artifacts of {study.name} are recorded in {place} now")
+        say(console, f"the store now records {place} for the artifacts of {study.name}")
     for data, count in sorted(tracker.elsewhere.items()):
         say(console, other_data(study, data, count))
     if tracker.changed:
@@ -285,7 +285,7 @@ def look_after(
     name, keys = plan.study.name, {run.key for run in plan.runs}
     if repair:
         for what in reopen(store, name, keys):
-            say(console, f"to be trained again: {what}")
+            say(console, f"to be retrained: {what}")
     elif found := doubtful(store, name, keys):
         say(console, on_doubtful(found, rerun_command([*typed, "--repair"])))
 
@@ -318,7 +318,7 @@ def report_outcome(tally: SessionSummary, runs: int, console: Console, typed: Se
         say(
             console,
             f"{tally.undelivered} results wait on disk for the store; when it answers again, "
-            f"this delivers them: {rerun_command(typed)}",
+            f"deliver them with: {rerun_command(typed)}",
         )
     if tally.failed or tally.undelivered:
         return FAILED

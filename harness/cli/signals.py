@@ -10,8 +10,8 @@ from types import FrameType
 INTERRUPTED = 130  # exit code, as shells have it
 GRACE = 3.8  # seconds for saving, whatever hangs
 EXIT_GRACE = 0.6  # seconds for leaving after them
-CONTINUE = "interrupted; all is saved, and the same command continues from here."
-CUT_OFF = "interrupted; what was saved before is kept."  # where there was no time for more
+CONTINUE = "interrupted; everything is saved, and the same command continues from here."
+CUT_OFF = "interrupted; everything saved before is kept."  # where there was no time for more
 
 SOON = 0.01  # seconds until a way out that was swallowed is taken again
 

@@ -168,9 +168,9 @@ class RayEngine:
             return []
         except exceptions.RayTaskError as error:
             raise UserError(
-                "every node of the cluster must have the harness and what it needs",
+                "every node of the cluster must have the harness and its dependencies",
                 _brief(error),
-                "Install there what is installed here; the logs of Ray say more.",
+                "Install the same packages there as here; Ray's logs have details.",
             ) from None
         except exceptions.RayError as error:
             return [TaskDone(f"its worker was lost: {_brief(error)}")]
@@ -266,9 +266,9 @@ def _connect(ray: Any, address: str | None, workers: int | None) -> Any:
         return ray.init(address, **quiet)
     except (OSError, RuntimeError, ValueError) as error:
         raise UserError(
-            "a Ray cluster must answer", f"{address or 'local'}: {_brief(error)}",
+            "the Ray cluster must answer", f"{address or 'local'}: {_brief(error)}",
             "Run this on a node of the cluster, with --address auto or HOST:PORT, and with "
-            "RAY_AUTH_MODE=token where the cluster wants a token.",
+            "RAY_AUTH_MODE=token if the cluster requires a token.",
         ) from None  # fmt: skip
 
 

@@ -69,7 +69,7 @@ def work(task: Task, payload: bytes, terms: WorkerConfig, stop: Any) -> Iterator
         yield [error]
         return
     if hashlib.sha256(payload).hexdigest() != terms.digest:
-        yield [TaskDone("the data were damaged on their way to the worker")]
+        yield [TaskDone("the data was damaged on its way to the worker")]
         return
     data: Data = pickle.loads(payload)  # noqa: S301 - the coordinator's own, as Ray's tasks are
     # Reading a future does not involve Ray; Ray's own `wait` would count this task as idle each

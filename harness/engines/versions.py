@@ -24,13 +24,14 @@ def require(expected: Versions, found: Versions) -> None:
     if differing:
         here = platform.node()
         raise UserError(
-            "every node must have the versions of the coordinator",
+            "every node must have the same versions as the coordinator",
             "; ".join(
                 f"{name} {found.get(name)} on node {here}, {expected[name]} where the study is "
                 "run from"
                 for name in differing
             ),
-            "Install the same on every node, or run from one that has what they have.",
+            "Install the same versions on every node, or run the command on a node that has "
+            "theirs.",
         )
 
 

@@ -53,7 +53,9 @@ def build(
     for form in formats:
         if form not in FORMATS:
             raise UserError(
-                "--format takes formats of figures", repr(form), suggest(form, FORMATS, "formats")
+                "--format must list formats of figures",
+                repr(form),
+                suggest(form, FORMATS, "formats"),
             )
     require_own(folder)
     with tempfile.TemporaryDirectory(prefix="ablate-") as scratch:
@@ -102,12 +104,12 @@ def _build_figure(source: Source, folder: Path, formats: Sequence[str], name: st
     known = {drawing.name: drawing for drawing in drawings(source.study)}
     if name not in known:
         hint = suggest(name, known, "figures")
-        raise UserError("--figure names a figure of the report", repr(name), hint)
+        raise UserError("--figure must name a figure of the report", repr(name), hint)
     if source.refused or _draw(source, known[name], folder, formats) is None:
         raise UserError(
-            "a figure needs something to show",
-            f"nothing in study '{source.study.name}' for '{name}'",
-            "Leave --figure out to see what can be reported.",
+            "a figure needs data to show",
+            f"study '{source.study.name}', which has none for '{name}'",
+            "Leave --figure out to write the report.",
         )
     return f"figures/{name}.{formats[0]}"
 

@@ -201,7 +201,7 @@ class Source:
         if n == 1:
             return "One seed: no intervals."
         whole = len(runs) == len(self.cells) * n and (runs["outcome"] == "finished").all()
-        wide = ", wide by design with so few seeds" if n < 5 else ""
+        wide = ", which are wide with so few seeds" if n < 5 else ""
         return f"Intervals are 95 % t intervals over {'' if whole else 'at most '}{n} seeds{wide}."
 
     def about_references(self, response: Response) -> str:

@@ -115,7 +115,7 @@ def _unusable(folder: Path, error: OSError) -> UserError:
     return UserError(
         "the folder of a report must be writable",
         f"{folder} ({error.strerror})",
-        "Free some space, make it writable, or name another with --output.",
+        "Free some space, make it writable, or name another folder with --output.",
     )
 
 
@@ -133,8 +133,8 @@ def require_own(folder: Path) -> None:
         raise _unusable(folder, error) from None
     if found and not written(folder):
         raise UserError(
-            "a report has a folder of its own",
-            f"{folder}, in which no report is, but {few(found)}",
+            "a report needs its own folder",
+            f"{folder}, which has no report, but {few(found)}",
             f"Name a new folder, for example --output {shlex.quote(str(folder / 'report'))}",
         )
 
@@ -149,7 +149,7 @@ def require_free(folder: Path, name: str) -> None:
     taken = path if os.path.lexists(path) else path.parent
     if os.path.lexists(taken) and not (taken.is_dir() and taken != path):
         raise UserError(
-            "a report takes the place of an earlier report only",
+            "a report may replace only an earlier report",
             f"{taken}, which no report wrote",
             "Move it away, or name another folder with --output.",
         )

@@ -214,7 +214,8 @@ def _claims(source: Source) -> PaperTable:
     return PaperTable(
         "claims", source.study.name,
         "Claims and verdicts. Intervals are for the worst of a claim's cells, at the level "
-        f"{', '.join(f'{level:.2f} %' for level in levels)}, and hold together; p is corrected.",
+        f"{', '.join(f'{level:.2f} %' for level in levels)}, and hold simultaneously; p is "
+        "corrected.",
         head, tuple(_claim(source, row) for _, row in table.iterrows()),
         frozenset({4, 5, 6, 7}), {0: 0.3, 2: 0.15}, tuple(stamps),
     )  # fmt: skip

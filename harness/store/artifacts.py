@@ -87,7 +87,7 @@ def read_artifacts(folder: Path, place: Callable[[str], str]) -> tuple[Subject, 
     except ValueError:
         raise UserError(
             f"a run must be read with the version of {subject.name} that trained it",
-            f"version {config.version}, and now it is {subject.version}",
+            f"version {config.version}; now it is {subject.version}",
             "Put the subject's file back as it was, or train the study again.",
         ) from None
     return subject, Trained(
@@ -165,7 +165,7 @@ def read_file(folder: Path, name: str) -> bytes:
 
 def gone(name: str) -> NotWhole:
     """That a file of a run is not there; "" for all its files."""
-    return _not_whole(f"{name} is gone" if name else "its files are gone")
+    return _not_whole(f"{name} is missing" if name else "its files are missing")
 
 
 def damaged(name: str) -> NotWhole:
@@ -175,8 +175,8 @@ def damaged(name: str) -> NotWhole:
 
 def _not_whole(what: str) -> NotWhole:
     return NotWhole(
-        "the files of a run must be where they were logged, and whole",
+        "the files of a run must be where they were logged, and undamaged",
         what,
-        "Put them back (mlartifacts/ belongs beside mlflow.db), or train exactly such runs again: "
+        "Put them back (mlartifacts/ belongs beside mlflow.db), or train such runs again: "
         "ablate run STUDY --repair.",
     )

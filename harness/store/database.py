@@ -54,7 +54,7 @@ def not_writable(what: str) -> UserError:
     return UserError(
         "the MLflow database must be writable",
         what,
-        "Give yourself write access, or choose another store with --tracking-uri.",
+        "Change its permissions, or choose another store with --tracking-uri.",
     )
 
 
@@ -171,7 +171,7 @@ def check_revision(revision: str, where: str) -> None:
         )
     )
     raise UserError(
-        f"the store must fit the MLflow {version('mlflow')} installed here",
+        f"the store must match the installed MLflow {version('mlflow')}",
         f"one made by {made_by}: {where} (schema {revision})",
         remedy,
     )

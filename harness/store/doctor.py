@@ -193,7 +193,7 @@ def _examine_study(store: Store, experiment: Experiment, seen: Examination) -> N
     for alike in ended.values():
         seen.found += _twins(store, name, sorted(alike, key=lambda run: run.info.run_id in unsound))
     for run in runs.unidentified:
-        what = f"{run.info.run_name}: lacks its key, and neither params nor files tell which it is"
+        what = f"{run.info.run_name}: lacks its key, and neither params nor files identify it"
         seen.found.append(Inconsistency("unidentified", name, what, run.info.run_id))
     seen.found += _without_mark(store, experiment)
 
@@ -207,7 +207,7 @@ def _examine_parents(store: Store, runs: StudyRuns, name: str, seen: Examination
         except UserError:  # the subject's file is not here
             continue
         if definition is None:
-            what = f"{parent.info.run_name}: no whole study.json"
+            what = f"{parent.info.run_name}: no complete study.json"
             seen.found.append(Inconsistency("definition", name, what, parent.info.run_id))
         else:
             study, digest = definition[0], str(definition[1]["digest"])
@@ -237,7 +237,7 @@ def _of_run(store: Store, run: Run, study: str, plans: Plans) -> Iterator[Incons
         changed = {name: value for name, value in told.items() if data.tags.get(name) != value}
         named = ", ".join(changed) if found else "params, tags or numbers"
         repair = partial(_tag, store, run, changed) if found else None
-        about = _about("values", study, run, f"other {named} than when it ended", repair)
+        about = _about("values", study, run, f"{named} changed since it ended", repair)
         yield replace(about, key=told.get("run_key", about.key))
         return
     yield from _lost_tags(store, run, study)
@@ -270,7 +270,7 @@ def _running(runs: StudyRuns, study: str) -> Iterator[Inconsistency]:
         lives = parent in written or (parent is None and written)
         if run.info.status == "RUNNING" and not lives:
             end = partial(runs.interrupt if child else runs.kill, run.info.run_id)
-            yield _about("running", study, run, "RUNNING, but no process writes it", end)
+            yield _about("running", study, run, "RUNNING, but no process is writing it", end)
 
 
 def _twins(store: Store, study: str, alike: Sequence[Run]) -> Iterator[Inconsistency]:
@@ -318,7 +318,7 @@ def _files_without_runs(store: Store) -> Iterator[Inconsistency]:
         if folder.name not in known:
             files = [path for path in folder.rglob("*") if path.is_file()]
             size = sum(path.stat().st_size for path in files)
-            what = f"{folder}: {len(files)} files, {size:,} bytes, of a run that is not there"
+            what = f"{folder}: {len(files)} files, {size:,} bytes, of a run that does not exist"
             yield Inconsistency("no run", "", what)
 
 

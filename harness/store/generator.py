@@ -43,9 +43,9 @@ class Generator(PythonModel):
         request = SampleRequest(asked.pop("n"), **asked)
         if not 1 <= request.count <= 10_000 or not 0.01 <= request.temperature <= 100:
             raise UserError(
-                "n must be 1 to 10000 and temperature 0.01 to 100",
+                "n must be from 1 to 10000, and temperature from 0.01 to 100",
                 f"n = {request.count}, temperature = {request.temperature}",
-                "Choose others.",
+                "Choose other values.",
             )
         return self.subject.sample(self.run, request) or []
 

@@ -33,7 +33,7 @@ from harness.study.plan import expand
 from harness.study.study import Study
 from harness.subjects.subject import Facts, Outcome
 
-DOUBTS = {True: "changed since it ended", None: "without a digest, so that changes do not show"}
+DOUBTS = {True: "changed since it ended", None: "without a digest, so changes cannot be detected"}
 
 
 @dataclass
@@ -66,9 +66,9 @@ def require_another(theirs: str, ours: str) -> None:
     files = [path for path in map(sqlite_path, (theirs, ours)) if path and path.exists()]
     if theirs == ours or (len(files) == 2 and os.path.samefile(*files)):
         raise UserError(
-            "two stores are merged",
+            "merge needs two different stores",
             f"the same one twice: {redacted(ours)}",
-            "Name another STORE, or the one that takes its runs with --tracking-uri.",
+            "Name another STORE, or name the store to write to with --tracking-uri.",
         )
 
 
@@ -82,16 +82,16 @@ def mergeable(source: Store) -> list[Experiment]:
     for one in found:
         if (schema := one.tags[IS_SCHEMA]) != SCHEMA:
             raise UserError(
-                f"a store whose runs are merged must be in schema {SCHEMA} of the harness",
+                f"the studies of the store to merge must have schema {SCHEMA} of the harness",
                 f"'{one.name}' in {redacted(source.uri)}, stored in schema {schema} by another "
                 "version",
-                "Train the study again with this version, or merge with that one.",
+                "Train the study again with this version, or merge with that version.",
             )
     if not found:
         raise UserError(
-            "a store whose runs are merged must hold studies",
+            "the store to merge must hold studies",
             f"none in {redacted(source.uri)}",
-            "Name one in which `ablate run` has stored some.",
+            "Name a store that `ablate run` has written to.",
         )
     return sorted(found, key=lambda one: str(one.name))
 

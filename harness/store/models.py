@@ -58,7 +58,9 @@ def keep_best(store: Store, study: Study, data: Data) -> None:
         elif best:
             _register(store, study, best, data)
     except (Unreachable, UserError, MlflowException, PackageNotFoundError) as error:
-        logger.warning("the best run's model is not registered; the next session tries: %s", error)
+        logger.warning(
+            "the best run's model is not registered; the next session tries again: %s", error
+        )
 
 
 def criterion(study: Study) -> Response:
@@ -118,7 +120,10 @@ def _register(store: Store, study: Study, best: Run, data: Data) -> None:
     with store.reach():
         writes = SAMPLES in {file.path for file in client.list_artifacts(run_id)}
         if not writes and type(study.model).predict is Subject.predict:
-            logger.info("no model is registered: the runs of %s have none", study.name)
+            logger.info(
+                "no model is registered: the subject of %s writes no samples and predicts nothing",
+                study.name,
+            )
             return
         model = registered(store, study.name) or client.create_registered_model(
             model_name(study.name),

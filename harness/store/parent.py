@@ -210,7 +210,7 @@ def locate(
     parent = max(parents, key=last_written)
     definition = read_definition(store, parent)
     if definition is None:  # it was never stored whole
-        raise _missing(f"no whole definition of it in {redacted(store.uri)}")
+        raise _missing(f"no complete definition of it in {redacted(store.uri)}")
     return runs, parent, *definition
 
 

@@ -51,7 +51,7 @@ class Prunable:
     def __str__(self) -> str:
         """In words."""
         model = f", the registered model '{self.registered}'" if self.registered else ""
-        stay = f"; {self.others} runs or models that others logged there stay"
+        stay = f"; {self.others} runs or models of others stay"
         return (
             f"study '{self.name}' in {redacted(self.store.uri)}: {len(self.runs)} runs "
             f"with their artifacts, {len(self.models)} models{model}{stay * bool(self.others)}"
@@ -92,10 +92,10 @@ def plan_prune(store: Store, name: str, workspace: Workspace) -> Prunable:
         if others and experiment.lifecycle_stage == DELETED:
             identity = experiment.experiment_id
             raise UserError(
-                "nothing that others logged is removed, nor restored",
-                f"'{name}', deleted in MLflow, with {others} of their runs or models in it",
+                "prune must not touch what others have logged",
+                f"'{name}', deleted in MLflow, with {others} runs or models of others in it",
                 f"Restore it (mlflow experiments restore -x {identity}); then the same command "
-                "removes what is the study's.",
+                "removes the study's part.",
             )
         for run in runs:
             if kind_of(run) == "study":
@@ -164,13 +164,13 @@ def _remove(what: Prunable, experiment: Experiment) -> list[str]:
     command = f"mlflow gc --backend-store-uri … {which}"
     if server:
         return [
-            "the runs are deleted but not gone; whoever runs the server removes them for good "
-            f"there: {command} --artifacts-destination …"
+            "the runs are marked as deleted; to remove them permanently, run this where the server "
+            f"runs: {command} --artifacts-destination …"
         ]
     root = what.store.artifact_root()
     return [
         *(f"artifacts outside {root} were left alone: {uri}" for uri in outside),
-        f"the runs are deleted but not gone; this removes them, and those artifacts: {command}",
+        f"the runs are marked as deleted; this removes them and those artifacts: {command}",
     ]
 
 
@@ -188,9 +188,9 @@ def _remove_artifacts(what: Prunable) -> list[str]:
                 shutil.rmtree(place)
             except OSError as error:
                 raise UserError(
-                    "the artifacts must be yours to remove",
+                    "you must have permission to remove the artifacts",
                     f"{error.strerror}: {place}",
-                    "Change that; then the same command continues.",
+                    "Change the permissions; the same command then continues.",
                 ) from None
     return outside
 

@@ -120,7 +120,7 @@ class StoredStudy:
         if not self.unread:
             return ""
         return (
-            f"the files of {len(self.unread)} runs are gone or damaged, so that only their numbers "
+            f"the files of {len(self.unread)} runs are missing or damaged, so only their numbers "
             f"and curves are used: {few(self.unread.values())}"
         )
 

@@ -92,7 +92,7 @@ def select(store: Store, request: Request) -> tuple[Selection, list[str]]:
     others = other_runs(runs, study, digest, planned)
     if not here:
         raise UserError(
-            "the study must have runs in the store, as it is asked for",
+            "the store must have runs of the study as requested",
             f"none of {study.name} with {about(study)}, on {data}",
             "Run it first (ablate run STUDY)" + "".join(
                 f", or take the {one.count} {one.what}: {one.option}" for one in others
@@ -263,14 +263,14 @@ def ended_runs(store: Store, study: str) -> Mapping[str, Outcome]:
 def on_changes(name: str, changed: Sequence[str]) -> str:
     """That a study's file says something else than what was last run of it."""
     return (
-        f"{name} has changed since it was last run, in: {', '.join(changed)}; the file as it is "
-        "now counts, with those runs that fit it"
+        f"{name} has changed since its last run, in: {', '.join(changed)}; the current file "
+        "counts, with the runs that match it"
     )
 
 
 def on_doubtful(names: Sequence[str], repair: str) -> str:
     """That ended runs of these names lost files or were changed, and the command that repairs."""
     return (
-        f"{len(names)} runs have ended, but their files are gone, or their values were changed "
-        f"since: {few(names)}. This trains exactly those again: {repair}"
+        f"{len(names)} ended runs have missing or damaged files, or were changed afterwards: "
+        f"{few(names)}. Train these again: {repair}"
     )

@@ -56,7 +56,7 @@ def serving(uri: str, port: int) -> Iterator[str]:
                 raise UserError(
                     "the MLflow server must start",
                     log.read().decode(errors="replace")[-2000:],
-                    "Fix what it says, or try another --port.",
+                    "Fix the reported problem, or try another --port.",
                 )
             yield address
         finally:
@@ -76,8 +76,8 @@ def require_free_port(port: int) -> None:
         except OSError:
             raise UserError(
                 "the port must be free",
-                f"{port}, on which something listens already",
-                f"Stop that, or choose another, for example --port {port + 1}.",
+                f"{port}, which another program uses",
+                f"Stop that program, or choose another port, for example --port {port + 1}.",
             ) from None
 
 

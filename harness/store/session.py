@@ -96,8 +96,8 @@ def require_no_writer(parent: Run, study: str) -> None:
     """
     if session := writer(parent):
         raise UserError(
-            "one process at a time writes a study",
+            "only one process at a time may write a study",
             f"'{study}', which process {session.pid} on {session.host} "
             f"has been writing since {session.since}",
-            f"Wait for it or stop it; if that machine is gone, try again in {STALE} seconds.",
+            f"Wait for it, or stop it; if that machine is gone, try again in {STALE} seconds.",
         )

@@ -328,7 +328,8 @@ class Store:
         address = self.artifact_root().as_uri()
         if not self._database and len(address) > LONGEST_ARTIFACT_URI - ARTIFACT_TAIL:
             raise UserError(
-                f"artifact paths of a database server have at most {LONGEST_ARTIFACT_URI} letters",
+                f"artifact paths of a database server have at most {LONGEST_ARTIFACT_URI} "
+                "characters",
                 address,
                 "Run the study from a directory with a shorter path.",
             )
@@ -355,7 +356,7 @@ class Store:
             ) from None
         if "mlflow-artifacts URI" in text:
             raise UserError(
-                "a study stored through an MLflow server is reached through it",
+                "a study stored through an MLflow server must be read through that server",
                 f"the database behind one: {redacted(self.uri)}",
                 "Give the address of that server with --tracking-uri.",
             ) from None
@@ -385,7 +386,7 @@ class Store:
 
     def _no_room(self, how: str) -> UserError:
         return UserError(
-            "the store needs room and permission to write",
+            "the store needs free space and write permission",
             f"{how} ({redacted(self.uri)})",
             "Free some space or change the permissions; the same command then continues.",
         )
@@ -430,7 +431,7 @@ def probe(uri: str) -> None:
         raise UserError(
             "a tracking URI must be the address of an MLflow server",
             redacted(uri),
-            "Check address and port: what answers there is something else.",
+            "Check the address and port: another program answers there.",
         )
 
 

@@ -75,9 +75,9 @@ def find_run(store: Store, name: str) -> StoredRun:
         near = get_close_matches(name, [run.info.run_name for run in runs], n=1)
         meant = f"Did you mean '{near[0]}'? " if near and not matching else ""
         raise UserError(
-            "RUN must name one run that has ended: by id, key or name",
-            f"'{name}', which fits {found or 'none'} in {redacted(store.uri)}",
-            f"{meant}A study and levels name one as well: ablate show STUDY FACTOR=LEVEL seed=N.",
+            "RUN must be the id, key or name of one run that has ended",
+            f"'{name}', which matches {found or 'none'} in {redacted(store.uri)}",
+            f"{meant}Or name a study and levels: ablate show STUDY FACTOR=LEVEL seed=N.",
         )
     return _load(store, ended[0])
 

@@ -49,4 +49,4 @@ def about_taken(found: Mapping[str, Run]) -> str:
     """How many runs are not trained again, and from which studies they are taken over."""
     counts = Counter(run.data.tags.get("study", "another study") for run in found.values())
     named = ", ".join(f"{count:,} of {study}" for study, count in sorted(counts.items()))
-    return f"taken over, since other studies in this store have finished the same runs: {named}"
+    return f"reused, because other studies in this store have finished them: {named}"

@@ -173,5 +173,5 @@ def _refused(rule: str, uri: str) -> UserError:
         f"a tracking URI {rule}",
         repr(redacted(uri)),
         "Give sqlite:///FILE, postgresql://…, or the http(s)://… address of an MLflow server, "
-        "or nothing for the mlflow.db of this directory or of one above it.",
+        "or leave it out to use the mlflow.db of this directory or the nearest one above.",
     )

@@ -85,7 +85,7 @@ class Workspace:
                         handle.seek(0)
                         holder = handle.read().strip() or "not yet named"
                     raise UserError(
-                        "one coordinator at a time runs a study on a local store",
+                        "only one process at a time may run a study on a local store",
                         f"one that is running: {holder}",
                         "Wait for it, or stop it; nothing is lost then.",
                     ) from None
@@ -159,11 +159,11 @@ class Workspace:
             data = path.read_bytes()
         try:
             if sha256(data[CHECKSUM:]).digest() != data[:CHECKSUM]:
-                raise ValueError("its checksum does not fit")
+                raise ValueError("its checksum does not match")
             return read(data[CHECKSUM:])
         except ValueError as error:
             path.replace(path.with_suffix(".damaged"))
-            logger.warning("%s is damaged and set aside; its runs start anew: %s", path, error)
+            logger.warning("%s is damaged and was renamed; its runs start again: %s", path, error)
             return None
 
     def _write(self, path: Path, payload: bytes) -> None:
@@ -177,7 +177,7 @@ def _usable(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UserError(
-            "a study keeps its state on disk, which needs room and permission",
+            "the state of a study needs free space and write permission",
             f"{error.strerror}: {folder}",
             "Free some space or change the permissions; the same command then continues.",
         ) from None

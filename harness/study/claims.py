@@ -13,15 +13,16 @@ class _Claim(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60, description="short name")
-    says: Text = Field(
-        min_length=1, max_length=300, description="the claim as it is usually taught"
+    says: Text = Field(min_length=1, max_length=300, description="the claim in words")
+    response: str = Field(
+        "", description="the response that decides; default: the study's primary one"
     )
-    response: str = Field("", description="the outcome that decides; default: the study's primary")
     where: WhereTable = Field(
-        default_factory=dict, description="cells meant: a level, or several, of some factors"
+        default_factory=dict,
+        description="the cells of the claim: one or more levels of some factors",
     )
     over: Literal["every", "mean"] = Field(
-        "mean", description="must hold in every cell meant, or in their mean"
+        "mean", description="whether it must hold in every one of these cells, or in their mean"
     )
 
 
@@ -35,7 +36,7 @@ class Threshold(_Claim):
     @model_validator(mode="after")
     def _one_side(self) -> Self:
         if (self.below is None) == (self.above is None):
-            raise ValueError("must have either 'below' or 'above'")
+            raise ValueError("must have exactly one of 'below' and 'above'")
         return self
 
 
@@ -67,8 +68,8 @@ class Difference(_Contrast):
     kind: Literal["difference"]
     margin: Number | None = Field(
         None,
-        description="δ, in the response's unit; default: the response's own; below 0 the claim is: "
-        "no worse than by so much",
+        description="δ, in the response's unit; default: the response's own; if negative, the "
+        "claim is: worse by less than this",
     )
     direction: Literal["lower", "higher"] = Field("lower", description="of level against versus")
 
@@ -90,7 +91,9 @@ class Interaction(_Contrast):
 
     kind: Literal["interaction"]
     by: str = Field(description="the other factor")
-    at: tuple[Level, Level] = Field(description="its two levels: difference at first − at second")
+    at: tuple[Level, Level] = Field(
+        description="its two levels: the difference at the first − at the second"
+    )
     direction: Literal["lower", "higher"] = Field("lower", description="of at[0] against at[1]")
 
     @model_validator(mode="after")

@@ -97,11 +97,11 @@ def parse_study(text: bytes, name: str, folder: Path | None = None) -> Study:
         raise UserError(
             f"{where}: unknown key: name",
             repr(data["name"])[:80],
-            "A study is named by its file; leave it out.",
+            "The file name is the name of the study; leave this key out.",
         )
     if "looks" in data:
         raise UserError(
-            f"{where}: looks stand in the table of seeds",
+            f"{where}: looks belong in the table of seeds",
             f"looks = {data['looks']!r}"[:80],
             "Write seeds = { looks = [5, 10, 20] }.",
         )
@@ -136,7 +136,7 @@ def require_trainable(study: Study, where: str) -> None:
             raise UserError(
                 f"{where}: variants must differ in what they train",
                 f"{shown(cell)}, which is the same as {shown(twin)}",
-                "Take out one of the levels.",
+                "Remove one of the levels.",
             )
     tables: list[Where] = []
     for cell, refusal in refused:

@@ -104,7 +104,7 @@ def parse_levels(text: str, factors: Mapping[str, Sequence[Level]]) -> Levels:
         factor, _, written = (word.strip() for word in part.partition("="))
         if factor not in factors:
             raise UserError(
-                "a variant is written as factor=level,factor=level",
+                "a variant must be written as factor=level,factor=level",
                 repr(part),
                 suggest(factor, factors, "factors"),
             )
@@ -136,7 +136,7 @@ def parse_run(
     if not seeds:
         return levels, None
     if len(seeds) > 1 or not re.fullmatch(r"seed=\d{1,9}", seeds[0]):
-        raise UserError("one seed is named, by its number", ",".join(seeds), "Write seed=1.")
+        raise UserError("seed must be one number", ",".join(seeds), "Write seed=1.")
     return levels, int(seeds[0].removeprefix("seed="))
 
 

@@ -27,9 +27,9 @@ class Only(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    factor: str = Field(description="which has a meaning in these places only")
+    factor: str = Field(description="the factor that varies only in these places")
     where: WhereTable = Field(
-        min_length=1, description="the places: a level, or several, of some other factors"
+        min_length=1, description="the places: one or more levels of other factors"
     )
 
 
@@ -57,7 +57,7 @@ def _require_excludes(study: "Study") -> None:
             raise InvalidValue(
                 f"{name} must not match every variant",
                 table,
-                "Name the levels whose combination is to be left out.",
+                "Name the levels of the combination to leave out.",
             )
         if matches(study.baseline, table):
             raise InvalidValue(
@@ -70,7 +70,7 @@ def _require_excludes(study: "Study") -> None:
             raise InvalidValue(
                 f"{name} must match some variant",
                 table,
-                "Take it out: what it names is left out already.",
+                "Remove it: no variant that it names is left.",
             )
 
 
@@ -87,13 +87,13 @@ def _require_onlies(study: "Study") -> None:
             raise InvalidValue(
                 f"{name} must not repeat the factor of another",
                 rule.factor,
-                "Write all that must hold into one 'where'.",
+                "Write all conditions in one 'where'.",
             )
         if _everywhere(study, rule.where):
             raise InvalidValue(
                 f"{name} must not hold everywhere",
                 rule.where,
-                "Name fewer levels, or take the table out.",
+                "Name fewer levels, or remove the table.",
             )
         changes = tuple(x for x in study.factors[rule.factor] if x != study.baseline[rule.factor])
         if changes and _none(study, {**rule.where, rule.factor: changes}):
@@ -109,18 +109,18 @@ def _require_levels(study: "Study") -> None:
     variants = list(islice(study.cells(), MOST_VARIANTS + 1))
     if len(variants) > MOST_VARIANTS:
         raise InvalidValue(
-            f"a partial grid has at most {MOST_VARIANTS:,} variants",
+            f"a partial grid must have at most {MOST_VARIANTS:,} variants",
             {factor: len(levels) for factor, levels in study.factors.items()},
-            "Take out levels.",
+            "Remove levels.",
         )
     there = {one for variant in variants for one in variant.items()}
     for factor, levels in study.factors.items():
         for level in levels:
             if (factor, level) not in there:
                 raise InvalidValue(
-                    "every level must have some variant",
+                    "every level must be in a variant",
                     {factor: level},
-                    "Take it out of [factors], or leave a combination in that has it.",
+                    "Remove it from [factors], or keep a combination that has it.",
                 )
 
 
@@ -136,9 +136,10 @@ def require_variants(study: "Study", claim: Claim) -> None:
         where = dict(zip(meant, levels, strict=True))
         if not study.places(parts, where):
             raise InvalidValue(
-                f"claim '{claim.id}' must be about variants that there are",
+                f"claim '{claim.id}' must be about variants of the grid",
                 _missing(study, parts, where),
-                "The grid leaves that combination out: claim something else, or put it back.",
+                "The grid leaves that combination out: change the claim, or put the combination "
+                "back.",
             )
 
 

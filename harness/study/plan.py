@@ -131,10 +131,10 @@ def about_partial(study: Study) -> str:
     whole, count = prod(map(len, study.factors.values())), sum(1 for _ in study.cells())
     said = [f"The grid has {count:,} of {whole:,} combinations of levels."]
     if study.design == "one_at_a_time":
-        said.append("One change of the baseline at a time says nothing of interactions.")
+        said.append("Changing one factor at a time shows nothing about interactions.")
     if study.only:
         rules = (f"{rule.factor} (with {place_label(rule.where)})" for rule in study.only)
-        said.append(f"Varied in some places only: {'; '.join(rules)}.")
+        said.append(f"Varied only in some places: {'; '.join(rules)}.")
     if study.exclude:
         tables = [place_label(table) for table in study.exclude]
         more = [f"{len(tables) - FEW:,} more"] if len(tables) > FEW else []

@@ -51,9 +51,10 @@ class Request:
         study = load_study(self.study).override(steps=self.steps, seeds=self.seeds)
         if study.size() > LARGEST_GRID and not any_size:
             raise UserError(
-                f"a grid has at most {LARGEST_GRID:,} runs, unless `ablate run` is given --yes",
+                f"a grid must have at most {LARGEST_GRID:,} runs, unless you give `ablate run` "
+                "--yes",
                 f"{study.size():,} runs",
-                "Take out levels or seeds, or add --yes.",
+                "Remove levels or seeds, or add --yes.",
             )
         data = self.load_data(study)
         return Plan(study, data, expand(study, data.digest))

@@ -49,41 +49,44 @@ class Study(BaseModel):
 
     name: str = Field("", description="the file's name; not written in the file")
     question: Text = Field(min_length=1, max_length=500, description="what the study asks")
-    note: Text = Field("", max_length=4000, description="what a reader should know beforehand")
+    note: Text = Field("", max_length=4000, description="what readers of the report should know")
     subject: Text = Field(DEFAULT, description="what is trained")
     data: Text | None = Field(
         None,
-        description="what it is trained on: a name that the subject knows, or a path relative to "
-        "this file; default: the subject's own choice",
+        description="training data: a name that the subject knows, or a path relative to this "
+        "file; default: the subject's own choice",
     )
     seeds: tuple[StrictInt, ...] = Field(
-        description="a number of seeds n (1..n), a list of seeds, or a table with looks"
+        description="a number n, for the seeds 1 to n; a list of seeds; or a table with looks"
     )
     looks: tuple[StrictInt, ...] | Literal["any"] = Field(
-        (),
-        description="the numbers of seeds at which verdicts are given; in the file, it stands "
-        "in the table of seeds",
+        (), description="numbers of seeds at which verdicts are given; written in the table `seeds`"
     )
     primary: str = Field(
-        "", validate_default=True, description="the response that decides; default: the subject's"
+        "", validate_default=True, description="the primary response; default: the subject's"
     )
-    fixed: Levels = Field(default_factory=dict, description="fields other than their default")
+    fixed: Levels = Field(default_factory=dict, description="fields that differ from their default")
     factors: dict[str, tuple[Level, ...]] = Field(min_length=1, description="what varies")
     design: Literal["full", "one_at_a_time"] = Field(
-        "full", description="every combination of levels, or each single change of the baseline"
+        "full",
+        description="`full`: every combination of levels; `one_at_a_time`: the baseline and each "
+        "single change of it",
     )
     exclude: tuple[WhereTable, ...] = Field(
-        (), description="combinations left out: a level, or several, of some factors"
+        (), description="combinations left out: one or more levels of some factors"
     )
-    only: tuple[Only, ...] = Field((), description="factors that vary in some places only")
+    only: tuple[Only, ...] = Field((), description="factors that vary only in some places")
     tuned: dict[str, tuple[Level, ...]] = Field(
-        default_factory=dict, description="fields of which each variant is judged at its best level"
+        default_factory=dict,
+        description="fields for which each variant is judged at its best level",
     )
     baseline: Levels = Field(
-        description="the reference variant: a level of every factor and of every tuned field; that "
-        "of a factor in `only` may be left out, and is the field's default then"
+        description="the reference variant: a level of every factor and tuned field; for a factor "
+        "in `only`, the default is the field's"
     )
-    bare: Levels = Field(default_factory=dict, description="off levels of factors to attribute")
+    bare: Levels = Field(
+        default_factory=dict, description="the off level of each factor in the attribution"
+    )
     claims: tuple[Claim, ...] = Field((), description="statements fixed before the runs")
 
     @model_validator(mode="before")
@@ -98,7 +101,8 @@ class Study(BaseModel):
             return {**data, "seeds": count, "looks": looks}
         if table.keys() != {"looks"} or not _rising(looks):
             raise InvalidValue(
-                "a table of seeds must hold looks, two or more rising numbers of seeds from 2, or "
+                "a table of seeds must have looks, two or more increasing numbers of seeds from "
+                "2, or "
                 'a count of seeds and looks = "any"',
                 table,
                 "Write seeds = { looks = [5, 10, 20] }, or leave the looks out: seeds = 10.",
@@ -110,7 +114,8 @@ class Study(BaseModel):
     def _fit_for_a_folder(cls, value: str) -> str:
         if len(value) > LONGEST_NAME or value.startswith(".") or not value.isprintable():
             raise ValueError(
-                f"must have at most {LONGEST_NAME} printable characters, and no dot at its start"
+                f"must have at most {LONGEST_NAME} printable characters, and must not begin with "
+                "a dot"
             )
         return value
 
@@ -187,7 +192,9 @@ class Study(BaseModel):
         for factor, levels in value.items():
             if not levels:
                 raise InvalidValue(
-                    f"must give {factor} some levels", list(levels), "Write some, or fix it."
+                    f"must list levels of {factor}",
+                    list(levels),
+                    "Write levels, or move the field to [fixed].",
                 )
             if len(set(levels)) < len(levels):
                 raise InvalidValue(
@@ -195,7 +202,7 @@ class Study(BaseModel):
                 )
             if len(set(map(format_level, levels))) < len(levels):
                 raise InvalidValue(
-                    f"must not hold levels of {factor} that are alike, numbers to six digits",
+                    f"must not list levels of {factor} that are alike, with numbers to six digits",
                     list(levels),
                     "Drop one, or set them further apart.",
                 )
@@ -237,7 +244,7 @@ class Study(BaseModel):
         for (one, these), (other, those) in combinations(tables.items(), 2):
             for name in these.keys() & those.keys():
                 raise InvalidValue(
-                    f"no field is both in [{one}] and in [{other}]", name, "Drop one of them."
+                    f"a field must not be in both [{one}] and [{other}]", name, "Drop one of them."
                 )
         for factor, levels in self.varied.items():
             if factor not in self.baseline:
@@ -262,7 +269,7 @@ class Study(BaseModel):
             require_variants(self, claim)
         identifiers = [claim.id for claim in self.claims]
         if len(set(identifiers)) < len(identifiers):
-            raise InvalidValue("every claim must have an id of its own", identifiers, "Change one.")
+            raise InvalidValue("every claim must have a different id", identifiers, "Change one.")
         return self
 
     def _require_tunable(self) -> None:
@@ -270,26 +277,26 @@ class Study(BaseModel):
         for field, levels in self.tuned.items():
             if len(levels) < 2:
                 raise InvalidValue(
-                    f"a tuned field must have two levels or more: {field}",
+                    f"a tuned field must have at least two levels: {field}",
                     list(levels),
                     "Add levels, or write it in [fixed].",
                 )
         if self.tuned and self.looks:
             raise InvalidValue(
-                "a study that tunes fields has no looks: each level is chosen by all other seeds",
+                "a study with tuned fields must have no looks: all other seeds choose each level",
                 list(self.tuned),
                 "Write a number of seeds, or make the tuned fields factors.",
             )
         if self.tuned and len(self.seeds) < FEWEST_TO_TUNE:
             raise InvalidValue(
-                f"a study that tunes fields has {FEWEST_TO_TUNE} seeds or more",
+                f"a study with tuned fields must have at least {FEWEST_TO_TUNE} seeds",
                 len(self.seeds),
                 "Add seeds, or make the tuned fields factors.",
             )
         deciding = self.response(self.selected_by) if self.tuned else None
         if deciding and deciding.direction is None:
             raise InvalidValue(
-                "tuning needs a primary response of which lower or higher is better",
+                "tuning needs a primary response that is better when lower or higher",
                 deciding.name,
                 "Name another primary response, or make the tuned fields factors.",
             )
@@ -447,7 +454,7 @@ class Study(BaseModel):
         if steps is not None:
             if "steps" in self.varied:
                 raise UserError(
-                    "--steps needs a study whose steps do not vary",
+                    "--steps needs a study that does not vary steps",
                     f"'{self.name}', in which they are a factor",
                     "Leave --steps out.",
                 )

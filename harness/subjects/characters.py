@@ -27,12 +27,14 @@ MODES = (
 )
 DIVERGENCE = (
     "Divergence.",
-    "A run whose loss or gradient stops being finite is frozen and counted. Its final losses "
-    "count as those of guessing uniformly, as does any loss above that; its other final "
+    "A run is frozen and counted as diverged when its loss or gradient is not finite. Its final "
+    "losses count as those of uniform guessing, as does any higher loss. Its other final "
     "responses are not used.",
 )
-FIXED_SPLIT = "The split of the data is fixed: intervals and verdicts are about seeds, not data."
-ONE_RATE = "One learning rate for all: variants may differ in the rate that suits them."
+FIXED_SPLIT = (
+    "The data split is fixed: intervals and verdicts cover variation over seeds, not over data."
+)
+ONE_RATE = "All variants use one learning rate, but each may need a different one."
 
 
 def lectures(what: str) -> Work:

@@ -26,7 +26,7 @@ def declared_metrics(file: UserFile) -> Mapping[str, Mapping[str, Any]]:
     for name, declared in found.items():
         if not is_metric_name(name):
             raise file.refuse(
-                "names of metrics must be of letters, digits and _", repr(name), "Rename it."
+                "names of metrics must consist of letters, digits and _", repr(name), "Rename it."
             )
         if unknown := sorted(map(str, declared.keys() - set(DECLARED))):
             raise file.refuse(

@@ -86,7 +86,7 @@ def load_user_file(path: Path) -> UserFile:
         digest = code_digest(path)
     except (OSError, ValueError) as error:
         raise UserError(
-            "a subject that is a file must be readable",
+            "a subject file must be readable",
             f"'{path}' ({getattr(error, 'strerror', None) or error})",
             "Name a .py file, relative to the study file.",
         ) from None
@@ -210,7 +210,7 @@ def _trees(folder: Path, path: Path, source: str, found: dict[str, str]) -> dict
         local = [module] if module.is_file() else sorted(package.rglob("*.py"))
         if local and name in sys.stdlib_module_names:
             raise UserError(
-                f"{path.name}: a local module must not have the name of one of Python's",
+                f"{path.name}: a local module must not have the name of a Python module",
                 f"'{name}'",
                 "Rename it.",
             )

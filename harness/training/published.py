@@ -63,8 +63,9 @@ class Published:
         known = [run for run in expand(self.study, self.data_digest) if run.key in self.rows]
         if not known:
             raise UserError(
-                "a published study must be by the version of its subject that is here",
-                f"{self.name}, and {self.study.subject} is now version {self.study.model.version}",
+                "a published study must have been trained with the installed version of its "
+                "subject",
+                f"{self.name}, but {self.study.subject} is now version {self.study.model.version}",
                 "Check out the version that it was published with, or publish it again.",
             )
         count = min(count, len(known))
@@ -104,6 +105,7 @@ def published_folders(names: Sequence[str], root: Path = PUBLISHED) -> list[Path
         raise UserError(
             f"a published study must have its {DIGESTS} in {root}",
             "none",
-            "Go to the folder that holds `reports`, or write one: ablate report STUDY --publish.",
+            "Change to the folder that holds `reports`, or publish a study: ablate report STUDY "
+            "--publish.",
         )
     return [there[name] for name in names or there]

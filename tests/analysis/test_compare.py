@@ -41,9 +41,9 @@ def test_a_response_that_diverged_runs_lack_is_not_compared() -> None:
 
 def test_part_of_a_name_is_enough_while_it_fits_one_variant() -> None:
     assert find_variant(DATA, "depth 5, kaiming, batch, output_scale 0.1") == SECOND
-    with pytest.raises(UserError, match="which fits 6"):
+    with pytest.raises(UserError, match="which matches 6"):
         find_variant(DATA, "batch, kaiming")
     with pytest.raises(UserError, match="Did you mean"):
         find_variant(DATA, "batsch, kaiming, output_scale 0.1, depth 5")
-    with pytest.raises(UserError, match="Two different variants"):
+    with pytest.raises(UserError, match="the two variants must differ"):
         compare(DATA, FIRST, FIRST)

@@ -163,7 +163,7 @@ def test_one_change_at_a_time_has_main_effects_and_what_leaving_a_part_out_does(
     said = " ".join(bottom_line(Source(one_at_a_time)))
     assert ", all else at the baseline" in said
     assert "Shapley" not in said
-    assert "says nothing of interactions." in " ".join(caveats(Source(one_at_a_time)))
+    assert "shows nothing about interactions." in " ".join(caveats(Source(one_at_a_time)))
     assert audit(one_at_a_time) == []
 
 

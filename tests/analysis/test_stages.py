@@ -174,7 +174,7 @@ def test_a_study_whose_claims_are_settled_needs_no_more() -> None:
     assert [(s.look, s.ended, s.unsettled) for s in stages(data)] == [(2, True, ())]
     assert bottom_line(Source(data))[:2] == [
         "12 of 12 runs ended: 6 variants, 2 seeds.",
-        "Seeds 3-7: not needed, since all claims were settled with 2 seeds.",
+        "Seeds 3-7: not needed, because all claims were settled with 2 seeds.",
     ]
     assert audit(data) == []
     assert set(looks_table(data.study, verdicts_by_look(data))["n"]) == {2}
@@ -198,7 +198,7 @@ def test_later_seeds_are_needed_only_where_claims_are_open() -> None:
     assert not effects_table(data, "final/dev_loss")["note"].str.contains("missing").any()
     compared = compare(data, "batch, depth 1", "batch, depth 3")
     loss = compared[compared["response"] == "final/dev_loss"].iloc[0]
-    assert (loss["n"], loss["note"]) == (2, "wide by design")
+    assert (loss["n"], loss["note"]) == (2, "few seeds, wide interval")
 
 
 def test_a_study_halfway_says_what_is_needed_and_what_may_be() -> None:
@@ -208,11 +208,13 @@ def test_a_study_halfway_says_what_is_needed_and_what_may_be() -> None:
     assert bottom_line(Source(of(whole, first)))[:3] == [
         "12 of 14 runs ended: 6 variants, 4 seeds.",
         "Seeds 3-4: needed only for 1 of 6 variants, those that unsettled claims need.",
-        "Seeds 5-7: needed only if claims are unsettled at the look at 4 seeds, which lacks runs.",
+        "Seeds 5-7: needed only if claims are unsettled at the look at 4 seeds, whose runs are "
+        "incomplete.",
     ]
     assert bottom_line(Source(of(whole, first - {("none, depth 1", 2)})))[:2] == [
         "11 of 12 runs ended: 6 variants, 2 seeds.",
-        "Seeds 3-7: needed only if claims are unsettled at the look at 2 seeds, which lacks runs.",
+        "Seeds 3-7: needed only if claims are unsettled at the look at 2 seeds, whose runs are "
+        "incomplete.",
     ]
 
 

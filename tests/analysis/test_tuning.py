@@ -155,8 +155,8 @@ def test_what_is_said_of_the_levels_taken() -> None:
     ]  # fmt: skip
     assert list(about_tuning(found)) == [
         "Each variant is judged at its best lr, chosen for every seed by the mean dev loss over the"
-        " other seeds: what is estimated is the result of tuning on 5 seeds.",
-        "A better level may lie beyond those tried, at whose end the best is: batch (add lr 3.3).",
+        " other seeds; the estimate is for tuning on 5 seeds.",
+        "The best level is the last one tried; a better one may lie beyond: batch (add lr 3.3).",
     ]
     said = bottom_line(Source(found))
     assert said[0] == "36 of 36 runs ended: 2 variants, 3 levels of lr, 6 seeds."

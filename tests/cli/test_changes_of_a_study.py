@@ -89,7 +89,7 @@ def test_a_factor_that_is_added_takes_the_earlier_runs_along(tmp_path: Path, cal
     call("run", "s.toml")
     write(tmp_path / "s.toml", INTERCEPT, RATES)
     output = call("run", "s.toml")
-    assert "s has changed since it was last run, in: factors, baseline" in output
+    assert "s has changed since its last run, in: factors, baseline" in output
     assert "all 8 runs have ended, 4 of them now." in output
     call("report", "s.toml")
     assert "8 of 8 runs ended: 4 variants, 2 seeds." in page()
@@ -118,9 +118,9 @@ def test_two_files_of_one_name_are_reported_each_by_itself(tmp_path: Path, call:
     write(tmp_path / "a" / "s.toml", INTERCEPT)
     write(tmp_path / "b" / "s.toml", INTERCEPT, RATES, seeds=3)
     call("run", "a/s.toml")
-    assert "s has changed since it was last run, in: factors" in call("run", "b/s.toml")
+    assert "s has changed since its last run, in: factors" in call("run", "b/s.toml")
     call("report", "b/s.toml")
-    assert "s has changed since it was last run, in: factors" in call("report", "a/s.toml")
+    assert "s has changed since its last run, in: factors" in call("report", "a/s.toml")
     assert "12 of 12 runs ended: 4 variants, 3 seeds." in page("b/s")
     assert "4 of 4 runs ended: 2 variants, 2 seeds." in page("a/s")
     assert variants("a/s") == {"intercept true", "intercept false"}
@@ -200,6 +200,6 @@ def test_a_claim_that_was_changed_in_the_file_is_the_one_that_is_judged(
     call("run", "s.toml")
     text = (tmp_path / "s.toml").read_text()
     (tmp_path / "s.toml").write_text(text.replace("lowers the error", "matters"))
-    assert "s has changed since it was last run, in: claims" in call("report", "s.toml")
+    assert "s has changed since its last run, in: claims" in call("report", "s.toml")
     assert "An intercept matters" in page()
     assert "(nothing has changed)" in call("report", "s.toml")

@@ -86,7 +86,7 @@ def test_plan_names_variants_that_cannot_differ() -> None:
     assert lines[place + 1] == (
         "1 variant is another's twin, trained to the same bits and counted once by claims: "
         "lr_drop 1, lr_drop_at 0.5 = lr_drop 1, lr_drop_at 0.75 (without effect: lr_drop_at). "
-        "Leave out a level, or say where it has a meaning with [[only]]."
+        "Leave out a level, or use [[only]] to say where it has a meaning."
     )
     assert "twin" not in run("plan", "small.toml").output
 

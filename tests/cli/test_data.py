@@ -36,7 +36,7 @@ entropy   3.296 nats of a uniform symbol, 2.894 of the next symbol, 1.904 given 
 def test_shows_the_corpus_and_how_it_was_chosen(tmp_path: Path) -> None:
     first = ablate(tmp_path)
     assert (first.returncode, first.stderr) == (0, "")
-    assert first.stdout.startswith(EMBEDDED + "note      names.txt could not be fetched (")
+    assert first.stdout.startswith(EMBEDDED + "note      names.txt could not be downloaded (")
     assert ablate(tmp_path).stdout == EMBEDDED
 
 

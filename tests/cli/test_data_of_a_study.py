@@ -62,7 +62,7 @@ def test_the_file_names_the_data_and_other_runs_are_reported_with_their_option(
     assert refused == (
         2,
         "",
-        "error: the study must have runs in the store, as it is asked for; received none of s with "
+        "error: the store must have runs of the study as requested; received none of s with "
         "20 steps, seeds 1-2, on second.txt. Run it first (ablate run studies/s.toml --data "
         "second.txt), or take the 4 on first.txt: --data first.txt.\n",
     )

@@ -55,11 +55,11 @@ def test_a_study_with_a_model_passes_the_check(place: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("core", "NAME must be new, since nothing is overwritten; received …core.toml."),
-        ("mine", "NAME must be new, since nothing is overwritten; received …mine.toml."),
-        ("taken", "NAME must be new, since nothing is overwritten; received …taken.py."),
-        ("../x", "NAME must be letters, digits and underscores, not a digit first; "
-                 "received '../x'."),
+        ("core", "NAME must be new, because no file is overwritten; received …core.toml."),
+        ("mine", "NAME must be new, because no file is overwritten; received …mine.toml."),
+        ("taken", "NAME must be new, because no file is overwritten; received …taken.py."),
+        ("../x", "NAME must consist of letters, digits and underscores, and not begin with a "
+                 "digit; received '../x'."),
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("place")

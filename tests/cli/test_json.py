@@ -258,7 +258,7 @@ def test_doctor_says_what_to_do_and_what_it_repaired(
     (damaged,) = (one for one in found if one["kind"] == "files")
     assert damaged["run_id"] == gone.parts[-3]
     assert (damaged["repairable"], damaged["repaired"]) == (False, False)
-    assert damaged["remedy"].startswith("This trains exactly those again: ablate run ")
+    assert damaged["remedy"].startswith("Train these again: ablate run ")
     assert damaged["remedy"].endswith(" --repair")
 
 
@@ -333,9 +333,9 @@ def test_a_mistake_is_a_document_and_a_message(capsys: pytest.CaptureFixture[str
     assert code == 2
     (mistake,) = parsed(output, "error")
     assert mistake == {"schema": "ablate.error/1", "error": {
-        "rule": "RUN must name one run that has ended: by id, key or name",
-        "received": f"'nothing', which fits none in sqlite:///{Path.cwd()}/mlflow.db",
-        "remedy": "A study and levels name one as well: ablate show STUDY FACTOR=LEVEL seed=N.",
+        "rule": "RUN must be the id, key or name of one run that has ended",
+        "received": f"'nothing', which matches none in sqlite:///{Path.cwd()}/mlflow.db",
+        "remedy": "Or name a study and levels: ablate show STUDY FACTOR=LEVEL seed=N.",
     }}  # fmt: skip
     assert errors == "error: {rule}; received {received}. {remedy}\n".format(**mistake["error"])
 
@@ -344,7 +344,7 @@ def test_a_wrong_option_is_a_document_and_a_message(capsys: pytest.CaptureFixtur
     code, output, errors = inprocess.ablate(capsys, "plan", "core", "--stepz", "5", "--json")
     assert code == 2
     (mistake,) = parsed(output, "error")
-    assert mistake["error"]["rule"] == "a command must be given as its --help says"
+    assert mistake["error"]["rule"] == "a command must be written as its --help says"
     assert mistake["error"]["received"].startswith("No such option")
     assert mistake["error"]["received"] in " ".join(errors.split())
     assert inprocess.ablate(capsys, "plan", "core", "--stepz", "5")[1] == ""
@@ -354,7 +354,7 @@ def test_the_numbers_are_those_of_a_whole_report(capsys: pytest.CaptureFixture[s
     code, output, _ = inprocess.ablate(capsys, "report", "core", "--figure", "effects", "--json")
     assert code == 2
     assert parsed(output, "error")[0]["error"] == {
-        "rule": "--json prints the numbers of a whole report",
+        "rule": "--json needs the whole report",
         "received": "--figure effects",
         "remedy": "Leave one of them out.",
     }
@@ -391,7 +391,7 @@ def test_schemas_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(output) == json_schema("plan")
     assert inprocess.ablate(capsys, "schema", "plam")[::2] == (
         2,
-        "error: NAME must be that of a schema; received 'plam'. Did you mean 'plan'?\n",
+        "error: NAME must be the name of a schema; received 'plam'. Did you mean 'plan'?\n",
     )
 
 

@@ -165,7 +165,7 @@ def test_a_study_whose_claims_are_settled_stops_at_the_first_look(
     write(place)
     planned = call("plan", "lines.toml")
     assert "4 variants × 5 seeds = at most 20 runs, 0 of them ended" in planned
-    assert "looks at 2, 3, 5 seeds: 8 runs until the first, at most 20 in all" in planned
+    assert "looks at 2, 3, 5 seeds: 8 runs until the first look, at most 20 in total" in planned
     assert "to train until the next look: 8 runs" in planned
     output = call("run", "lines.toml", "--report")
     assert lines(output) == [
@@ -179,7 +179,7 @@ def test_a_study_whose_claims_are_settled_stops_at_the_first_look(
     assert progress(place) == "8 of 8 runs"
     page = (place / "reports" / "lines" / "report.md").read_text()
     assert "8 of 8 runs ended: 4 variants, 2 seeds." in page
-    assert "Seeds 3-5: not needed, since all claims were settled with 2 seeds." in page
+    assert "Seeds 3-5: not needed, because all claims were settled with 2 seeds." in page
     assert "SUPPORTED" in page
     assert "Audit passed" in page
     assert "exploratory: seeds" not in page
@@ -191,7 +191,7 @@ def test_a_study_whose_claims_are_settled_stops_at_the_first_look(
     ]
     assert len(trained) == 8
     planned = call("plan", "lines.toml")
-    assert "not needed, since all claims were settled with 2 seeds" in planned
+    assert "not needed, because all claims were settled with 2 seeds" in planned
     assert planned.endswith("nothing to train\n")
 
 
@@ -361,8 +361,9 @@ def test_no_look_decides_by_a_number_that_was_changed(
         with pytest.raises(UserError) as refused:
             call(command, "lines.toml")
         assert str(refused.value) == (
-            "claims are judged by runs as they ended; received 1 runs that were changed since: "
-            f"{run.info.run_name}. Train exactly those again: ablate run lines.toml --repair."
+            "claims need runs that have not changed since they ended; received 1 runs that were "
+            "changed since: "
+            f"{run.info.run_name}. Train these again: ablate run lines.toml --repair."
         )
     assert len(trained) == before
     call("run", "lines.toml", "--repair")

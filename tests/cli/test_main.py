@@ -20,7 +20,7 @@ from tests.support.inprocess import ablate
 
 __all__ = ["template", "uri"]
 
-AGAIN = "Free some space or change the permissions; then run the same command again."
+AGAIN = "Free some space or change the permissions, and run the same command again."
 
 
 def fails(number: int, file: str | None = "figures/effects.png") -> Callable[..., None]:
@@ -48,7 +48,8 @@ def test_a_command_whose_files_cannot_be_written_says_so_in_one_message(
     code, _, errors = ablate(capsys, "data")
     assert (code, errors) == (
         2,
-        f"error: files need room and permission; received {why}: figures/effects.png. {AGAIN}\n",
+        f"error: files need free space and permission; received {why}: figures/effects.png. "
+        f"{AGAIN}\n",
     )
 
 
@@ -64,8 +65,8 @@ def test_a_disk_without_room_for_temporary_files_is_named(
     code, _, errors = ablate(capsys, "data")
     assert (code, errors) == (
         2,
-        "error: files need room and permission; received No usable temporary directory found in "
-        f"['/tmp']. {AGAIN}\n",
+        "error: files need free space and permission; received No usable temporary directory "
+        f"found in ['/tmp']. {AGAIN}\n",
     )
 
 
@@ -84,7 +85,7 @@ def test_files_that_mlflow_cannot_copy_are_one_message(uri: str, tmp_path: Path)
         (tmp_path / "there" / name).touch()
     with pytest.raises(UserError) as error, Store.existing(uri).reach():
         shutil.copytree(tmp_path / "report", tmp_path / "there", dirs_exist_ok=True)
-    assert error.value.rule == "the store needs room and permission to write"
+    assert error.value.rule == "the store needs free space and write permission"
     assert str(error.value.received).startswith("[Errno 17] File exists: ")
 
 

@@ -41,10 +41,10 @@ def two(
 def test_two_folders_make_one_report(two: Call, tmp_path: Path) -> None:
     here, there = (sqlite_uri(tmp_path / name / "mlflow.db") for name in ("here", "there"))
     assert two("merge", "../there") == (
-        0, f"from {there} to {here}:\nfirst: 4 runs brought\n", ""
+        0, f"from {there} to {here}:\nfirst: 4 runs copied\n", ""
     )  # fmt: skip
     assert two("merge", there)[:2] == (
-        0, f"from {there} to {here}:\nfirst: 0 runs brought, 4 were here already\n"
+        0, f"from {there} to {here}:\nfirst: 0 runs copied, 4 already here\n"
     )  # fmt: skip
     code, _, errors = two("report", "first.toml", "--format", "svg")
     assert (code, errors) == (0, "")
@@ -63,8 +63,8 @@ def test_what_is_not_brought_is_named_and_the_exit_code_says_so(two: Call, tmp_p
     code, output, _ = two("merge", "../there/mlflow.db")
     assert code == 1
     assert output.splitlines()[1:] == [
-        "first: 3 runs brought",
-        f"  not brought: {changed.info.run_name}: changed since it ended",
+        "first: 3 runs copied",
+        f"  not copied: {changed.info.run_name}: changed since it ended",
     ]
 
 

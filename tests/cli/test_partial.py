@@ -57,9 +57,9 @@ def test_a_partial_grid_is_trained_once_and_grows(
     code, _, told = ablate(capsys, "compare", "lines.toml", "intercept=false,lr=0.3", "lr=0.3")
     assert code == 2
     assert told == (
-        "error: variants that are compared must be in the study; received "
-        "'intercept=false,lr=0.3', which is not. The grid has 5 of 12 combinations of levels. "
-        "One change of the baseline at a time says nothing of interactions.\n"
+        "error: variants to compare must be in the study; received "
+        "'intercept=false,lr=0.3', which is left out. The grid has 5 of 12 combinations of levels. "
+        "Changing one factor at a time shows nothing about interactions.\n"
     )
     assert ablate(capsys, "compare", "lines.toml", "intercept=false", "lr=0.3")[0] == 0
     file.write_text(STUDY + LEFT_OUT)

@@ -113,9 +113,9 @@ def test_unknown_studies_are_refused_with_one_message(call: Call) -> None:
 
 
 def test_what_cannot_be_compared_is_refused(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "one STUDY is verified; received 0" in call("verify")[2]
-    assert "takes --runs, and neither" in call("verify", "--published", "--steps", "5")[2]
-    assert "takes --runs, and neither" in call("verify", "lines", "--runs", "5")[2]
+    assert "verify takes one STUDY; received 0" in call("verify")[2]
+    assert "takes --runs, but neither" in call("verify", "--published", "--steps", "5")[2]
+    assert "takes --runs, but neither" in call("verify", "lines", "--runs", "5")[2]
     monkeypatch.setattr(Linear, "version", "2")
     assert "now version 2" in call("verify", "--published")[2]
     DIGESTS.write_text("nothing\nof the kind\n")

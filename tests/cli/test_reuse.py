@@ -36,7 +36,7 @@ WIDER = FIRST.replace(
     "[baseline]", "lr = [0.1, 1e6]\n[baseline]\nlr = 0.1"
 )  # 0.1 is the default; the other rate diverges
 SAME = ("metrics", "params", "artifacts", "data", "latest", "status")
-TAKEN = "taken over, since other studies in this store have finished the same runs: 6 of first"
+TAKEN = "reused, because other studies in this store have finished them: 6 of first"
 
 
 @pytest.fixture(scope="module")

@@ -79,7 +79,7 @@ def test_studies_and_variants_are_not_mixed() -> None:
     with pytest.raises(UserError) as refused:
         call("compare", "small.toml", "large.toml", "intercept=false")
     assert str(refused.value) == (
-        "two variants of a study are compared, or two studies or more; "
+        "compare takes two variants of a study, or two or more studies; "
         "received small.toml large.toml intercept=false. "
         "Write ablate compare STUDY A B, or ablate compare STUDY STUDY."
     )
@@ -92,6 +92,6 @@ def test_studies_of_different_subjects_are_not_compared(both: Path) -> None:
     with pytest.raises(UserError) as refused:
         call("compare", "small.toml", "mlp.toml")
     assert str(refused.value) == (
-        "studies that are compared must have one subject; "
+        "studies to compare must have the same subject; "
         "received tests.support.linear, char_mlp. Compare studies of the same subject."
     )

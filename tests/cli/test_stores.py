@@ -74,7 +74,7 @@ def test_every_command_works_in_a_store_that_was_moved_or_copied(
         assert errors == (took if arguments[0] == "sample" else "")
     assert (there / "reports" / NAME / "index.html").exists()
     more = ("run", *ASKED, "--seeds", "3")
-    moved = f"the artifacts of {NAME} are recorded in {there}/mlartifacts now\n"
+    moved = f"the store now records {there}/mlartifacts for the artifacts of {NAME}\n"
     output, _ = succeeds(capsys, *more)
     assert moved in output
     assert output.endswith("all 6 runs have ended, 2 of them now.\n")
@@ -115,7 +115,7 @@ def test_below_a_store_a_command_uses_it_and_says_so(
     assert output.endswith("all 4 runs have ended already; nothing to train.\n")
     assert not list(below.iterdir())
     _, errors = succeeds(capsys, "plan", *study)
-    assert errors == f"store: {place}/mlflow.db, above this directory\n"
+    assert errors == f"store: {place}/mlflow.db, in a directory above\n"
     new = ("--tracking-uri", "sqlite:///mlflow.db")
     output, errors = succeeds(capsys, *new, "plan", *study)
     assert "0 of them ended" in output
@@ -185,13 +185,14 @@ def test_a_locked_store_is_waited_for_and_its_holder_named(
             code, _, errors = ablate(capsys, command, *ASKED)
             assert code == 2
             assert errors.startswith(
-                "error: no process may keep the MLflow database locked; received "
+                "error: no other process may lock the MLflow database; received "
                 f"{place}/mlflow.db, locked by another process"
             )
             if sys.platform == "linux":
                 assert f"; these have it open: {holder} (" in errors
             assert errors.endswith(
-                ". Wait for it, or stop it; nothing is lost, and the same command then continues.\n"
+                ". Wait for that process, or stop it; nothing is lost, and the same command then "
+                "continues.\n"
             )
     assert not (place / ".ablate").exists()
     succeeds(capsys, "run", *ASKED)
@@ -243,7 +244,7 @@ def test_a_store_that_cannot_be_written_is_read(
     assert "Read-only file system" in ended.stderr
     if reading == READING:
         for what in ("report", "result"):
-            assert f"the store cannot be written, so it does not keep the {what}" in ended.stdout
+            assert f"the store is read-only, so the {what} is not stored in it" in ended.stdout
         assert (tmp_path / "report" / "index.html").exists()
     assert (tmp_path / "export" / "runs.csv").exists()
     assert contents(place) == before

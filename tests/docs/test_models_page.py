@@ -56,8 +56,8 @@ def test_the_page_names_every_field_of_the_harness_and_every_part_of_the_contrac
 
 def test_the_model_on_the_readme_is_one(tmp_path: Path) -> None:
     (block,) = re.findall(r"```python\n(# model.py.*?)```", README.read_text("utf-8"), re.DOTALL)
-    splits = "x, y = torch.rand(40, 2), torch.rand(40, 1)"
-    others = "".join(f"; x_{name}, y_{name} = x + 1, y + 1" for name in ("dev", "test"))
+    splits = "x, y = torch.rand(40, 2), torch.randint(10, (40,))"
+    others = "".join(f"; x_{name}, y_{name} = x + 1, 9 - y" for name in ("dev", "test"))
     imports = "from dataclasses import dataclass\nimport torch\nfrom torch import nn\n"
     (tmp_path / "model.py").write_text(f"{imports}torch.manual_seed(1)\n{splits}{others}\n{block}")
     subject = find_subject(str(tmp_path / "model.py"))

@@ -64,7 +64,7 @@ def test_the_code_on_the_page_does_what_it_says(cells: dict[str, Any]) -> None:
 def test_loading_a_study_whose_file_has_changed_warns(cells: dict[str, Any]) -> None:
     text = files("harness").joinpath("ablations", "smoke.toml").read_text("utf-8")
     Path("smoke.toml").write_text(text.replace("Kaiming init lowers", "Kaiming init betters"))
-    with pytest.warns(UserWarning, match="smoke has changed since it was last run, in: claims; "):
+    with pytest.warns(UserWarning, match="smoke has changed since its last run, in: claims; "):
         changed = harness.load("smoke.toml", seeds=3)
     assert len(changed.runs) == len(cells["results"].runs)
     assert changed.claims["says"].tolist() == ["Kaiming init betters the final loss"]
@@ -137,13 +137,13 @@ def test_figures_that_are_not_there_or_empty_are_refused(results: Results) -> No
     with pytest.raises(UserError) as refused:
         results.figure("efects")
     assert str(refused.value) == (
-        "a figure is named as in the report; received 'efects'. Did you mean 'effects'?"
+        "a figure must have a name from the report; received 'efects'. Did you mean 'effects'?"
     )
     with pytest.raises(UserError) as refused:
         Results(made_up(ONE_FACTOR)).figure("interaction")
     assert str(refused.value) == (
         "a figure needs something to show; received nothing in study 'made-up' for 'interaction'. "
-        "`figures` has the names of others."
+        "`figures` has the names of all figures."
     )
 
 
@@ -152,7 +152,7 @@ def test_runs_that_cannot_be_compared_have_no_effects() -> None:
     data.trained.loc[0, "changed"] = "yes"
     refused = Results(data)
     for name in ("effects", "claims", "verdicts", "attribution"):
-        with pytest.raises(UserError, match="runs that are compared must be comparable"):
+        with pytest.raises(UserError, match="runs must be comparable"):
             getattr(refused, name)
     assert len(refused.runs) == 6
     assert (refused.findings["severity"] == "refuse").any()

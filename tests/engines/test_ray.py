@@ -190,7 +190,7 @@ def test_a_missing_cluster_is_a_users_mistake(address: str, why: str, tmp_path: 
         check=False,
     )
     assert done.returncode == 2
-    assert done.stderr.startswith("error: a Ray cluster must answer; received ")
+    assert done.stderr.startswith("error: the Ray cluster must answer; received ")
     assert why in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "mlflow.db").exists()

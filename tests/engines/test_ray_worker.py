@@ -42,7 +42,7 @@ def test_damaged_data_fail_the_task_and_are_never_unpickled(terms: WorkerConfig)
     with pytest.raises(LoadedError):
         pickle.loads(payload)  # noqa: S301 - it does what it is meant to do
     events = list(work(Task("any", Stack(())), payload, terms, None))
-    assert events == [[TaskDone("the data were damaged on their way to the worker")]]
+    assert events == [[TaskDone("the data was damaged on its way to the worker")]]
 
 
 def test_other_versions_are_refused_before_the_data_are_read(terms: WorkerConfig) -> None:

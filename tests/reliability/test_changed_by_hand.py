@@ -62,26 +62,23 @@ def test_lost_files_are_named_by_every_command_and_trained_again_on_request(
     trace.write_bytes(trace.read_bytes()[:-1])
     (folder_of(of(place, "none, lr 0.1 · seed 1").info.artifact_uri) / "samples.txt").unlink()
     said = [
-        "batch, lr 0.1 · seed 1: its files are gone",
+        "batch, lr 0.1 · seed 1: its files are missing",
         "batch, lr 0.1 · seed 2: trace.parquet is damaged",
-        "none, lr 0.1 · seed 1: samples.txt is gone",
+        "none, lr 0.1 · seed 1: samples.txt is missing",
     ]
-    lost = ["batch, lr 0.1 · seed 1: trace.parquet is gone", said[1]]
+    lost = ["batch, lr 0.1 · seed 1: trace.parquet is missing", said[1]]
 
     code, output, _ = ablate(capsys, "report", FILE)
     assert code == 0
     about = (
-        "the files of 2 runs are gone or damaged, so that only their numbers and curves are used: "
+        "the files of 2 runs are missing or damaged, so only their numbers and curves are used: "
     )
     assert about in output
     assert all(why in output for why in lost)
-    assert (
-        f". This trains exactly those again: ablate run {FILE} --data words.txt --repair\n"
-        in output
-    )
+    assert f". Train these again: ablate run {FILE} --data words.txt --repair\n" in output
     page = (place / "reports" / NAME / "report.md").read_text()
     assert all(why in page for why in lost)
-    assert "The files of 2 runs are gone or damaged" in page
+    assert "The files of 2 runs are missing or damaged" in page
     code, _, errors = ablate(capsys, "export", NAME)
     assert code == 0
     assert errors.startswith(about)
@@ -90,23 +87,21 @@ def test_lost_files_are_named_by_every_command_and_trained_again_on_request(
     for command in (("show", gone.info.run_id), ("sample", FILE)):
         code, _, errors = ablate(capsys, *command)
         assert code == 2
-        assert "the files of a run must be where they were logged, and whole" in errors
+        assert "the files of a run must be where they were logged, and undamaged" in errors
     code, output, _ = ablate(capsys, "verify", FILE, "--data", "words.txt")
     assert code == 1
     assert f"OFF in the store, {said[2]}" in output
     code, output, _ = ablate(capsys, "doctor")
     assert code == 1
-    assert f"files of runs that are gone or damaged:\n  {NAME}, " in output
+    assert f"runs with missing or damaged files:\n  {NAME}, " in output
     assert all(f"  {NAME}, {why}\n" in output for why in said)
-    assert (
-        f"This trains exactly those again: ablate run {FILE} --data words.txt --repair\n" in output
-    )
-    assert output.endswith("1 studies, 8 runs, 3 inconsistencies\n")
+    assert f"Train these again: ablate run {FILE} --data words.txt --repair\n" in output
+    assert output.endswith("1 study, 8 runs, 3 inconsistencies\n")
 
     again = " ".join(["ablate", *RUN, "--repair"])
     doubted = (
-        "1 runs have ended, but their files are gone, or their values were changed since: "
-        f"batch, lr 0.1 · seed 1. This trains exactly those again: {again}\n"
+        "1 ended runs have missing or damaged files, or were changed afterwards: "
+        f"batch, lr 0.1 · seed 1. Train these again: {again}\n"
     )
     assert doubted in ablate(capsys, "plan", *RUN[1:])[1]
     code, output, _ = ablate(capsys, *RUN)
@@ -115,16 +110,16 @@ def test_lost_files_are_named_by_every_command_and_trained_again_on_request(
     assert output.endswith("all 8 runs have ended already; nothing to train.\n")
     code, output, _ = ablate(capsys, *RUN, "--repair")
     assert code == 0
-    assert all(f"to be trained again: {why}\n" in output for why in said)
+    assert all(f"to be retrained: {why}\n" in output for why in said)
     assert output.endswith("all 8 runs have ended, 3 of them now.\n")
     after = picture(store(place), NAME)
     assert {key: run for key, run in after.items() if "/" not in key} == {
         key: run for key, run in before.items() if "/" not in key
     }
     code, output, _ = ablate(capsys, "doctor", FILE)
-    assert (code, output.rpartition(": ")[2]) == (0, "1 studies, 8 runs, no inconsistencies\n")
+    assert (code, output.rpartition(": ")[2]) == (0, "1 study, 8 runs, no inconsistencies\n")
     assert ablate(capsys, "report", FILE)[0] == 0
-    assert "gone or damaged" not in (place / "reports" / NAME / "report.md").read_text()
+    assert "missing or damaged" not in (place / "reports" / NAME / "report.md").read_text()
 
 
 def test_a_forged_number_decides_nothing(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -135,8 +130,8 @@ def test_a_forged_number_decides_nothing(place: Path, capsys: pytest.CaptureFixt
         code, output, errors = ablate(capsys, "report", FILE)
         assert code == 1
         assert errors == (
-            "refused: 1 runs have other params, tags or numbers than when they ended. "
-            "`ablate run STUDY --repair` trains exactly those again.\n"
+            "refused: 1 runs have changed params, tags or numbers since they ended. "
+            "`ablate run STUDY --repair` trains these again.\n"
         )
     assert output.endswith("(nothing has changed)\n")
     page = (place / "reports" / NAME / "report.md").read_text()
@@ -144,14 +139,14 @@ def test_a_forged_number_decides_nothing(place: Path, capsys: pytest.CaptureFixt
     assert "SUPPORTED" not in page.partition("## How to read")[0]
     code, _, errors = ablate(capsys, "compare", FILE, "norm=none", "norm=batch")
     assert code == 2
-    assert "runs that are compared must be comparable; received 1 runs have other params" in errors
+    assert "runs must be comparable; received 1 runs have changed params" in errors
     code, output, _ = ablate(capsys, "verify", FILE, "--data", "words.txt")
     assert code == 1
     assert "OFF digest: batch, lr 0.1 · seed 1 was changed since it ended\n" in output
     assert "NOT verified" in output
     code, output, _ = ablate(capsys, "doctor", FILE, "--repair")
     assert code == 1
-    assert "batch, lr 0.1 · seed 1: other params, tags or numbers than when it ended" in output
+    assert "batch, lr 0.1 · seed 1: params, tags or numbers changed since it ended" in output
     code, output, _ = ablate(capsys, *RUN, "--repair")
     assert output.endswith("all 8 runs have ended, 1 of them now.\n")
     assert ablate(capsys, "report", FILE)[0] == 0
@@ -190,7 +185,7 @@ def test_deleted_tags_stop_no_command_and_doctor_writes_them_back(
         assert (code, errors) == (0, took), command
     assert output.endswith("nothing to train.\n")
     page = (place / "reports" / NAME / "report.md").read_text().replace("\\", "")
-    assert "3 runs lack ablate.kind, variant, run_key, which follow from what they have." in page
+    assert "3 runs lack ablate.kind, variant, run_key, which were restored from other data." in page
     code, output, _ = ablate(capsys, "doctor")
     assert code == 1
     lacking = [
@@ -198,7 +193,7 @@ def test_deleted_tags_stop_no_command_and_doctor_writes_them_back(
         if tag != "variant"  # `run` has labelled it again
     ]  # fmt: skip
     assert all(f"{line}\n" in output for line in lacking)
-    assert output.endswith("2 inconsistencies, 2 of which --repair repairs\n")
+    assert output.endswith("2 inconsistencies; --repair repairs 2\n")
     code, output, _ = ablate(capsys, "doctor", "--repair")
     assert code == 0
     assert all(f"{line}, repaired\n" in output for line in lacking)
@@ -233,7 +228,7 @@ def test_the_command_that_trains_again_names_what_the_file_does_not_say(
         if run.info.run_name == "batch, lr 0.1 · seed 1":
             shutil.rmtree(folder_of(run.info.artifact_uri))
     code, output, _ = ablate(capsys, "doctor", FILE)
-    again = f"  This trains exactly those again: ablate run {FILE} --data words.txt{{}} --repair\n"
+    again = f"  Train these again: ablate run {FILE} --data words.txt{{}} --repair\n"
     assert code == 1
     assert again.format("") in output
     assert again.format(" --steps 20") in output

@@ -111,7 +111,10 @@ def test_a_damaged_checkpoint_is_set_aside_and_reported(
         }[harm]
     )
     assert_finishes(place, capsys, expected)
-    assert "is damaged and set aside; its runs start anew: its checksum does not fit" in caplog.text
+    assert (
+        "is damaged and was renamed; its runs start again: its checksum does not match"
+        in caplog.text
+    )
     assert [kept.suffix for kept in workspace(place).glob("checkpoints/*")] == [".damaged"]
 
 
@@ -149,7 +152,7 @@ def test_results_wait_for_a_session_that_includes_their_runs(
         now.setattr("harness.store.delivery.GIVE_UP", 0.0)
         code, output, _ = ablate(capsys, *RUN)
     assert code == 1
-    waiting = "4 results wait on disk for the store; when it answers again, this delivers them: "
+    waiting = "4 results wait on disk for the store; when it answers again, deliver them with: "
     assert waiting in output
     assert output.endswith(f"ablate {' '.join(RUN)}\n")
     code, output, _ = ablate(capsys, *RUN, "--steps", "9")
@@ -178,7 +181,7 @@ def test_a_damaged_result_is_trained_anew(
     first.write_bytes(first.read_bytes()[:-1])
     second.write_bytes(third.read_bytes())
     assert_finishes(place, capsys, expected)
-    assert "its checksum does not fit" in caplog.text
+    assert "its checksum does not match" in caplog.text
     assert f"it is the result of another run, {third.stem}" in caplog.text
 
 
@@ -212,7 +215,7 @@ def test_a_second_coordinator_is_refused_and_names_the_first(
         first.kill()
     assert code == 2
     assert errors.startswith(
-        "error: one coordinator at a time runs a study on a local store; received one that is "
+        "error: only one process at a time may run a study on a local store; received one that is "
         f"running: host {socket.gethostname()}, pid {first.pid}, since 20"
     )
     assert ablate(capsys, *RUN)[0] == 0

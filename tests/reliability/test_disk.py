@@ -96,7 +96,7 @@ def test_a_read_only_disk_is_reported_and_left_alone(
     code, output = run_on_disk(9000, freeze, thaw)
     assert code == 2, output
     assert output.endswith(
-        "error: a study keeps its state on disk, which needs room and permission; "
+        "error: the state of a study needs free space and write permission; "
         f"received Read-only file system: {folder.parent}/disk/.ablate/" + output.rpartition("/")[2]
     )
     assert not (folder / ".ablate").exists()

@@ -85,7 +85,7 @@ def test_a_server_that_stays_away_gets_every_result_later(
     output, _ = process.communicate(timeout=240)
     assert process.returncode == 1
     assert output.endswith(
-        "8 results wait on disk for the store; when it answers again, this delivers them: "
+        "8 results wait on disk for the store; when it answers again, deliver them with: "
         f"ablate {' '.join(arguments(server))}\n"
     )
     server.start()
@@ -108,7 +108,7 @@ def test_two_coordinators_in_two_places_cannot_write_one_study(
         first.kill()
         first.communicate()
     assert code == 2
-    assert "one process at a time writes a study" in output
+    assert "only one process at a time may write a study" in output
     assert f"which process {first.pid} on " in output
     assert " has been writing since 20" in output
 

@@ -73,7 +73,7 @@ FILES: dict[str, tuple[str | bytes, str]] = {
     "name written": (
         "name = 'x'\n" + TOML,
         "study 'kept': unknown key: name; received 'x'. "
-        "A study is named by its file; leave it out.",
+        "The file name is the name of the study; leave this key out.",
     ),
     "question of a wrong type": (
         TOML.replace('"Is anything lost?"', "5"),
@@ -111,7 +111,8 @@ FILES: dict[str, tuple[str | bytes, str]] = {
     ),
     "no levels": (
         TOML.replace('["none", "batch"]', "[]"),
-        "study 'kept': factors must give norm some levels; received []. Write some, or fix it.",
+        "study 'kept': factors must list levels of norm; received []. Write levels, or move the "
+        "field to [fixed].",
     ),
     "a level twice": (
         TOML.replace('["none", "batch"]', '["none", "none"]'),
@@ -120,7 +121,7 @@ FILES: dict[str, tuple[str | bytes, str]] = {
     ),
     "levels that are written alike": (
         TOML.replace("[0.1, 100000.0]", "[0.1, 0.10000001]"),
-        "study 'kept': factors must not hold levels of lr that are alike, numbers to six "
+        "study 'kept': factors must not list levels of lr that are alike, with numbers to six "
         "digits; received [0.1, 0.10000001]. Drop one, or set them further apart.",
     ),
     "no such level": (
@@ -158,22 +159,22 @@ FILES: dict[str, tuple[str | bytes, str]] = {
     ),
     "a factor that is fixed": (
         TOML.replace("depth = 2", "lr = 2.0"),
-        "study 'kept': no field is both in [fixed] and in [factors]; received 'lr'. "
+        "study 'kept': a field must not be in both [fixed] and [factors]; received 'lr'. "
         "Drop one of them.",
     ),
     "a tuned field that is a factor": (
         tuned("lr = [0.1, 0.3]\n", keep=True),
-        "study 'kept': no field is both in [factors] and in [tuned]; received 'lr'. "
+        "study 'kept': a field must not be in both [factors] and [tuned]; received 'lr'. "
         "Drop one of them.",
     ),
     "a tuned field that is fixed": (
         tuned("depth = [2, 3]\n", keep=True),
-        "study 'kept': no field is both in [fixed] and in [tuned]; received 'depth'. "
+        "study 'kept': a field must not be in both [fixed] and [tuned]; received 'depth'. "
         "Drop one of them.",
     ),
     "a tuned field of one level": (
         tuned("lr = [0.1]\n"),
-        "study 'kept': a tuned field must have two levels or more: lr; received [0.1]. "
+        "study 'kept': a tuned field must have at least two levels: lr; received [0.1]. "
         "Add levels, or write it in [fixed].",
     ),
     "a tuned field that does not exist": (
@@ -188,17 +189,17 @@ FILES: dict[str, tuple[str | bytes, str]] = {
     ),
     "a tuned study with two seeds": (
         tuned("lr = [0.1, 0.3]\n").replace("seeds = 3", "seeds = 2"),
-        "study 'kept': a study that tunes fields has 3 seeds or more; received 2. "
+        "study 'kept': a study with tuned fields must have at least 3 seeds; received 2. "
         "Add seeds, or make the tuned fields factors.",
     ),
     "a tuned study with looks": (
         tuned("lr = [0.1, 0.3]\n").replace("seeds = 3", "seeds = { looks = [3, 4] }"),
-        "study 'kept': a study that tunes fields has no looks: each level is chosen by all other "
-        "seeds; received ['lr']. Write a number of seeds, or make the tuned fields factors.",
+        "study 'kept': a study with tuned fields must have no looks: all other seeds choose each "
+        "level; received ['lr']. Write a number of seeds, or make the tuned fields factors.",
     ),
     "tuning by what is neither better nor worse": (
         'primary = "init/gradient_growth"\n' + tuned("lr = [0.1, 0.3]\n"),
-        "study 'kept': tuning needs a primary response of which lower or higher is better; "
+        "study 'kept': tuning needs a primary response that is better when lower or higher; "
         "received 'init/gradient_growth'. Name another primary response, or make the tuned fields "
         "factors.",
     ),
@@ -215,7 +216,7 @@ FILES: dict[str, tuple[str | bytes, str]] = {
         + 'output_norm = "batch"\n',
         "study 'kept': variants must differ in what they train; received {'norm': 'batch', "
         "'lr': 0.1, 'output_norm': 'batch'}, which is the same as {'norm': 'batch', 'lr': 0.1, "
-        "'output_norm': ''}. Take out one of the levels.",
+        "'output_norm': ''}. Remove one of the levels.",
     ),
     "a baseline without a factor": (
         TOML.replace("lr = 0.1\n", ""),
@@ -278,16 +279,16 @@ FILES: dict[str, tuple[str | bytes, str]] = {
     ),
     "a grid past a sane size": (
         TOML.replace("seeds = 2", "seeds = 10000"),
-        "a grid has at most 20,000 runs, unless `ablate run` is given --yes; received 40,000 runs. "
-        "Take out levels or seeds, or add --yes.",
+        "a grid must have at most 20,000 runs, unless you give `ablate run` --yes; received "
+        "40,000 runs. Remove levels or seeds, or add --yes.",
     ),
     "a grid past all bounds": (
         TOML.replace("0.1, 100000.0", ", ".join(str(1 + i / 1e4) for i in range(9_999)) + ", 0.1")
         .replace("width = 12", "")
         .replace("[baseline]", f"width = {list(range(2, 4000))}\n[baseline]")
         + "width = 12\n",
-        "a grid has at most 20,000 runs, unless `ablate run` is given --yes; received "
-        "159,920,000 runs. Take out levels or seeds, or add --yes.",
+        "a grid must have at most 20,000 runs, unless you give `ablate run` --yes; received "
+        "159,920,000 runs. Remove levels or seeds, or add --yes.",
     ),
     "more training words than there are": (
         TOML.replace("depth = 2", "train_words = 5000"),
@@ -315,8 +316,8 @@ DATA: dict[str, tuple[bytes | None, str]] = {
         "zoë\n".encode("latin-1") * 9,
         "received byte 0xeb in line 1 of words.txt",
     ),
-    "one word": (b"anna\n", "items for three splits (80/10/10), so at least 6; received 1"),
-    "too few words": (b"a\nb\nc\nd\ne\n", "so at least 6; received 5 in words.txt"),
+    "one word": (b"anna\n", "at least 6 items, for three splits (80/10/10); received 1"),
+    "too few words": (b"a\nb\nc\nd\ne\n", "for three splits (80/10/10); received 5 in words.txt"),
     "one very long line": (b"x" * 100_000, "at most 1,000 characters; received 100,000 in line 1"),
     "an escape": (WORDS.encode() + b"a\x1b[2J\n", "received U+001B in line 161 of words.txt"),
 }
@@ -350,7 +351,7 @@ def test_a_data_file_is_refused(place: Path, capsys: pytest.CaptureFixture[str],
         (["--tracking-uri", "nonsense", "run", NAME + ".toml"], "a tracking URI"),
         (
             ["--tracking-uri", "http://u:secret@127.0.0.1:9", "run", NAME + ".toml"],
-            "the tracking server must answer before a study begins; received no MLflow server "
+            "the tracking server must answer when a study begins; received no MLflow server "
             "answers at http://127.0.0.1:9. Start it, or leave --tracking-uri out",
         ),
     ],
@@ -393,7 +394,7 @@ def test_a_working_directory_that_was_removed_is_refused(
         assert ablate(capsys, *arguments) == (
             2, "",
             "error: the working directory must exist; received one that was removed. "
-            "Change to another one (cd).\n",
+            "Change to another directory.\n",
         )  # fmt: skip
 
 
@@ -404,7 +405,7 @@ def test_steps_cannot_be_chosen_where_they_vary(
     (place / f"{NAME}.toml").write_text(text.replace("lr = 0.1", "steps = 1"))
     errors = refused(place, capsys, "run", f"{NAME}.toml", "--data", "words.txt", "--steps", "9")
     assert errors == (
-        "error: --steps needs a study whose steps do not vary; received 'kept', in which they are "
+        "error: --steps needs a study that does not vary steps; received 'kept', in which they are "
         "a factor. Leave --steps out.\n"
     )
 

@@ -42,14 +42,15 @@ def test_a_clear_study_is_described_in_full() -> None:
         "120 of 120 runs ended: 24 variants, 5 seeds.",
         "Of 1 claim: 1 SUPPORTED.",
         PROMISE,
-        "The largest change on average (exploratory): norm none instead of batch changes dev loss"
+        "The largest average change (exploratory): norm none instead of batch changes dev loss"
         " by +0.1 nats (95 % interval +0.1 to +0.1, not corrected), averaged over the rest.",
-        "On the way from bare to baseline, the part with the largest Shapley value in dev loss"
-        " (exploratory; values may have either sign), beside the change by all parts: norm −0.1"
+        "From bare to baseline, the part with the largest Shapley value in dev loss"
+        " (exploratory; values may have either sign), and the change by all parts together: norm "
+        "−0.1"
         " nats at depth 1, all parts −0.1 nats; norm −0.1 nats at depth 5, all parts −0.1 nats;"
         " norm −0.1 nats at depth 10, all parts −0.1 nats.",
         "Lowest mean dev loss of 24 variants: 2 nats (batch, naive, output_scale 1, depth 1);"
-        " the best of many, so probably a little worse in truth.",
+        " as the best of many, it is probably a little worse in truth.",
     ]
 
 
@@ -112,7 +113,7 @@ def test_divergence_is_counted_and_explained() -> None:
     assert said.startswith("4 of them diverged, most often in: none, ")
     assert said.endswith(
         "their capped responses (dev loss, train loss, test loss) count as the cap, and contrasts"
-        " that need another response of theirs are not testable, unless it is measured at"
+        " that need another of their responses are not testable, unless it is measured at"
         " initialisation."
     )
 
@@ -143,7 +144,9 @@ def test_an_average_that_ranks_contradict_is_said_to_be_so() -> None:
         out = 1 if cell["norm"] == "none" else -1
         return 2 + (out if far else -0.01 * (out > 0)) + 1e-5 * seed * out
 
-    contradicted = "averaged over the rest. Ranks, which no outlier moves, point the other way."
+    contradicted = (
+        "averaged over the rest. Ranks, which are robust to outliers, point the other way."
+    )
     assert contradicted in " ".join(bottom_line(source(asked, one_pair)))
     assert "Ranks" not in " ".join(bottom_line(source(simulated.study(), truth)))
 
@@ -176,17 +179,17 @@ def truth_of_any(cell: Levels, seed: int) -> float:
 
 def test_caveats_name_what_the_design_cannot_tell() -> None:
     few = caveats(source(load_study("final_loss"), truth_of_any))
-    assert any("With 3 seeds" in text for text in few)
-    assert any("One learning rate" in text for text in few)
+    assert any("With only 3 seeds" in text for text in few)
+    assert any("use one learning rate" in text for text in few)
     swept = caveats(source(load_study("learning_rate"), truth_of_any))
-    assert not any("One learning rate" in text for text in swept)
+    assert not any("use one learning rate" in text for text in swept)
 
 
 def test_caveats_of_the_subject_come_before_those_of_few_seeds() -> None:
     asked = simulated.study(seeds=4)
     own = asked.model.caveats(set(asked.factors), [asked.fields(cell) for cell in asked.cells()])
     found = caveats(source(asked, truth))
-    assert found == [*own, "With 4 seeds intervals are wide by design."]
+    assert found == [*own, "With only 4 seeds, intervals are wide."]
 
 
 def test_caveats_name_the_variants_that_cannot_differ() -> None:
@@ -214,9 +217,9 @@ def test_a_subject_without_a_cap_or_predictions_goes_through_too() -> None:
     assert bottom_line(line)[:2] == [
         "12 of 12 runs ended: 4 variants, 3 seeds.",
         "6 of them diverged, most often in: intercept false, lr 9 (3), intercept true, lr 9 (3);"
-        " contrasts that need a response of theirs are not testable, unless it is measured at"
+        " contrasts that need one of their responses are not testable, unless it is measured at"
         " initialisation.",
     ]
-    assert caveats(line) == ["With 3 seeds intervals are wide by design."]
+    assert caveats(line) == ["With only 3 seeds, intervals are wide."]
     assert line.predictions.empty
     assert "cap" not in " ".join(bottom_line(line))

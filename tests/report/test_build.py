@@ -201,7 +201,7 @@ def test_a_report_is_written_into_no_folder_of_other_files(
     with pytest.raises(UserError) as error:
         build(small, tmp_path, only_figure=figure)
     assert str(error.value) == (
-        f"a report has a folder of its own; received {tmp_path}, in which no report is, but {name}."
+        f"a report needs its own folder; received {tmp_path}, in which no report is, but {name}."
         f" Name a new folder, for example --output {tmp_path}/report"
     )
     assert contents(tmp_path) == {".git/config": b"mine", name: b"mine"}

@@ -52,7 +52,7 @@ def test_words_and_units_come_from_the_subject(text: str) -> None:
     for words in (
         "Primary response: misses.",
         "**Misses.** Points that are far off.",
-        "Trained on line (drawn by hand): numbers of other data do not compare with these.",
+        "Trained on line (drawn by hand): do not compare these numbers with those of other data.",
         "The grey band is ± 2 pp, below which a difference is of no practical interest.",
         "Values above 0.500 count as that, and so do diverged runs.",
         "| score \\[points\\] (final/score) | misses (final/misses) |",

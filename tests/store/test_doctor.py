@@ -81,14 +81,14 @@ def cut(path: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "name", "what"),
     [
-        (Path.unlink, "trace.parquet", "trace.parquet is gone"),
+        (Path.unlink, "trace.parquet", "trace.parquet is missing"),
         (cut, "trace.parquet", "trace.parquet is damaged"),
         (flip, "trace.parquet", "trace.parquet is damaged"),
         (flip, "model/weights.safetensors", "model/weights.safetensors is damaged"),
-        (Path.unlink, "samples.txt", "samples.txt is gone"),
+        (Path.unlink, "samples.txt", "samples.txt is missing"),
         (cut, "model/config.json", "model/config.json is damaged"),
         (lambda path: path.write_text("{}"), "model/config.json", "model/config.json is damaged"),
-        (shutil.rmtree, "", "its files are gone"),
+        (shutil.rmtree, "", "its files are missing"),
     ],
 )
 def test_files_that_are_gone_or_damaged_are_named(
@@ -109,7 +109,7 @@ def test_runs_that_lost_files_get_them_again_and_no_other_run_is_touched(
     assert doubtful(Store.existing(filled), "small", KEYS) == [one.info.run_name]  # at a glance
     mended = reopen(Store.existing(filled), "small", KEYS)
     assert sorted(mended) == sorted(
-        [f"{one.info.run_name}: its files are gone",
+        [f"{one.info.run_name}: its files are missing",
          f"{other.info.run_name}: trace.parquet is damaged"]
     )  # fmt: skip
     with tracker(filled, session="two") as tracked:
@@ -145,7 +145,7 @@ def test_a_run_that_was_changed_is_named_and_trained_again(
 ) -> None:
     run = children(filled)[0]
     FORGERIES[forgery](filled, run)
-    what = f"{run.info.run_name}: other params, tags or numbers than when it ended"
+    what = f"{run.info.run_name}: params, tags or numbers changed since it ended"
     assert found(filled) == [("values", what, False)]
     assert doubtful(Store.existing(filled), "small", KEYS) == [run.info.run_name]
     assert reopen(Store.existing(filled), "small", KEYS - {run.data.tags["run_key"]}) == []
@@ -163,7 +163,7 @@ def test_a_decisive_tag_that_was_changed_is_put_back_if_the_files_tell_it(
     MlflowClient(filled).set_tag(run.info.run_id, tag, "diverged" if tag == "outcome" else "x")
     ((kind, words, mends),) = found(filled)
     assert (kind, mends) == ("values", True)
-    assert words == f"{run.info.run_name}: other {tag} than when it ended"
+    assert words == f"{run.info.run_name}: {tag} changed since it ended"
     assert doubtful(Store.existing(filled), "small", KEYS) == [run.info.run_name]
     assert reopen(Store.existing(filled), "small", KEYS) == [words]
     assert picture(filled) == before
@@ -220,7 +220,7 @@ def test_a_run_of_which_nothing_tells_which_it_is_does_not_count(filled: str) ->
     run = children(filled)[0]
     MlflowClient(filled).delete_tag(run.info.run_id, "run_key")
     shutil.rmtree(folder(run))
-    what = f"{run.info.run_name}: lacks its key, and neither params nor files tell which it is"
+    what = f"{run.info.run_name}: lacks its key, and neither params nor files identify it"
     assert found(filled) == [("unidentified", what, False)]
     with tracker(filled, session="two") as tracked:
         assert KEYS - tracked.ended.keys() == {run.data.tags["run_key"]}
@@ -263,7 +263,7 @@ def test_a_definition_that_is_gone_or_damaged_is_named(filled: str, text: str | 
     (path,) = (Path(filled.removeprefix("sqlite:///")).parent / "mlartifacts").rglob("study.json")
     path.unlink() if text is None else path.write_text(text)
     ((kind, words, _),) = found(filled)
-    assert (kind, words) == ("definition", "small · 50 steps · tiny: no whole study.json")
+    assert (kind, words) == ("definition", "small · 50 steps · tiny: no complete study.json")
     undisturbed(filled)  # the next session writes it
     assert seen(filled).found == []
 
@@ -295,8 +295,8 @@ def test_on_a_server_files_that_are_gone_or_damaged_are_found_as_well(
         shutil.rmtree(place[other])
         cut(place[third] / "artifacts" / "trace.parquet")
         said = [
-            f"{one.info.run_name}: trace.parquet is gone",
-            f"{other.info.run_name}: model/config.json is gone",
+            f"{one.info.run_name}: trace.parquet is missing",
+            f"{other.info.run_name}: model/config.json is missing",
             f"{third.info.run_name}: trace.parquet is damaged",
         ]
         assert sorted(found(server)) == sorted(("files", what, False) for what in said)

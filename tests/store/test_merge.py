@@ -187,7 +187,7 @@ def test_runs_that_are_not_as_they_ended_are_named_and_stay(uri: str, other: str
     assert sorted(merged.left) == sorted([
         f"{changed.info.run_name}: changed since it ended",
         f"{damaged.info.run_name}: trace.parquet is damaged",
-        f"{undigested.info.run_name}: without a digest, so that changes do not show",
+        f"{undigested.info.run_name}: without a digest, so changes cannot be detected",
     ])  # fmt: skip
 
 
@@ -236,7 +236,9 @@ def test_a_study_that_another_process_writes_is_refused(uri: str, other: str) ->
     tracked = tracker(uri)
     writer = Session("x", "elsewhere", 1, "noon", Session.here("x").renewed)
     MlflowClient(uri).set_tag(tracked.parent_id, "session", writer.to_tag())
-    with pytest.raises(UserError, match=r"one process at a time writes a study; .*on elsewhere"):
+    with pytest.raises(
+        UserError, match=r"only one process at a time may write a study; .*on elsewhere"
+    ):
         merge(other, uri)
 
 
@@ -266,7 +268,7 @@ def test_a_store_without_studies_or_in_another_schema_is_refused(other: str) -> 
     with pytest.raises(UserError) as refused:
         mergeable(Store.existing(other))
     assert str(refused.value) == (
-        f"a store whose runs are merged must hold studies; received none in {other}. Name one in "
+        f"the store to merge must hold studies; received none in {other}. Name one in "
         "which `ablate run` has stored some."
     )
     MlflowClient(other).create_experiment("old", tags={"ablate.schema": "1"})

@@ -203,7 +203,7 @@ def test_what_others_logged_to_the_experiment_stays_and_so_does_it(
         run.rename(place / "outside")
         run.symlink_to(place / "outside")
     what = planned(uri)
-    assert str(what).endswith("; 3 runs or models that others logged there stay")
+    assert str(what).endswith("; 3 runs or models of others stay")
     left = module.prune(what)
     assert [run.info.run_id for run in client.search_runs([experiment])] == [theirs.info.run_id]
     assert client.get_run(theirs.info.run_id).data.metrics == {"final/dev_loss": 1.0}
@@ -233,9 +233,9 @@ def test_an_experiment_with_runs_of_others_is_not_restored_to_be_pruned(
     with pytest.raises(UserError) as refused:
         planned(uri)
     assert str(refused.value) == (
-        "nothing that others logged is removed, nor restored; received 'small', deleted in "
+        "prune must not touch what others have logged; received 'small', deleted in "
         "MLflow, with 1 of their runs or models in it. Restore it (mlflow experiments restore "
-        f"-x {experiment}); then the same command removes what is the study's."
+        f"-x {experiment}); then the same command removes the study's part."
     )
     assert rows(uri) == before
     mlflow_experiments(uri, "restore", "-x", experiment)

@@ -278,9 +278,9 @@ def test_a_damaged_config_is_named(filled: str, harm: str | bytes) -> None:
     with pytest.raises(NotWhole) as refused:
         find_run(Store.existing(filled), run.info.run_id)
     assert str(refused.value) == (
-        "the files of a run must be where they were logged, and whole; received "
+        "the files of a run must be where they were logged, and undamaged; received "
         f"{run.info.run_name}: model/config.json is damaged. Put them back (mlartifacts/ belongs "
-        "beside mlflow.db), or train exactly such runs again: ablate run STUDY --repair."
+        "beside mlflow.db), or train such runs again: ablate run STUDY --repair."
     )
     MlflowClient(filled).delete_tag(run.info.run_id, "files")  # as runs without digests
     with pytest.raises(NotWhole, match=r"model/config.json is damaged"):
@@ -294,8 +294,8 @@ def test_another_seed_samples_where_files_of_the_first_are_damaged(filled: str) 
     shutil.rmtree(folder_of(store.client.get_run(first.run_id).info.artifact_uri))
     second = find_variant(store, study(), str(FACTS["digest"]), levels, None)
     assert (first.trained.seed, second.trained.seed) == (1, 2)
-    assert second.passed_over == (f"{first.name}: its files are gone",)
-    with pytest.raises(NotWhole, match="its files are gone"):
+    assert second.passed_over == (f"{first.name}: its files are missing",)
+    with pytest.raises(NotWhole, match="its files are missing"):
         find_variant(store, study(), str(FACTS["digest"]), levels, 1)
 
 
@@ -309,7 +309,7 @@ def test_a_tag_that_was_deleted_is_derived_and_named(filled: str, tag: str) -> N
     pd.testing.assert_frame_equal(stored.runs, before.runs.drop(columns="lacking"))
     (finding,) = audit(gather(read(filled)))
     assert (finding.check, finding.severity) == ("lacking", "banner")
-    assert finding.message == f"1 runs lack {tag}, which follow from what they have."
+    assert finding.message == f"1 runs lack {tag}, which were restored from other data."
     assert ended_runs(Store.existing(filled), "small").keys() == {r.key for r in grid(study())}
     assert find_run(Store.existing(filled), run.info.run_id).key == run.data.tags["run_key"]
     assert len(read_all(Store.existing(filled), "small").runs) == 8
@@ -336,7 +336,7 @@ def test_a_run_of_which_nothing_tells_which_it_is_is_left_out_and_counted(filled
     findings = {finding.check: finding.message for finding in audit(gather(read(filled)))}
     assert findings.keys() == {"missing", "unidentified"}
     assert findings["unidentified"] == (
-        "1 runs were left out: nothing tells which they are since they lack tags."
+        "1 runs were left out: they lack tags and cannot be identified."
     )
     exported = read_all(Store.existing(filled), "small").runs
     assert run.info.run_id in set(exported["run_key"])
@@ -348,8 +348,8 @@ def test_a_number_that_was_changed_is_named_and_refused(filled: str) -> None:
     (finding,) = audit(gather(read(filled)))
     assert (finding.check, finding.severity) == ("changed", "refuse")
     assert finding.message == (
-        "1 runs have other params, tags or numbers than when they ended. "
-        "`ablate run STUDY --repair` trains exactly those again."
+        "1 runs have changed params, tags or numbers since they ended. "
+        "`ablate run STUDY --repair` trains these again."
     )
     assert finding.runs == (f"{run.data.tags['variant']}, seed {run.data.params['seed']}",)
 

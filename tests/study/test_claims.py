@@ -34,8 +34,11 @@ MORE = LOWER | {"kind": "interaction", "by": "depth", "at": [10, 1]}
         (MORE | {"by": "norm"}, "'by' and 'factor' are the same"),
         (MORE | {"at": [10, 10]}, "must name two levels"),
         (MORE | {"where": {"depth": 10}}, "must leave 'depth' out of"),
-        ({"id": "a", "says": "s", "kind": "threshold"}, "either 'below' or 'above'"),
-        ({"id": "a", "says": "s", "kind": "threshold", "below": 1, "above": 0}, "either 'below'"),
+        ({"id": "a", "says": "s", "kind": "threshold"}, "exactly one of 'below' and 'above'"),
+        (
+            {"id": "a", "says": "s", "kind": "threshold", "below": 1, "above": 0},
+            "exactly one of 'below'",
+        ),
     ],
 )
 def test_a_claim_that_makes_no_sense_is_refused(claim: dict[str, Any], message: str) -> None:

@@ -67,7 +67,7 @@ def test_every_level_is_read_as_it_is_written(factor: str) -> None:
                       "Did you mean 'batch'?"),
         ("lr=[[[", "'lr' must have one of the study's levels; received '[[['. "
                    "Valid levels: 0.1, 1.66667, 1e+06."),
-        ("batch", "a variant is written as factor=level,factor=level; received 'batch'. "
+        ("batch", "a variant must be written as factor=level,factor=level; received 'batch'. "
                   "Valid factors: depth, lr, norm, output_norm, residual, words."),
     ],
 )  # fmt: skip

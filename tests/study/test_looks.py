@@ -19,7 +19,8 @@ norm = ["none", "batch"]
 norm = "batch"
 """
 RULE = (
-    "study 's': a table of seeds must hold looks, two or more rising numbers of seeds from 2, or a "
+    "study 's': a table of seeds must have looks, two or more increasing numbers of seeds from 2, "
+    "or a "
     'count of seeds and looks = "any"; received {received}. Write seeds = {{ looks = [5, 10, 20] '
     "}}, or leave the looks out: seeds = 10."
 )
@@ -91,7 +92,7 @@ def test_the_number_of_seeds_has_bounds_in_a_table_as_well(table: str, count: in
 
 def test_looks_outside_of_the_table_are_refused() -> None:
     assert refusal(f"looks = [5, 10]\n{TEXT.format(seeds=10)}") == (
-        "study 's': looks stand in the table of seeds; received looks = [5, 10]. "
+        "study 's': looks belong in the table of seeds; received looks = [5, 10]. "
         "Write seeds = { looks = [5, 10, 20] }."
     )
 

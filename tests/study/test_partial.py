@@ -76,7 +76,7 @@ def test_a_factor_keeps_its_baseline_level_where_it_has_no_meaning() -> None:
     ]
     assert about_partial(part) == (
         "The grid has 18 of 24 combinations of levels. "
-        "Varied in some places only: lr_drop_at (with lr_drop 0.1)."
+        "Varied only in some places: lr_drop_at (with lr_drop 0.1)."
     )
 
 
@@ -105,7 +105,7 @@ def test_one_change_at_a_time_is_the_baseline_and_each_other_level() -> None:
     assert part.size() == 2 * 6
     assert about_partial(part) == (
         "The grid has 6 of 24 combinations of levels. "
-        "One change of the baseline at a time says nothing of interactions."
+        "Changing one factor at a time shows nothing about interactions."
     )
 
 
@@ -172,12 +172,12 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "a table that matches everything": (
         STUDY + '[[exclude]]\nnorm = ["none", "batch"]\n',
         "[[exclude]], entry 1 must not match every variant; received "
-        "{'norm': ['none', 'batch']}. Name the levels whose combination is to be left out.",
+        "{'norm': ['none', 'batch']}. Name the levels of the combination to leave out.",
     ),
     "an empty table": (
         STUDY + "[[exclude]]\n",
         "[[exclude]], entry 1 must not match every variant; received {}. "
-        "Name the levels whose combination is to be left out.",
+        "Name the levels of the combination to leave out.",
     ),
     "a table that matches the baseline": (
         STUDY + '[[exclude]]\nnorm = "batch"\nbatch = [8, 32]\n',
@@ -193,17 +193,17 @@ MISTAKES: dict[str, tuple[str, str]] = {
         STUDY + EXCLUDE + '[[exclude]]\nnorm = "batch"\nbatch = 8\nlr_drop = 1.0\n',
         "[[exclude]], entry 2 must match some variant; received "
         "{'norm': 'batch', 'batch': 8, 'lr_drop': 1.0}. "
-        "Take it out: what it names is left out already.",
+        "Remove it: no variant that it names is left.",
     ),
     "tables that leave nothing of a level": (
         STUDY + EXCLUDE + '[[exclude]]\nnorm = "none"\nbatch = 2\n',
-        "every level must have some variant; received {'batch': 2}. "
-        "Take it out of [factors], or leave a combination in that has it.",
+        "every level must be in a variant; received {'batch': 2}. "
+        "Remove it from [factors], or keep a combination that has it.",
     ),
     "a table that takes the only variant of a level": (
         ONE + STUDY + EXCLUDE,
-        "every level must have some variant; received {'batch': 2}. "
-        "Take it out of [factors], or leave a combination in that has it.",
+        "every level must be in a variant; received {'batch': 2}. "
+        "Remove it from [factors], or keep a combination that has it.",
     ),
     "only on an unknown factor": (
         STUDY + ONLY.replace('"lr_drop_at"', '"lr_dorp_at"'),
@@ -236,12 +236,12 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "only twice for a factor": (
         STUDY + ONLY + ONLY.replace("lr_drop =", "lr_drop=").replace("0.1", "1.0"),
         "[[only]], entry 1 must not repeat the factor of another; received 'lr_drop_at'. "
-        "Write all that must hold into one 'where'.",
+        "Write all conditions in one 'where'.",
     ),
     "only that holds everywhere": (
         STUDY + ONLY.replace("0.1", "[0.1, 1.0]"),
         "[[only]], entry 1 must not hold everywhere; received {'lr_drop': [0.1, 1.0]}. "
-        "Name fewer levels, or take the table out.",
+        "Name fewer levels, or remove the table.",
     ),
     "only that holds nowhere": (
         STUDY + EXCLUDE + ONLY.replace("lr_drop = 0.1", 'norm = "batch", batch = 8'),
@@ -255,45 +255,45 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "too many variants": (
         STUDY.replace("[2, 8, 32]", str([*range(2, 6000)])) + "[[exclude]]\nbatch = 2\nlr_drop=1.0",
-        "a partial grid has at most 20,000 variants; received "
-        "{'norm': 2, 'batch': 5998, 'lr_drop': 2, 'lr_drop_at': 2}. Take out levels.",
+        "a partial grid must have at most 20,000 variants; received "
+        "{'norm': 2, 'batch': 5998, 'lr_drop': 2, 'lr_drop_at': 2}. Remove levels.",
     ),
     "a claim about what is left out": (
         STUDY + EXCLUDE + CLAIM + NORMS + "where = { batch = 8 }\n",
-        "claim 'c' must be about variants that there are; received "
+        "claim 'c' must be about variants of the grid; received "
         "{'batch': 8, 'norm': 'batch'}. "
-        "The grid leaves that combination out: claim something else, or put it back.",
+        "The grid leaves that combination out: change the claim, or put the combination back.",
     ),
     "a claim about some of what is left out": (
         STUDY + EXCLUDE + CLAIM + NORMS + 'where = { batch = [32, 2] }\nover = "every"\n',
-        "claim 'c' must be about variants that there are; received "
+        "claim 'c' must be about variants of the grid; received "
         "{'batch': 2, 'norm': 'batch'}. "
-        "The grid leaves that combination out: claim something else, or put it back.",
+        "The grid leaves that combination out: change the claim, or put the combination back.",
     ),
     "a claim that no place has every variant of": (
         STUDY + EXCLUDE + CLAIM + 'kind = "interaction"\nfactor = "norm"\nlevel = "batch"\n'
         'versus = "none"\nby = "batch"\nat = [32, 8]\n',
-        "claim 'c' must be about variants that there are; received "
+        "claim 'c' must be about variants of the grid; received "
         "{'norm': 'batch', 'batch': 8}. "
-        "The grid leaves that combination out: claim something else, or put it back.",
+        "The grid leaves that combination out: change the claim, or put the combination back.",
     ),
     "a claim on two changes of one at a time": (
         ONE + STUDY + CLAIM + 'kind = "threshold"\nbelow = 3\n'
         'where = { norm = "none", batch = 8 }\n',
-        "claim 'c' must be about variants that there are; received "
+        "claim 'c' must be about variants of the grid; received "
         "{'norm': 'none', 'batch': 8}. "
-        "The grid leaves that combination out: claim something else, or put it back.",
+        "The grid leaves that combination out: change the claim, or put the combination back.",
     ),
     "levels compared that are never in one place": (
         STUDY + '[[exclude]]\nnorm = "none"\nbatch = [8, 32]\n'
         '[[exclude]]\nnorm = "batch"\nbatch = 2\n' + CLAIM + NORMS,
-        "claim 'c' must be about variants that there are; received "
+        "claim 'c' must be about variants of the grid; received "
         "{'norm': 'none', 'batch': 8, 'lr_drop': 0.1, 'lr_drop_at': 0.5}. "
-        "The grid leaves that combination out: claim something else, or put it back.",
+        "The grid leaves that combination out: change the claim, or put the combination back.",
     ),
     "variants that cannot be trained": (
         STUDY.replace("[2, 8, 32]", "[1, 8, 32]"),
-        "batch must be at least 2 with BatchNorm, which takes its variance; received 1, in 4 of 24 "
+        "batch must be at least 2 with BatchNorm, which needs a variance; received 1, in 4 of 24 "
         "variants. Raise it, or use another norm. Or leave these variants out:\n\n"
         '[[exclude]]\nnorm = "batch"\nbatch = 1',
     ),
@@ -303,14 +303,15 @@ MISTAKES: dict[str, tuple[str, str]] = {
         .replace("lr_drop = 0.1", "context = 3")
         .replace("lr_drop_at = [0.5, 0.75]", "embedding = [1, 4]")
         .replace("lr_drop_at = 0.75", "embedding = 4"),
-        "context × embedding must be at least 2: weights have a standard deviation; received 1, in "
+        "context × embedding must be at least 2: diagnostics need the weights' standard "
+        "deviation; received 1, in "
         "11 of 36 variants. Raise one of them. Or leave these variants out:\n\n"
         "[[exclude]]\ncontext = 1\nembedding = 1\n\n"
         '[[exclude]]\nnorm = "batch"\nbatch = 1',
     ),
     "a level that cannot be trained beside the baseline": (
         ONE + STUDY.replace("[2, 8, 32]", "[1, 8, 32]"),
-        "batch must be at least 2 with BatchNorm, which takes its variance; received 1. "
+        "batch must be at least 2 with BatchNorm, which needs a variance; received 1. "
         "Raise it, or use another norm.",
     ),
     "a table of a tuned field": (
@@ -321,7 +322,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "a baseline that cannot be trained": (
         STUDY.replace("[2, 8, 32]", "[1, 8, 32]").replace("batch = 32", "batch = 1"),
-        "batch must be at least 2 with BatchNorm, which takes its variance; received 1. "
+        "batch must be at least 2 with BatchNorm, which needs a variance; received 1. "
         "Raise it, or use another norm.",
     ),
 }  # fmt: skip

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 @study_options
 @click.pass_obj
 def command(uri: str | None, request: "Request") -> None:  # noqa: ARG001 - nothing is stored
-    """Try a few steps of STUDY, or of a model file, and say what holds.
+    """Check STUDY, or a model file, with a few training steps.
 
-    A study is tried at one variant for each level; a .py file at the defaults of its fields.
-    `ablate run` does the same before it trains. Exits with 2 if something does not hold.
+    A study is checked with one variant for each level; a .py file with the defaults of its fields.
+    `ablate run` makes the same checks before it trains. Exits with 2 if a check fails.
     """
     from harness.study.plan import one_of_each_level
     from harness.subjects import find_subject

@@ -33,10 +33,12 @@ def command(
 ) -> None:
     """Compare two variants of STUDY, or several studies.
 
-    The variants A and B are compared in every response. A variant is named by where it differs from
-    the baseline, as norm=none,depth=5, or as in reports: "batch, kaiming, depth 5", of which as
-    much as remains unique may be cut. Studies are compared where their factors line up, in the
-    first one's primary response, and in the verdicts on claims that they share.
+    The variants A and B are compared in every response. Name a variant by its differences from the
+    baseline, such as norm=none,depth=5, or as reports do, such as "batch, kaiming, depth 5"; leave
+    out parts of that name if the rest is unique.
+
+    Studies are compared at the levels that they share, in the first study's primary response and
+    in the verdicts on shared claims.
     """
     from dataclasses import replace
 
@@ -60,7 +62,7 @@ def command(
         _variants(console, _comparable(uri, request, say), names, emit, notes)
     else:
         raise UserError(
-            "two variants of a study are compared, or two studies or more",
+            "compare takes two variants of a study, or two or more studies",
             " ".join((request.study, *names)),
             "Write ablate compare STUDY A B, or ablate compare STUDY STUDY.",
         )
@@ -230,8 +232,8 @@ def _variant(study: "Study", name: str) -> str:
     levels = study.reference | parse_levels(name, study.factors)
     if not study.allows(levels):
         raise UserError(
-            "variants that are compared must be in the study",
-            f"{name!r}, which is not",
+            "variants to compare must be in the study",
+            f"{name!r}, which is left out",
             about_partial(study),
         )
     return variant_label(levels)

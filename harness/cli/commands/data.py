@@ -7,11 +7,9 @@ from harness.cli.options import data_option
 
 @click.command("data")
 @data_option
-@click.option(
-    "--use", metavar="CORPUS", help="Use 'names.txt', 'embedded' or a file's path from now on."
-)
+@click.option("--use", metavar="CORPUS", help="From now on use 'names.txt', 'embedded', or a file.")
 def command(data: str | None, use: str | None) -> None:
-    """Show the corpus that networks are trained on, or choose another."""
+    """Show the corpus used for training, or choose another one."""
     from harness.output import wrapped_line
     from harness.subjects.corpus import describe, load_corpus, use_corpus
 
@@ -19,4 +17,4 @@ def command(data: str | None, use: str | None) -> None:
     for line in describe(corpus).splitlines():
         click.echo(wrapped_line(line))
     if data is not None and use is not None:
-        click.echo("Remembered; but --data or ABLATE_DATA is set, and comes first.")
+        click.echo("The choice is saved, but --data or ABLATE_DATA is set and takes precedence.")

@@ -14,41 +14,40 @@ if TYPE_CHECKING:
     from harness.store.doctor import Inconsistency
 
 TITLES = {
-    "files": "files of runs that are gone or damaged",
-    "values": "runs that were changed since they ended",
-    "tags": "tags and params that were deleted or changed, and follow from the rest",
-    "unidentified": "runs of which nothing tells which they are",
+    "files": "runs with missing or damaged files",
+    "values": "runs that were changed after they ended",
+    "tags": "deleted or changed tags and params that follow from other data",
+    "unidentified": "runs that cannot be identified",
     "twins": "runs stored twice",
-    "running": "runs without a process",
-    "definition": "studies whose definition is gone or damaged",
-    "no run": "files of no run",
+    "running": "runs marked RUNNING without a process",
+    "definition": "studies with a missing or damaged definition",
+    "no run": "files without a run",
 }
 ADVICE = {
-    "files": "This trains exactly those again: {run} --repair",
-    "values": "This trains exactly those again: {run} --repair",
-    "unidentified": "They do not count, and `ablate run` trains their like. Delete them in the UI.",
-    "twins": "The oldest one that is whole counts. Delete the others in the UI.",
+    "files": "Train these again: {run} --repair",
+    "values": "Train these again: {run} --repair",
+    "unidentified": "They do not count; `ablate run` trains them again. Delete them in the UI.",
+    "twins": "The oldest complete one counts. Delete the others in the UI.",
     "definition": "This writes it again: {run}",
-    "no run": "Remove them by hand, if you do not know whose they are.",
+    "no run": "Remove them by hand, if nobody needs them.",
 }
 
 
 @click.command()
 @click.argument("study", required=False)
-@click.option("--repair", is_flag=True, help="Repair what needs no guess.")
+@click.option("--repair", is_flag=True, help="Repair what can be repaired unambiguously.")
 @json_option
 @pass_store
 def command(uri: str | None, study: str | None, repair: bool, emit: "Emit | None") -> None:
-    """List what does not fit together in the store.
+    """List inconsistencies in the store, or in what it holds of STUDY.
 
-    With STUDY, only in what it holds of that.
-    Runs whose files are gone or damaged, and files without runs; runs that were changed since they
-    ended; tags that were deleted; runs that are stored twice; runs that no process writes any more.
-    Exits with 1 if something is left.
+    These are: missing or damaged files of runs, and files without a run; runs that were changed
+    after they ended; deleted tags; runs stored twice; runs marked RUNNING without a process. Exits
+    with 1 if an inconsistency is left.
 
-    With --repair, runs without a process are ended, tags that follow from the rest are written, and
-    of equal runs all but one are deleted (MLflow can restore them). `ablate run STUDY --repair`
-    trains the runs again that lost files or were changed.
+    --repair ends runs without a process, restores tags that follow from other data, and deletes all
+    but one of equal runs (MLflow can restore them). To train runs again that lost files or were
+    changed, use `ablate run STUDY --repair`.
     """
     from harness.cli.documents import StoreExamination
     from harness.store.doctor import examine
@@ -77,12 +76,12 @@ def command(uri: str | None, study: str | None, repair: bool, emit: "Emit | None
         for remedy in filter(None, remedies):
             click.echo(f"  {remedy}")
     if seen.unchecked:
-        click.echo(f"{seen.unchecked:,} runs have no digest: changes of them cannot be seen")
+        click.echo(f"{seen.unchecked:,} runs have no digest, so changes to them cannot be detected")
     repairable = sum(one.repairable for one in left)
-    how = f", {repairable} of which --repair repairs" if repairable else ""
+    how = f"; --repair repairs {repairable}" if repairable else ""
     click.echo(
-        f"{redacted(store.uri)}: {seen.studies} studies, {seen.runs:,} runs, "
-        f"{len(left) or 'no'} inconsistencies{' left' * repair}{how}"
+        f"{redacted(store.uri)}: {seen.studies} {'study' if seen.studies == 1 else 'studies'}, "
+        f"{seen.runs:,} runs, {len(left) or 'no'} inconsistencies{' left' * repair}{how}"
     )
     sys.exit(1 if left else 0)
 

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     "--all",
     "everything",
     is_flag=True,
-    help="All runs of the study's experiment; default folder: exports/STUDY-all.",
+    help="Export all runs of the study's experiment; default folder: exports/STUDY-all.",
 )
 @click.option(
-    "--latex", is_flag=True, help="Write tables for a paper instead, for booktabs and graphicx."
+    "--latex", is_flag=True, help="Write LaTeX tables for a paper instead, with booktabs."
 )
-@click.option("--siunitx", is_flag=True, help="The same, with numbers set by siunitx 3.")
+@click.option("--siunitx", is_flag=True, help="The same, with numbers typeset by siunitx 3.")
 @click.option("--markdown", is_flag=True, help="The same tables as Markdown.")
 @json_option
 @pass_store
@@ -48,12 +48,12 @@ def command(
 ) -> None:
     """Write the runs of STUDY as tidy tables, CSV and Parquet.
 
-    `runs` has one row a run; `curves`, `layers`, `probes`, `weights` and `histograms` one row a
-    value. With --all, runs with other steps, seeds, data and levels are among them, and those that
-    others logged to the study's experiment, which are marked by `ours` = false.
+    `runs` has one row per run; `curves`, `layers`, `probes`, `weights` and `histograms` have one
+    row per value. --all adds runs with other steps, seeds, data and levels, and runs that others
+    logged to the study's experiment (with `ours` = false).
 
-    Tables for a paper are `cells`, `effects` and `claims`, of the runs and with the numbers of the
-    report: means over seeds ± half the interval, the best marked, and notes on verdicts below.
+    The tables for a paper are `cells`, `effects` and `claims`. They have the numbers of the report:
+    means over seeds ± half the interval, the best one marked, and notes on the verdicts.
     """
     from harness.analysis.export import export
     from harness.analysis.gather import gather
@@ -66,8 +66,8 @@ def command(
     forms = {"latex": latex or siunitx, "siunitx": siunitx, "markdown": markdown}
     if everything and any(forms.values()):
         raise UserError(
-            "tables for a paper are made of runs that can be compared",
-            "--all, with a form for a paper",
+            "tables for a paper need comparable runs",
+            "--all with --latex, --siunitx or --markdown",
             "Leave one of them out.",
         )
     store, name, notes = Store.existing(uri), study_name(request.study), list[str]()

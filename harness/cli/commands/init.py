@@ -3,13 +3,13 @@
 import click
 
 STUDY = """\
-# What to write here: docs/reference.md. Then: ablate check {name}, ablate run {name} --report
+# Keys and fields: docs/reference.md. Next: ablate check {name}; ablate run {name} --report
 
 question = "Does BatchNorm help, and at what depth?"  # what the study asks, in a sentence
 seeds = 5  # every variant is trained with the seeds 1 to 5
-# data = "names.txt"  # or a file with one item a line, relative to this one
+# data = "names.txt"  # or a text with one item per line; its path is relative to this file
 
-[fixed]  # fields other than their default
+[fixed]  # fields that differ from their default
 steps = 1_000
 width = 50
 
@@ -21,7 +21,7 @@ depth = [2, 5]
 norm = "batch"
 depth = 5
 
-[bare]  # the off level of each factor whose worth is asked for
+[bare]  # the off level of each factor: the report attributes the change from here to the baseline
 norm = "none"
 
 [[claims]]  # what you expect, written before the first run; the report says whether it holds
@@ -35,13 +35,13 @@ over = "every"
 """
 
 MODEL_STUDY = """\
-# What to write here: docs/models.md. Then: ablate check {name}, ablate run {name} --report
+# Keys and fields: docs/models.md. Next: ablate check {name}; ablate run {name} --report
 
 question = "Does a norm help, and with which activation?"  # what the study asks, in a sentence
 subject = "{name}.py"  # the model file beside this one
 seeds = 5  # every variant is trained with the seeds 1 to 5
 
-[fixed]  # fields other than their default: the model file's, or steps, batch, lr and the like
+[fixed]  # fields that differ from their default: those of the model file, or steps, batch, lr, …
 steps = 500
 optimizer = "adamw"
 lr = 0.01
@@ -76,7 +76,7 @@ from torch import nn
 
 @dataclass(frozen=True)
 class Fields:
-    \"\"\"What may vary between runs; any of it can be a factor of the study.\"\"\"
+    \"\"\"What may vary between runs; any field can be a factor of the study.\"\"\"
 
     width: int = 32
     activation: Literal["tanh", "relu"] = "tanh"
@@ -84,7 +84,7 @@ class Fields:
 
 
 def data(fields):
-    \"\"\"Three splits, each a tuple of tensors whose first dimension is the examples.\"\"\"
+    \"\"\"Three splits, each a tuple of tensors with the examples along the first dimension.\"\"\"
     draw = torch.Generator().manual_seed(42)
     x = torch.rand(1200, 2, generator=draw) * 2 - 1
     y = (3 * x[:, :1]).sin() * x[:, 1:] + 0.05 * torch.randn(1200, 1, generator=draw)
@@ -96,14 +96,14 @@ def data(fields):
 
 
 def build(fields):
-    \"\"\"The network, untrained; its draws follow from the run's seed.\"\"\"
+    \"\"\"The untrained network; the run's seed determines its weights.\"\"\"
     activation = {{"tanh": nn.Tanh, "relu": nn.ReLU}}[fields.activation]
     norm = nn.LayerNorm(fields.width) if fields.norm else nn.Identity()
     return nn.Sequential(nn.Linear(2, fields.width), norm, activation(), nn.Linear(fields.width, 1))
 
 
 def loss(model, batch):
-    \"\"\"The loss of every example of a batch.\"\"\"
+    \"\"\"The loss of every example in a batch.\"\"\"
     x, y = batch
     return (model(x) - y) ** 2
 """
@@ -111,12 +111,14 @@ def loss(model, batch):
 
 @click.command()
 @click.argument("name")
-@click.option("--model", is_flag=True, help="Also a model file, NAME.py, which it trains.")
+@click.option(
+    "--model", is_flag=True, help="Also write a model file, NAME.py, for the study to train."
+)
 def command(name: str, model: bool) -> None:
     """Write a commented study file to start from.
 
-    It is ablations/NAME.toml, in the `ablations` of this directory or of one above it in the same
-    project. Nothing is overwritten.
+    The file is ablations/NAME.toml, in the nearest `ablations` folder of the project or a new one
+    here. No file is overwritten.
     """
     from harness.errors import UserError
     from harness.files import project_ablations, write_atomically
@@ -128,7 +130,7 @@ def command(name: str, model: bool) -> None:
         texts[f"{name}.py"] = MODEL
     if not name.isidentifier():
         raise UserError(
-            "NAME must be letters, digits and underscores, not a digit first",
+            "NAME must consist of letters, digits and underscores, and not begin with a digit",
             repr(name),
             "Write ablate init my_study.",
         )
@@ -136,7 +138,7 @@ def command(name: str, model: bool) -> None:
     there += [study_files()[name]] if name in study_files() else []
     if there:
         raise UserError(
-            "NAME must be new, since nothing is overwritten", there[0], "Choose another name."
+            "NAME must be new, because no file is overwritten", there[0], "Choose another name."
         )
     try:
         for file, text in reversed(texts.items()):

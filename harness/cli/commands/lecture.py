@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 @click.command()
 @data_option
 def command(data: str | None) -> None:
-    """Reproduce what the lecture prints for its BatchNorm network.
+    """Reproduce the numbers that the lecture prints for its BatchNorm network.
 
-    Exits with 1 if a printed digit is off; the gradient's last may differ by two.
+    Exits with 1 if a digit differs; the last digit of a gradient may differ by two.
     """
     from harness.subjects.char_mlp import lecture
     from harness.subjects.corpus import load_corpus

@@ -11,14 +11,14 @@ from harness.cli.options import pass_store
 @click.argument("other", metavar="STORE")
 @pass_store
 def command(uri: str | None, other: str) -> None:
-    """Bring the runs of another STORE into this one, each once.
+    """Copy the runs of another STORE into this one.
 
-    STORE is the folder of another mlflow.db, such as a laptop's, or the address of a store. It is
-    only read. Complete runs that are not here come with all their files; runs that are here already
-    stay as they are, and so do the definitions of studies that both have, with the seeds of both.
+    STORE is the folder of another mlflow.db, such as one from a laptop, or the URI of a store. It
+    is only read. Complete runs that this store lacks are copied with all their files. Runs that it
+    has stay unchanged. If both have a study, its definition here stays, with the seeds of both.
 
-    Runs that were changed since they ended, or whose files are gone or damaged, are named and not
-    brought; then the command exits with 1. One that was stopped is completed by the same command.
+    Runs that were changed after they ended, or whose files are missing or damaged, are named but
+    not copied; the exit code is then 1. To complete an interrupted merge, run the command again.
     """
     from harness.store.merge import merge_study, mergeable, require_another
     from harness.store.store import Store
@@ -33,11 +33,11 @@ def command(uri: str | None, other: str) -> None:
     for study in studies:
         merged = merge_study(source, study, target)
         new = ", a new study here" if merged.new else ""
-        here = f", {merged.here:,} were here already" if merged.here else ""
-        click.echo(f"{merged.study}: {merged.brought:,} runs brought{here}{new}")
+        here = f", {merged.here:,} already here" if merged.here else ""
+        click.echo(f"{merged.study}: {merged.brought:,} runs copied{here}{new}")
         if merged.differs:
-            click.echo(f"  {', '.join(merged.differs)} differ there; the study stays as it is here")
+            click.echo(f"  {', '.join(merged.differs)} differ there; the definition here stays")
         for why in merged.left:
-            click.echo(f"  not brought: {why}")
+            click.echo(f"  not copied: {why}")
         left += len(merged.left)
     sys.exit(1 if left else 0)

@@ -26,7 +26,7 @@ WARM_UP, TIMED = 20, 200  # steps of a calibration
 def command(
     uri: str | None, request: "Request", workers: int | None, calibrate: bool, emit: "Emit | None"
 ) -> None:
-    """Show variants, stacks and expected time of STUDY."""
+    """Show the variants, stacks and expected time of STUDY."""
     from harness.cli.documents import DataFacts, StudyPlan
     from harness.study.plan import about_partial, about_twins, make_stacks
     from harness.study.speed import record_speed
@@ -46,7 +46,7 @@ def command(
     same = about_twins(study)
     about_grid = [
         about_partial(study),
-        same and f"{same} Leave out a level, or say where it has a meaning with [[only]].",
+        same and f"{same} Leave out a level, or use [[only]] to say where it has a meaning.",
         *remarks,
         *said,
     ]
@@ -126,7 +126,7 @@ def _needed(uri: str | None, plan: "Plan") -> tuple[list["Run"], list[str]]:
     first, cells = set(study.seeds[: ends[0]]), len(plan.runs) // len(study.seeds)
     remarks = [
         f"looks at {', '.join(map(str, study.declared_looks))} seeds: {cells * ends[0]:,} runs "
-        f"until the first, at most {len(plan.runs):,} in all"
+        f"until the first look, at most {len(plan.runs):,} in total"
     ]
     if surely_new(uri, study.name):
         return [run for run in plan.runs if run.seed in first], remarks
@@ -190,7 +190,7 @@ def _about_training(training: "Training", until: str) -> str:
         return "nothing to train"
     least, most = training.members
     members = f"{most}" if least == most else f"{least} to {most}"
-    guess = "" if training.measured else " (a guess: --calibrate measures this machine)"
+    guess = "" if training.measured else " (a rough estimate; --calibrate measures this machine)"
     return (
         f"to train{until}: {training.runs:,} runs in {training.stacks:,} stacks of {members} "
         f"members, about {format_duration(training.seconds)} on {training.workers} workers{guess}"

@@ -9,12 +9,12 @@ from harness.cli.options import pass_store, study_argument, study_name
 
 @click.command()
 @study_argument
-@click.option("--yes", is_flag=True, help="Remove without asking.")
+@click.option("--yes", is_flag=True, help="Remove without confirmation.")
 @pass_store
 def command(uri: str | None, study: str, yes: bool) -> None:
-    """Remove for good what the store holds of STUDY.
+    """Permanently remove all runs of STUDY from the store.
 
-    Also where the study's experiment is deleted in MLflow. Study files and reports stay.
+    This also works if the study's experiment is deleted in MLflow. Study files and reports stay.
     """
     from harness.errors import UserError
     from harness.store.prune import plan_prune, prune
@@ -26,9 +26,9 @@ def command(uri: str | None, study: str, yes: bool) -> None:
     found = plan_prune(Store.existing(uri), name, Workspace.of(name, tracking_uri(uri)))
     if not yes:
         if not sys.stdin.isatty():
-            raise UserError("prune asks before it removes", "no terminal", "Add --yes.")
+            raise UserError("prune needs a confirmation", "no terminal", "Add --yes.")
         click.echo(str(found))
-        click.confirm("Remove all of it for good?", abort=True)
+        click.confirm("Remove all of this permanently?", abort=True)
     left = prune(found)
     click.echo(f"removed: {found}")
     for sentence in left:

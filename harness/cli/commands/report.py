@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 
 @click.command()
 @study_options
-@click.option("--figure", metavar="NAME", help="Remake this figure only.")
+@click.option("--figure", metavar="NAME", help="Remake only this figure.")
 @click.option(
     "--format",
     "formats",
     default="png,svg",
     metavar="LIST",
-    help="Formats of the figures' files, of png, svg, pdf; default: png,svg. PDFs suit two columns"
-    " of a paper; NAME-single.pdf, one.",
+    help="Formats of the figure files: png, svg, pdf; default: png,svg. NAME.pdf spans two columns"
+    " of a paper, NAME-single.pdf one.",
 )
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Where to write it; default: reports/STUDY.",
+    help="Folder of the report; default: reports/STUDY.",
 )
 @click.option(
     "--publish",
     is_flag=True,
-    help="Write it to reports/published/STUDY, with digests for `ablate verify --published`.",
+    help="Write to reports/published/STUDY, with digests for `ablate verify --published`.",
 )
 @json_option
 @pass_store
@@ -48,9 +48,9 @@ def command(
     publish: bool,
     emit: "Emit | None",
 ) -> None:
-    """Write the report of STUDY from what the store holds.
+    """Write the report of STUDY from the runs in the store.
 
-    A report is remade only when something has changed. Exits with 1 if its runs cannot be compared.
+    The report is remade only if something has changed. Exits with 1 if the runs cannot be compared.
     """
     from harness.analysis.gather import gather
     from harness.errors import UserError
@@ -64,7 +64,7 @@ def command(
     from harness.training.published import PUBLISHED, per_machine
 
     if emit and figure is not None:
-        raise UserError("--json prints the numbers of a whole report", f"--figure {figure}",
+        raise UserError("--json needs the whole report", f"--figure {figure}",
                         "Leave one of them out.")  # fmt: skip
     store = Store.existing(uri)
     selected, notes = select(store, request)
@@ -94,7 +94,7 @@ def command(
     click.echo(f"{selected['name']}: {len(tables.runs):,} runs read")
     if lost := stored.about_unread():
         again = run_command(request.study, stored.study, stored.facts["name"])
-        say(f"{lost}. This trains exactly those again: {again} --repair")
+        say(f"{lost}. Train these again: {again} --repair")
     shared = publish and stored.study.model.same_bits
     digests = run_digests(stored) if shared else []
     also = {DIGESTS: digests_csv(digests)} if shared else {}
@@ -109,7 +109,7 @@ def command(
     if store.writable:
         keep_report(store, tables.facts["parent_run_id"], folder, written(folder))
     else:
-        say("the store cannot be written, so it does not keep the report")
+        say("the store is read-only, so the report is not stored in it")
     if emit:
         emit(_document(folder, notes, changed=True))
     if figure is None:

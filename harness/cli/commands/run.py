@@ -20,23 +20,21 @@ if TYPE_CHECKING:
     "--engine",
     type=click.Choice(["local", "ray"]),
     default="local",
-    help="Train in processes of this machine, or on a Ray cluster.",
+    help="Train in local processes, or on a Ray cluster.",
 )
 @click.option(
     "--address",
     metavar="HOST:PORT",
-    help="A running Ray cluster, or auto; default: RAY_ADDRESS, or one started for this command.",
+    help="Address of a Ray cluster, or auto; default: RAY_ADDRESS, or a new local Ray.",
 )
 @click.option(
     "--device", default="cpu", expose_value=False, callback=cpu_only, help="Only cpu, so far."
 )
-@click.option("--yes", is_flag=True, help="Train a very large grid without asking.")
+@click.option("--yes", is_flag=True, help="Train a very large grid without confirmation.")
 @click.option(
-    "--repair",
-    is_flag=True,
-    help="Also train again the runs that lost files, or that were changed by hand.",
+    "--repair", is_flag=True, help="Also retrain runs that lost files or were changed by hand."
 )
-@click.option("--report", is_flag=True, help="Then write the report, as `ablate report` does.")
+@click.option("--report", is_flag=True, help="Write the report afterwards, like `ablate report`.")
 @json_option
 @click.pass_context
 def command(
@@ -50,10 +48,10 @@ def command(
     report: bool,
     emit: "Emit | None",
 ) -> None:
-    """Train what is missing of STUDY, and log every run to MLflow.
+    """Train the missing runs of STUDY, and log each to MLflow.
 
     A finished run is never trained again, unless --repair finds that it lost files or was changed.
-    An interrupted command continues where it stopped.
+    To continue an interrupted study, run the same command again.
     """
     from harness.cli.session import DONE, EngineOptions, run_session
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 @click.option(
     "-n", "count", type=click.IntRange(1, 10_000), default=20, help="How many; default 20."
 )
-@click.option("--prefix", default="", help="What every sample begins with.")
+@click.option("--prefix", default="", help="Text that every sample begins with.")
 @click.option("--temperature", type=click.FloatRange(0.01, 100), default=1.0, help="Default 1.")
-@click.option("--draw", type=int, default=1, help="Seed of the draws; default 1.")
+@click.option("--draw", type=int, default=1, help="Seed of the random draws; default 1.")
 @pass_store
 def command(
     uri: str | None,
@@ -37,8 +37,8 @@ def command(
 ) -> None:
     """Write samples with a trained run of STUDY.
 
-    FACTOR=LEVEL says where the variant differs from the baseline, seed=N which run of it; default:
-    the first that has finished.
+    FACTOR=LEVEL says where the variant differs from the baseline, and seed=N chooses its run;
+    default: the first finished run.
     """
     from harness.errors import UserError
     from harness.store.store import Store
@@ -48,9 +48,9 @@ def command(
     samples = found.subject.sample(found.trained, SampleRequest(seed=draw, **asked))
     if samples is None:
         raise UserError(
-            "samples need a subject that writes some",
+            "the subject must write samples",
             f"'{found.subject.name}', the subject of {found.tags.get('study', request.study)}",
-            "See `ablate show RUN` for what its runs hold.",
+            "`ablate show RUN` shows what its runs hold.",
         )
     for sample in samples:
         click.echo(sample)

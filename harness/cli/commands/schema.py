@@ -10,8 +10,8 @@ import click
 def command(name: str | None) -> None:
     """Print the JSON Schema of what --json prints.
 
-    Without NAME, the names of all. Within a version of a schema, keys are only added.
-    docs/machines.md says how to use them.
+    Without NAME, list all schemas. Within a version of a schema, keys are only added.
+    docs/machines.md explains how to use them.
     """
     from harness.cli.documents import SCHEMAS, json_schema
     from harness.errors import UserError, suggest
@@ -23,5 +23,5 @@ def command(name: str | None) -> None:
         click.echo(json.dumps(json_schema(name), indent=2))
     else:
         raise UserError(
-            "NAME must be that of a schema", repr(name), suggest(name, SCHEMAS, "names")
+            "NAME must be the name of a schema", repr(name), suggest(name, SCHEMAS, "names")
         )

@@ -41,11 +41,11 @@ def command(
     data: str | None,
     emit: "Emit | None",
 ) -> None:
-    """Show the inside of one run: what was measured last.
+    """Show the last measurements inside one run.
 
-    RUN is an MLflow run id, a run key (or the first letters of one), or a run's name. A run of
-    STUDY is named by where its variant differs from the baseline, and by its seed; default: the
-    first that has finished.
+    RUN is an MLflow run id, a run key or its first letters, or a run's name. To name a run of
+    STUDY, say where its variant differs from the baseline, and give its seed; default: the first
+    finished run.
     """
     from harness.output import wrapped_line
     from harness.store.store import Store
@@ -59,7 +59,7 @@ def command(
         found = run_of_study(store, request, levels)
     elif levels:
         raise UserError(
-            "one run is shown: RUN, or STUDY with levels",
+            "show takes one run: RUN, or STUDY with levels",
             " ".join(names),
             "Write ablate show STUDY FACTOR=LEVEL seed=N.",
         )
@@ -105,7 +105,7 @@ def run_of_study(
             study.baseline | levels,
             seed if named is None else named,
         )
-    for note in (*notes, *(f"passed over: {why}" for why in found.passed_over)):
+    for note in (*notes, *(f"skipped: {why}" for why in found.passed_over)):
         click.echo(note, err=True)
     return found
 

@@ -41,9 +41,9 @@ def command(
 ) -> None:
     """Start MLflow's UI on this machine, and print where to look.
 
-    With STUDY, the addresses open on its runs, its charts, and its baseline against each change of
-    one factor; with several, on the runs of all of them too. Where the store is a server, its own
-    UI is used and nothing is started.
+    With STUDY, the addresses lead to its runs, its charts, and the comparison of its baseline with
+    each change of one factor; with several studies, also to all their runs. If the store is a
+    server, the command starts nothing and prints addresses of the server's UI.
     """
     from harness.cli.signals import until_stopped
     from harness.store.server import serving

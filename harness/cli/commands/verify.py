@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 @click.option(
     "--published",
     is_flag=True,
-    help="Against the digests of published studies: those named, or all.",
+    help="Compare with the digests of published studies: those named, or all.",
 )
 @click.option(
     "--runs",
     type=click.IntRange(1),
     metavar="N",
-    help="How many runs of each published study; default: 1.",
+    help="Number of runs of each published study; default: 1.",
 )
 @pass_store
 def command(
@@ -50,16 +50,16 @@ def command(
     published: bool,
     runs: int | None,
 ) -> None:
-    """Retrain sampled runs of STUDY, and compare every bit.
+    """Retrain a sample of runs of STUDY, and compare every bit.
 
-    Restacked, and against the store where it has the run, every bit must agree; against the
-    subject's reference code, where it has some, the numbers to its tolerance. Exits with 1 if one
-    does not.
+    Each run is trained alone and in another stack. Every bit must agree, also with the store if it
+    has the run. If the subject has reference code, numbers must agree to its tolerance. Exits with
+    1 if something differs.
 
-    With --published, retrain runs of the studies in reports/published, of those named or of all,
-    and compare every bit with the digests kept there: weights, samples and all measurements. The
-    first quantity and step that differ are named. Only studies whose subject has the same bits on
-    every machine can be compared.
+    With --published, retrain runs of the studies in reports/published, all or those named, and
+    compare every bit of weights, samples and measurements with the digests there. The output names
+    the first quantity and step that differ. This needs a subject that has the same bits on every
+    machine.
     """
     from harness.errors import UserError
     from harness.study.request import Request
@@ -68,12 +68,12 @@ def command(
         sys.exit(_verify_published(studies, data, data_from_environment(), runs or 1))
     if published or runs:
         raise UserError(
-            "--published takes --runs, and neither --steps nor --seeds; --runs belongs to it",
+            "--published takes --runs, but neither --steps nor --seeds; --runs needs --published",
             "another combination",
-            "Leave out what does not belong.",
+            "Leave out the options that do not fit.",
         )
     if len(studies) != 1:
-        raise UserError("one STUDY is verified", len(studies), "Name one, or add --published.")
+        raise UserError("verify takes one STUDY", len(studies), "Name one, or add --published.")
     request = Request(studies[0], steps, seeds, data, data_from_environment())
     sys.exit(_verify_study(uri, request))
 
@@ -100,7 +100,7 @@ def _verify_published(
             raise UserError(
                 f"{edition.name} must be trained on {edition.data}, as it was published",
                 f"{corpus.name} (digest {corpus.digest[:16]}, not {edition.data_digest[:16]})",
-                "Name those data with --data.",
+                "Name this data with --data.",
             )
         click.echo(f"{edition.name}: {len(chosen)} of {len(edition.rows):,} runs")
         for run, difference in edition.compare(chosen, corpus):
@@ -155,7 +155,7 @@ def _verify_study(uri: str | None, request: "Request") -> int:
     if store and store.writable:
         keep_verification(store, plan.study, plan.data.digest, conclusion)
     elif store:
-        click.echo("the store cannot be written, so it does not keep the result")
+        click.echo("the store is read-only, so the result is not stored in it")
     return 0 if all(comparison.passed for comparison in found) else 1
 
 

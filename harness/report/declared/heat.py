@@ -44,7 +44,7 @@ def heat_drawing(declared: HeatFigure) -> Drawing:
             "A row for each variant, a column for each layer from the first on, a map for each of "
             "a few steps: mean over the seeds still training. Empty: no such layer, or no such "
             "seed.",
-            "Colours stand at the square roots of the shares." if declared.share else "",
+            "Colours are on a square-root scale." if declared.share else "",
             left_out(len(variants(source)), every, "evenly spread over all"),
         )
         return " ".join(filter(None, parts))

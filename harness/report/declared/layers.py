@@ -34,7 +34,7 @@ def layer_drawing(declared: LayerFigure) -> Drawing:
 
     def caption(source: Source) -> str:
         dotted = f"Dotted line: {reference.name}, {reference.meaning}." if reference else ""
-        merged = "Layers stand in the order of the forward pass, those of all variants merged."
+        merged = "Layers are in the order of the forward pass, merged over all variants."
         parts = (declared.caption, merged if named(rows(source)) else "", dotted,
                  about_focus(enlarged(source)), source.about_seeds(),
                  facets(source.study).note)  # fmt: skip

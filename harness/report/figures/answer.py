@@ -95,22 +95,22 @@ def _caption(source: Source) -> str:
     table, rows, response = _claims_shown(source), answers(source), _response(source)
     if table.empty:
         parts = [
-            f"Main effects on {response.axis}, averaged over all other factors: exploratory, since "
-            "no claim is tested on them. Bars are 95 % intervals."
+            f"Main effects on {response.axis}, averaged over all other factors: exploratory, "
+            "because no claim is tested on them. Bars are 95 % intervals."
         ]
     else:
         of = "" if _absolute(source) else "differences in "
         parts = [
-            f"Claims about {of}{response.axis}: a disc for each cell that a claim is about; the "
-            "bar is the interval of the worst of them, and all claims' intervals hold together. "
-            "The tinted side is what is claimed."
+            f"Claims about {of}{response.axis}: a disc for each cell of a claim; the "
+            "bar is the interval of the worst one. All intervals hold simultaneously. "
+            "The tinted side is the claimed region."
         ]
         others = len(source.claims) - len(table)
         if others:
             parts.append(f"Shows {len(table)} of {counted(len(source.claims), 'claim')}: the "
-                         "others are about other numbers, or cannot be tested.")  # fmt: skip
+                         "others are about other responses, or cannot be tested.")  # fmt: skip
         if "within" in set(table["direction"]):
-            parts.append("Of an equivalence, the size of the difference is drawn.")
+            parts.append("For an equivalence, the size of the difference is drawn.")
     if len(rows) > MOST_ROWS:
         parts.append(f"Shows {MOST_ROWS} of {len(rows)}: the first ones.")
     return " ".join(parts)

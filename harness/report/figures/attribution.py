@@ -25,12 +25,12 @@ def _caption(source: Source) -> str:
     strata = source.attribution["stratum"].nunique()
     lacking = source.attribution["note"].str.startswith(NOT_ESTIMABLE).any()
     parts = (
-        f"Change in {source.primary.axis} that each part brings on the way from the bare variant "
-        "to the baseline: added alone to the bare one (add-one-in), averaged over all orders of "
-        "adding (Shapley; these sum to baseline − bare), and added last (leave-one-out). Left of "
-        "zero the part lowers it. Where the three differ, what a part is worth depends on the "
-        "others.",
-        "What the study leaves out the variants of is not drawn." if lacking else "",
+        f"Change in {source.primary.axis} by each part, from the bare variant to the baseline: "
+        "added alone to the bare variant (add-one-in), averaged over all orders of adding the "
+        "parts (Shapley; these sum to baseline − bare), and added last (leave-one-out). Left of "
+        "zero, the part lowers the response. If the three differ, the effect of a part depends on "
+        "the others.",
+        "Changes that need variants outside the grid are not drawn." if lacking else "",
         source.about_seeds(),
         left_out(MOST_STRATA, strata, "the first ones", "strata"),
     )

@@ -37,14 +37,14 @@ def _caption(source: Source) -> str:
     )  # fmt: skip
     parts = (
         f"Difference in {primary.axis}: the level named first minus the baseline's, {where}. Small "
-        "dots are the seeds, bars the intervals; left of zero means lower.",
-        "In brackets: over how many combinations of the other factors, where not over all."
+        "dots are the seeds, bars the intervals; left of zero is lower.",
+        "In brackets: the number of combinations of the other factors averaged over, if not all."
         if source.study.partial and not single else "",
         source.about_seeds(),
         f"The grey band is ± {margin}, below which a difference is of no practical interest."
         if primary.margin else "",
         left_out(len(drawn), int(every), "the others are in the tables", "differences"),
-        "Exploratory: not corrected for how many there are.",
+        "Exploratory: not corrected for multiplicity.",
     )  # fmt: skip
     return " ".join(filter(None, parts))
 

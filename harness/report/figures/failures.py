@@ -32,10 +32,10 @@ def _caption(source: Source) -> str:
     table, rows = source.failures, _failing(source)
     others = table[table["failed"] == 0]
     parts = (
-        f"Share of the runs of each variant that failed in {source.primary.label}: that diverged, "
-        f"or also ended further than {DISTANCE:.0f} robust standard deviations from the median of "
-        "the variant. The line reaches to the share that the seeds cannot exclude, at 95 %.",
-        f"Of the {len(others)} variants without a failed run, that is up to "
+        f"Share of runs of each variant that failed in {source.primary.label}: they diverged, "
+        f"or ended more than {DISTANCE:.0f} robust standard deviations from the median of the "
+        "variant. The line ends at the largest share that the seeds cannot exclude, at 95 %.",
+        f"For the {len(others)} variants without a failed run, it is up to "
         f"{100 * others['limit'].max():.0f} %." if len(others) else "",
         left_out(min(MOST_ROWS, len(rows)), len(rows), "those that fail most"),
     )  # fmt: skip

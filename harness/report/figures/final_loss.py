@@ -39,8 +39,8 @@ def _caption(source: Source) -> str:
     elif study.partial:
         cells = "those combinations of the other factors that have every level of this one"
     parts = (
-        f"{capital(source.primary.axis)} of {shown}; the bar beside them is the mean over {cells}, "
-        "with its interval.",
+        f"{capital(source.primary.axis)} of {shown}; the bar next to them is the mean over "
+        f"{cells}, with its interval.",
         about_focus(_focus(source)),
         source.about_capping(),
         source.about_seeds(),

@@ -37,8 +37,8 @@ def _caption(source: Source) -> str:
     over = _along(source)
     parts = (
         f"{capital(source.primary.axis)} of every cell, by {over}: mean over seeds with its "
-        "interval; small dots are the runs. Parallel lines mean that parts add up; lines that "
-        "cross or part, that the effect of one depends on another.",
+        "interval; small dots are the runs. Parallel lines mean that effects add up; lines "
+        "that are not parallel, that the effect of one factor depends on another.",
         source.about_capping(),
         source.about_seeds(),
         source.about_references(source.primary),

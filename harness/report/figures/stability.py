@@ -42,9 +42,9 @@ def _caption(source: Source) -> str:
     used = {word for way in _ways(source) for word in table[way]}
     marks = ", ".join(f"{MARKS[word]} {word}" for word in VERDICTS if word in used)
     parts = (
-        f"Each claim's verdict (t test) and those that other ways of asking give: {marks}. Those "
-        "that differ from it are framed. Empty fields: no such test is possible. An exclamation "
-        "mark: the verdict assumes that no run fails.",
+        f"Each claim's verdict (t test), and those of other analyses: {marks}. Verdicts "
+        "that differ are framed. An empty field means that the analysis is not possible, an "
+        "exclamation mark that the verdict assumes that no run fails.",
         left_out(min(MOST_ROWS, len(table)), len(table), "the first ones", "claims"),
     )
     return " ".join(filter(None, parts))

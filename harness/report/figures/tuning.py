@@ -33,7 +33,7 @@ def _caption(source: Source) -> str:
     parts = (
         f"{capital(response.axis)} of each variant at every level of "
         f"{' and '.join(source.study.tuned)}: mean over seeds with its 95 % interval. The large "
-        f"mark is the {best} mean; at the end of a line, a better level may lie beyond.",
+        f"mark is the {best} mean; if it is at the end of a line, a better level may lie beyond.",
         source.about_capping(),
         about_focus(_focus(source)),
         left_out(MOST, len(source.cells), "the first ones"),

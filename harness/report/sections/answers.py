@@ -63,10 +63,10 @@ def _claims(source: Source) -> Iterator[Block]:
         yield Paragraph("This study declares no claims: everything below is exploratory.")
         return
     yield Paragraph(
-        f"Intervals of the study's {counted(len(source.claims), 'claim')} hold together. "
-        "That of a claim about every cell is for the worst of them, whichever it is, and has no "
-        "estimate: the least favourable of many estimates looks worse than its cell is. claims.csv "
-        "and runs.csv suffice to recompute every verdict."
+        f"The intervals of the study's {counted(len(source.claims), 'claim')} hold simultaneously. "
+        "For a claim about every cell, the interval is for the worst cell, whichever it is, and "
+        "there is no estimate: the least favourable of many estimates is biased. claims.csv and "
+        "runs.csv suffice to recompute every verdict."
     )
     head = ("claim", "verdict", "response", "estimate", "interval of the worst cell (level)",
             "claimed", "p, corrected", "seeds", "where and why")  # fmt: skip
@@ -130,10 +130,12 @@ def _stability(source: Source) -> Iterator[Block]:
     if table.empty:
         return
     yield Paragraph(
-        "Would another way of asking give another verdict? Exact sign-flip tests at the same level "
-        "assume symmetry instead of a normal distribution (p is one-sided, corrected for cells "
-        "only). The next column leaves out one seed. The last one says at which share of failing "
-        "runs the estimate leaves the verdict's region, and which share the seeds cannot exclude."
+        "Would another analysis give another verdict? Exact sign-flip tests at the same level "
+        "assume "
+        "symmetry instead of a normal distribution (p is one-sided, corrected for cells only). The "
+        "next column leaves out one seed at a time. The last column gives the share of failing "
+        "runs at which the estimate leaves the verdict's region, and the share that the seeds "
+        "cannot exclude."
     )
     others = {name: title for name, title in OTHER_WAYS.items() if (table[name] != "").any()}
     if "other_items" in others:
@@ -155,9 +157,10 @@ def _about_items(source: Source) -> str:
     known = source.claim_cells.dropna(subset="se_items").query("se > 0")
     ratio = (known["se_items"] / known["se"]).median()
     return (
-        "With other items, each verdict is asked with standard errors that take in, beside the "
-        "seeds, that the items of the split are a sample too (clustered: whatever belongs to an "
-        "item is one observation). At the median of the claims' cells, the standard "
+        "The column 'with other items' also treats the items of the split as a sample: its "
+        "standard "
+        "errors combine those over seeds with those over items (clustered: everything that belongs "
+        "to an item is one observation). At the median of the claims' cells, the standard "
         f"error over items is {ratio:.2g} times that over seeds; claim_cells.csv has both."
     )
 
@@ -175,7 +178,7 @@ def _failing(row: pd.Series) -> Words:
         return "measured before training"
     shares = (
         f" (changes at {100 * row['tipping']:.1f} % failing runs; up to {100 * row['unseen']:.0f} %"
-        " are not excluded)"
+        " cannot be excluded)"
     )
     if row["failures"]:
         return (Strong(row["failures"], "warning"), shares)
@@ -262,9 +265,9 @@ def _tuning(source: Source) -> Iterator[Block]:
         return
     rows = tuple(
         (row["variant"], row["level"], f"{row['seeds']} of {row['n']}",
-         f"at the end of those tried: add {row['edge']}" if row["edge"] else "")
+         f"at the end of the range tried: add {row['edge']}" if row["edge"] else "")
         for _, row in source.taken.iterrows()
     )  # fmt: skip
     yield Paragraph(" ".join(about_tuning(source.data)))
-    head = ("variant", "level", "taken for seeds", "remarks")
-    yield compact(Table("Levels that the variants took", head, rows, frozenset({2})))
+    head = ("variant", "level", "chosen for seeds", "remarks")
+    yield compact(Table("Chosen levels of the variants", head, rows, frozenset({2})))

@@ -21,7 +21,7 @@ from harness.study.plan import about_partial, about_twins
 from harness.subjects.subject import Response
 
 STRATA_SHOWN = 6  # of the attribution; its table has all
-FEW_SEEDS = 5  # below it, intervals are wide by design
+FEW_SEEDS = 5  # below it, intervals are wide
 
 
 def bottom_line(source: Source) -> list[str]:
@@ -39,7 +39,7 @@ def caveats(source: Source) -> list[str]:
     found = list(study.model.caveats(set(study.factors), variants))
     found += filter(None, (about_partial(study), about_twins(study)))
     if 2 <= (seeds := count_seeds(source.expected)) < FEW_SEEDS:
-        found.append(f"With {seeds} seeds intervals are wide by design.")
+        found.append(f"With only {seeds} seeds, intervals are wide.")
     return found
 
 
@@ -74,7 +74,7 @@ def _accounting(source: Source) -> Iterator[str]:
         counted = f"their capped responses ({capped}) count as the cap, and " if capped else ""
         yield (
             f"{len(diverged)} of them diverged, most often in: {where}; {counted}contrasts that"
-            f" need {'another' if capped else 'a'} response of theirs are not testable, unless it"
+            f" need {'another' if capped else 'one'} of their responses are not testable, unless it"
             " is measured at initialisation."
         )
     if len(study.seeds) == 1:
@@ -113,12 +113,12 @@ def _effects(source: Source) -> Iterator[str]:
     low, high = (change(primary, row[end]).split()[0] for end in ("low", "high"))
     interval = f"95 % interval {low} to {high}, not corrected"
     yield (
-        f"The largest change on average (exploratory): {row['factor']} {row['level']} instead of"
+        f"The largest average change (exploratory): {row['factor']} {row['level']} instead of"
         f" {row['versus']} changes {primary.label} by {change(primary, row['estimate'])}"
         f" ({interval if pd.notna(row['low']) else 'one seed, no interval'}),"
         f" {averaged(row['over'])}"
         f"{_chance(row)}."
-        f"{' Ranks, which no outlier moves, point the other way.' * ranks_disagree(row)}"
+        f"{' Ranks, which are robust to outliers, point the other way.' * ranks_disagree(row)}"
     )
 
 
@@ -147,9 +147,9 @@ def _attribution(source: Source) -> Iterator[str]:
     left = len(most) - len(parts)
     more = f"; {left} more in the table" if left else ""
     yield (
-        "On the way from bare to baseline, the part with the largest Shapley value in"
-        f" {primary.label} (exploratory; values may have either sign), beside the change by all"
-        f" parts: {'; '.join(parts)}{more}."
+        "From bare to baseline, the part with the largest Shapley value in"
+        f" {primary.label} (exploratory; values may have either sign), and the change by all"
+        f" parts together: {'; '.join(parts)}{more}."
     )
 
 
@@ -167,8 +167,8 @@ def _best(source: Source) -> Iterator[str]:
     mean_of_best = f"{means[best]:.4g}".replace("-", "−")
     yield (
         f"{'Lowest' if primary.direction == 'lower' else 'Highest'} mean {primary.label} of"
-        f" {len(means)} variants: {mean_of_best}{_unit(primary)} ({best}); the best of many, so"
-        " probably a little worse in truth."
+        f" {len(means)} variants: {mean_of_best}{_unit(primary)} ({best}); as the best of"
+        " many, it is probably a little worse in truth."
     )
 
 

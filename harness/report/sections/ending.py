@@ -39,10 +39,10 @@ def predictions(source: Source) -> Section:
     head = ("prediction", "response", "cells", "predicted", "observed", "95 % interval", "outcome",
             "source")  # fmt: skip
     words = (
-        "Numbers that theory or earlier computations give for these cells, beside those measured "
-        "here. The margins were fixed before the runs. A prediction agrees where the data show "
-        "that it holds, by its margin, and differs where they show that it does not; where they "
-        "show neither, it is not decided."
+        "This table compares predictions from theory or earlier computations with the measurements "
+        "of this study. The margins were fixed before the runs. A prediction agrees if the data "
+        "show that it holds within its margin, and differs if they show that it does not. "
+        "Otherwise it is not decided."
     )
     table = Table("Predictions and observations", head, rows, frozenset({2, 3, 4}))
     return Section("Predictions", [Paragraph(words), table])
@@ -71,13 +71,13 @@ def _reproducibility(source: Source) -> Section:
         words += ["--data", facts["name"]]
     chosen = f"{as_typed(study.name)} {shlex.join(words)}"
     alike = "have the same bits on every machine" if study.model.same_bits else (
-        "are bit-identical on one machine type and set of versions"
+        "have the same bits on one machine type with one set of versions"
     )  # fmt: skip
     return Section(
         "Reproducing this",
         [Paragraph(f"Runs of {study.subject} {alike}."),
          Code(f"ablate run {chosen}\nablate report {chosen}\nablate verify {chosen}"),
          Table("What was used", ("what", "value"), tuple(rows)),
-         Paragraph(("The study as resolved is in ", Link("data/study.json", "data/study.json"),
-                    "; every number here is in, or follows from, the tables beside it."))],
+         Paragraph(("The resolved study is in ", Link("data/study.json", "data/study.json"),
+                    "; all numbers here are in the tables next to it, or follow from them."))],
     )  # fmt: skip

@@ -48,7 +48,9 @@ def methods(source: Source) -> Section:
     """The section; nothing where the runs cannot be compared."""
     if source.refused:
         return Section("Methods")
-    words = Paragraph("To be pasted into a paper; references.bib has the works that it cites.")
+    words = Paragraph(
+        "Paste this paragraph into your paper; references.bib has the works that it cites."
+    )
     return Section("Methods", [words, Paragraph(" ".join(_sentences(source)))])
 
 
@@ -117,7 +119,7 @@ def _design(source: Source) -> Iterator[str]:
         yield partial
     yield (
         f"The baseline is {place_label(study.reference)}. Within a seed all variants saw the same "
-        "minibatches in the same order, so that their differences are paired."
+        "minibatches in the same order, so their differences are paired."
     )
 
 
@@ -130,7 +132,7 @@ def _cap(source: Source) -> str:
     if cap is None:
         return ""
     most = with_unit(source.primary, measured(source.primary, cap))
-    return f", cut to {most}, which diverged runs count as"
+    return f", clipped at {most}; diverged runs count as this value"
 
 
 def _claims(study: Study, every: str, within: str, any_time: str) -> Iterator[str]:
@@ -154,7 +156,7 @@ def _outcomes(source: Source, limits: str) -> Iterator[str]:
     yield f"{len(ended)} of {len(source.expected)} runs ended, of which {diverged} diverged."
     if limits:
         yield (
-            f"{failed} failed, that is, diverged or ended further than {DISTANCE:.0f} robust "
+            f"{failed} failed, that is, diverged or ended more than {DISTANCE:.0f} robust "
             f"standard deviations from their variant's median; shares of failing runs are given"
             f"{limits}."
         )

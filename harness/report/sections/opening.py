@@ -16,8 +16,8 @@ def sections(source: Source) -> Iterator[Section]:
     yield Section(TITLE, list(_bottom_line(source)))
     items, facts = caveats(source), source.data.facts
     if facts.get("name") and facts.get("source"):
-        items.insert(0, f"Trained on {facts['name']} ({facts['source']}): numbers of other data do "
-                     "not compare with these.")  # fmt: skip
+        items.insert(0, f"Trained on {facts['name']} ({facts['source']}): do not compare these "
+                     "numbers with those of other data.")  # fmt: skip
     if source.study.note:
         items.append(source.study.note)
     yield Section("Caveats", [Bullets(tuple(items))])
@@ -34,7 +34,7 @@ def _bottom_line(source: Source) -> Iterator[Block]:
     yield from cards(source)
     for sentence in bottom_line(source):
         yield Paragraph(sentence)
-    yield Paragraph((Link("How to read this", f"#{reading(source).id}"), " explains the words."))
+    yield Paragraph((Link("How to read this", f"#{reading(source).id}"), " explains the terms."))
 
 
 def _integrity(source: Source) -> Section:
@@ -43,13 +43,13 @@ def _integrity(source: Source) -> Section:
     blocks: list[Block] = []
     if found.empty:
         words = (
-            "All runs needed are there, none twice, with matching labels, data, code, budgets and "
-            "minibatch orders."
+            "All needed runs are present and none is duplicated; labels, data, code, budgets and "
+            "minibatch orders match."
         )
         blocks.append(Callout("good", "Audit passed", words))
     else:
         if source.refused:
-            words = "These runs cannot be compared. No contrast is made until this is fixed."
+            words = "These runs cannot be compared. No contrast is computed until this is fixed."
             blocks.append(Callout("stop", "Refused", words))
         else:
             blocks.append(Callout("warning", "Note", _found(source)))

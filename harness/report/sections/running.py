@@ -52,10 +52,10 @@ def _failures(source: Source) -> Iterator[Block]:
     failed = int(table["failed"].sum())
     yield Paragraph(
         f"Failed in {source.primary.label}: {failed} of {counted(int(table['n'].sum()), 'run')}. "
-        f"A run fails if it diverges or ends further than {DISTANCE:.0f} robust standard "
-        "deviations from the median of its variant. What the seeds cannot exclude, at 95 %: that "
+        f"A run fails if it diverges or ends more than {DISTANCE:.0f} robust standard "
+        "deviations from the median of its variant. At 95 %, the seeds cannot exclude that "
         f"up to {100 * table['limit'].min():.0f} % of a variant's runs fail"
-        + (f"; of {most['variant']}, up to {100 * most['limit']:.0f} %." if failed else ".")
+        + (f"; for {most['variant']}, up to {100 * most['limit']:.0f} %." if failed else ".")
     )
     rows = tuple(
         (row["variant"], str(row["failed"]), str(row["diverged"]), str(row["n"]),
@@ -69,7 +69,7 @@ def _failures(source: Source) -> Iterator[Block]:
 def cells(source: Source) -> Section:
     """Every cell, and every run, with links to MLflow."""
     words = (
-        "Variants and runs link to MLflow, where all their curves, artifacts and weights are; for "
+        "Variants and runs link to MLflow, which has all their curves, artifacts and weights. For "
         f"a local store, first start its UI with: ablate ui {source.study.name}"
     )
     return Section("All cells", [Paragraph(words), _cells_table(source), _runs_table(source)])

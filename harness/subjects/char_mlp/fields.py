@@ -31,7 +31,7 @@ class Fields(RunFields):
 
     depth: int = Field(5, ge=1, le=200, description="hidden layers (Linear → norm → activation)")
     width: int = Field(100, ge=2, le=4096, description="units of each hidden layer")
-    context: int = Field(3, ge=1, le=32, description="characters the network sees")
+    context: int = Field(3, ge=1, le=32, description="number of characters that the network sees")
     embedding: int = Field(10, ge=1, le=512, description="size of a character's embedding")
     norm: str = Field("batch", description="normalisation of each hidden layer")
     output_norm: str = Field(
@@ -49,23 +49,23 @@ class Fields(RunFields):
         0.1,
         ge=0,
         le=100,
-        description="multiplies the last γ where there is one, else the last weight",
+        description="multiplies the γ of the output norm, or the last weight if there is none",
     )
-    train_words: TrainWords = Field("all", description="words kept of the training split")
+    train_words: TrainWords = Field("all", description="number of words kept in the training split")
     split: Literal["fixed", "by_seed"] = stackable(
-        "fixed",
-        description="of the words into train, dev and test: the lecture's, or drawn for each seed",
+        "fixed", description="split into train, dev and test: the lecture's, or drawn for each seed"
     )
     lr: float = stackable(0.1, gt=0, le=1e6, description="learning rate of plain SGD")
     lr_drop: float = stackable(
-        0.1, gt=0, le=1, description="factor on the learning rate after lr_drop_at"
+        0.1, gt=0, le=1, description="multiplies the learning rate after lr_drop_at"
     )
     lr_drop_at: float = stackable(
-        0.75, ge=0, le=1, description="share of the steps before lr_drop applies"
+        0.75, ge=0, le=1, description="share of the steps after which lr_drop applies"
     )
-    momentum: float = stackable(0.0, ge=0, lt=1, description="of SGD, as torch.optim.SGD has it")
+
+    momentum: float = stackable(0.0, ge=0, lt=1, description="of SGD, as in torch.optim.SGD")
     weight_decay: float = stackable(
-        0.0, ge=0, le=10, description="of all parameters, as torch.optim.SGD has it"
+        0.0, ge=0, le=10, description="of all parameters, as in torch.optim.SGD"
     )
 
     @field_validator("norm")
@@ -99,13 +99,14 @@ class Fields(RunFields):
     def _standard_deviations_need_two_values(self) -> Self:
         if self.batch < 2 and "batch" in (self.norm, self.output_norm):
             raise InvalidValue(
-                "batch must be at least 2 with BatchNorm, which takes its variance",
+                "batch must be at least 2 with BatchNorm, which needs a variance",
                 self.batch,
                 "Raise it, or use another norm.",
             )
         if self.context * self.embedding < 2:
             raise InvalidValue(
-                "context × embedding must be at least 2: weights have a standard deviation",
+                "context × embedding must be at least 2: diagnostics need the weights' standard "
+                "deviation",
                 self.context * self.embedding,
                 "Raise one of them.",
             )

@@ -137,7 +137,7 @@ def reproduce(corpus: Corpus) -> Lecture:
         raise UserError(
             "the lecture's numbers are for names.txt",
             corpus.name,
-            "Name it with --data or ABLATE_DATA, or fetch it: `ablate data --use names.txt`.",
+            "Name it with --data or ABLATE_DATA, or download it: `ablate data --use names.txt`.",
         )
     torch.set_num_threads(1)
     splits = corpus.splits(CONTEXT)

@@ -19,7 +19,7 @@ def saved_network(run: Trained) -> MLP:
         return MLP.restored(run.fields, int(run.facts["vocabulary"]), state)
     except (SafetensorError, KeyError, RuntimeError) as error:  # torch's of shapes is the last
         raise UserError(
-            "a run's weights must be a whole safetensors file",
+            "a run's weights must be an undamaged safetensors file",
             error,
             "The artifact is damaged; train the run again in a new store.",
         ) from None

@@ -53,8 +53,9 @@ def caveats(varied: set[str], variants: Sequence[Fields]) -> list[str]:
         return found
     if "init" in varied and "batch" in {fields.norm for fields in variants}:
         found.append(
-            "One learning rate for all confounds normalisation and init: under BatchNorm the "
-            "forward pass ignores the weights' scale, so naive init there is Kaiming init with its "
+            "One learning rate for all variants confounds normalisation and init: under BatchNorm "
+            "the "
+            "forward pass ignores the scale of the weights, so naive init is Kaiming init with the "
             "learning rate divided by fan_in."
         )
     elif {"norm", "init", "gain"} & varied:

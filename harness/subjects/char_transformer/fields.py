@@ -16,32 +16,36 @@ class Fields(TorchFields):
     steps: int = Field(2000, ge=1, le=100_000_000, description="minibatches trained on")
     batch: int = Field(32, ge=1, le=65_536, description="words in a minibatch")
     depth: int = Field(4, ge=1, le=100, description="blocks (attention, then feed-forward)")
-    width: int = Field(64, ge=2, le=4096, description="size of what stands for a character")
-    heads: int = Field(4, ge=1, le=256, description="attention distributions of a block")
-    context: int = Field(16, ge=2, le=1024, description="characters that the network sees at most")
+    width: int = Field(64, ge=2, le=4096, description="size of a character's representation")
+    heads: int = Field(4, ge=1, le=256, description="attention heads per block")
+    context: int = Field(
+        16, ge=2, le=1024, description="maximum number of characters that the network sees"
+    )
     attention: Literal["softmax", "uniform", "none"] = Field(
-        "softmax", description="over the characters so far: learned, all alike, or none of them"
+        "softmax", description="over the characters so far: learned, uniform, or none"
     )
     positions: Literal["learned", "none"] = Field(
-        "learned", description="what is added to a character's embedding to say where it stands"
+        "learned", description="position embedding added to a character's embedding"
     )
     norm: Literal["layer", "rms", "none"] = Field("layer", description="normalisation of a branch")
     norm_place: Literal["pre", "post"] = Field(
-        "pre", description="before the branch, or after branch and residual connection"
+        "pre", description="before the branch, or after the residual connection"
     )
-    residual: bool = Field(True, description="connection around every branch")
+    residual: bool = Field(True, description="skip connection around every branch")
     residual_init: Literal["scaled", "plain"] = Field(
-        "scaled", description="last weights of n branches with residual connections: × 1/√n, or × 1"
+        "scaled", description="multiplies the last weights of n residual branches: by 1/√n, or by 1"
     )
-    activation: Literal["gelu", "relu", "tanh"] = Field("gelu", description="of the feed-forwards")
+    activation: Literal["gelu", "relu", "tanh"] = Field(
+        "gelu", description="of the feed-forward layers"
+    )
     output_scale: float = Field(0.1, ge=0, le=100, description="multiplies the last weight")
     dropout: float = Field(
-        0.0, ge=0, lt=1, description="share of the embeddings and of each branch's outputs"
+        0.0, ge=0, lt=1, description="dropout rate of the embeddings and of each branch's outputs"
     )
-    train_words: TrainWords = Field("all", description="words kept of the training split")
-    optimizer: Literal["sgd", "adam", "adamw"] = Field("adamw", description="as torch.optim has it")
+    train_words: TrainWords = Field("all", description="number of words kept in the training split")
+    optimizer: Literal["sgd", "adam", "adamw"] = Field("adamw", description="as in torch.optim")
     lr: float = Field(0.002, gt=0, le=1e6, description="learning rate")
-    weight_decay: float = Field(0.01, ge=0, description="as the optimizer has it")
+    weight_decay: float = Field(0.01, ge=0, description="as in torch.optim")
     beta2: float = Field(0.99, ge=0, lt=1, description="of Adam and AdamW")
 
     @model_validator(mode="after")
@@ -58,7 +62,7 @@ class Fields(TorchFields):
     def _sizes_vary_from_step_to_step(self) -> Self:
         if self.compile:
             raise InvalidValue(
-                "compile needs minibatches of one size, and char_transformer leaves out padding",
+                "compile needs minibatches of one size, but char_transformer drops padding",
                 "compile true",
                 "Leave it out.",
             )

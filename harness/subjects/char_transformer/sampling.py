@@ -58,7 +58,7 @@ def write_words(model: nn.Module, facts: Facts, request: SampleRequest) -> list[
     if len(request.prefix) >= context:
         raise UserError(
             "--prefix must be shorter than the run's context",
-            f"{len(request.prefix)} characters, and a context of {context}",
+            f"{len(request.prefix)} characters, with a context of {context}",
             "Shorten it.",
         )
     draws = stream(request.seed, "samples")

@@ -69,7 +69,7 @@ def make_rows(corpus: Corpus, context: int, train_words: int | Literal["all"]) -
     longest = max(corpus.words, key=len)
     if len(longest) >= context:
         raise UserError(
-            "context must be more than the length of every item: a row is a whole item",
+            "context must be larger than the length of every item: a row holds a whole item",
             f"context {context}, and {longest[:40]!r} of {len(longest)} characters "
             f"in {corpus.name}",
             f"Raise it to {len(longest) + 1}, or use shorter items.",

@@ -86,5 +86,5 @@ def caveats(varied: set[str], variants: Sequence[Fields]) -> list[str]:
             "without do not: the two differ in initialisation too."
         )
     if max((f.steps for f in variants), default=0) < 5000:
-        found.append("Training is short: what helps early need not help in the end.")
+        found.append("Training is short: what helps early may not help in the end.")
     return found

@@ -52,8 +52,8 @@ def load_corpus(
         return use_corpus(NAMES, folder, url)
     except FetchError as error:
         note = (
-            f"names.txt could not be fetched ({error.received}). The embedded corpus is used from "
-            "now on; `ablate data --use names.txt` tries again."
+            f"names.txt could not be downloaded ({error.received}). The embedded corpus is used "
+            "from now on; `ablate data --use names.txt` tries again."
         )
         corpus = use_corpus(EMBEDDED, folder)
         return replace(corpus, notes=(*corpus.notes, note))
@@ -99,7 +99,7 @@ def _open(use: str, folder: Path, url: str) -> Corpus:
         raise UserError(
             f"{names} must have the digest {NAMES_DIGEST[:16]}…",
             f"{corpus.digest[:16]}…",
-            "Delete it to fetch it again, or name it with --data to train on it as it is.",
+            "Delete it to download it again, or name it with --data to use it as it is.",
         )
     return corpus
 

@@ -69,7 +69,7 @@ class Corpus:
         train, dev = split_ends(len(words))
         if not 0 < train < dev < len(words):
             raise UserError(
-                "a corpus needs items for three splits (80/10/10), so at least 6",
+                "a corpus must have at least 6 items, for three splits (80/10/10)",
                 f"{len(words)} in {name}",
                 "Use a text with one item per line.",
             )

@@ -117,6 +117,6 @@ def _notes(payload: bytes, lines: list[str], words: list[str]) -> list[str]:
         "Its byte order mark was ignored.": payload.startswith(BOM_UTF8),
         "Its line ends are CRLF or CR; they are not part of the items.": b"\r" in payload,
         f"Blank lines ignored: {blank:,}.": blank,
-        f"Lines with spaces at their ends, which were removed: {trimmed:,}.": trimmed,
+        f"Lines with leading or trailing spaces, which were removed: {trimmed:,}.": trimmed,
     }
     return [note for note, holds in found.items() if holds]

@@ -56,7 +56,7 @@ class LoopMember:
             raise self.file.refuse(
                 "train(run) must yield every step",
                 f"step {self.step} where {step} was due",
-                "After run.restore(), go on from the step that was saved.",
+                "After run.restore(), continue from the saved step.",
             )
         return self.yielded.get("loss", float("nan"))
 
@@ -95,7 +95,7 @@ class LoopMember:
             raise self.file.refuse(
                 "train(run) must yield every step in order, from 0 on",
                 f"step {self.step}" + (f" after {last}" if last >= 0 else " first"),
-                "Yield step, {...} once a step.",
+                "Yield step, {...} once per step.",
             )
         self.yielded = self._metrics(found[1])
         self.latest |= self.yielded
@@ -111,7 +111,7 @@ class LoopMember:
             raise self.file.refuse(
                 "train(run) must yield a loss at every step",
                 f"{', '.join(values) or 'nothing'} at step {self.step}",
-                "Add 'loss'; it tells whether a run diverges.",
+                "Add 'loss'; it shows whether a run diverges.",
             )
         missing = sorted(self.known - {"loss"} - values.keys())
         if self.step >= self.run.steps and missing:

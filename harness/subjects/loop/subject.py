@@ -125,9 +125,9 @@ class LoopSubject(Subject):
         """
         if source is not None:
             raise self.file.refuse(
-                "data are what the loop reads",
+                "the loop itself must read its data",
                 f"data {source!r}",
-                "Leave data and --data out, or make it a field of the file.",
+                "Leave data and --data out, or make the data a field of the file.",
             )
         whole, named = hashlib.sha256(), getattr(self.file.module, "FILES", ())
         if not isinstance(named, list | tuple) or not all(isinstance(n, str | Path) for n in named):
@@ -184,17 +184,17 @@ class LoopSubject(Subject):
         again, _ = self._trial(short, None)
         if whole != again:
             raise self.file.refuse(
-                "train(run) must give the same numbers for a seed",
-                "other numbers at the second run",
+                "train(run) must yield the same numbers for the same seed",
+                "different numbers in the second run",
                 "Seed all random numbers from run.seed.",
             )
         yield f"loop: {STEPS} steps give the same numbers twice"
         resumed, _ = self._trial(short, state)
         if resumed != whole[-len(resumed) :]:
             raise self.file.refuse(
-                "a loop that goes on from run.restore() must give the same numbers",
-                "other numbers after the restored step",
-                "Save all that changes: weights, the optimizer's state, random generators.",
+                "a loop that continues from run.restore() must yield the same numbers",
+                "different numbers after the restored step",
+                "Save everything that changes: weights, the optimizer's state, random generators.",
             )
         if len(resumed) == len(whole):
             yield f"loop: nothing is saved in the first {STEPS // 2} steps; resuming was not tried"

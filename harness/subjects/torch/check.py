@@ -91,17 +91,17 @@ def _check_data(subject: FileSubject, fields: TorchFields) -> Iterator[str]:
     if digest(splits) != digest(again):
         raise refuse(
             subject,
-            "data(fields) must give the same each time",
-            "other tensors at the second call",
-            "Draw from a generator of its own: torch.Generator().manual_seed(0).",
+            "data(fields) must return the same tensors each time",
+            "different tensors in the second call",
+            "Draw from a new generator: torch.Generator().manual_seed(0).",
         )
     for one, other in combinations(SPLITS, 2):
         if _overlap(splits[one][0], splits[other][0]):
             raise refuse(
                 subject,
                 "splits must not share examples",
-                f"{one} and {other} hold rows of the same memory",
-                "Cut each split from other rows.",
+                f"{one} and {other} share memory",
+                "Use different rows for each split.",
             )
         ours, theirs = (", ".join(str(p.dtype) for p in splits[name]) for name in (one, other))
         if ours != theirs:
@@ -139,9 +139,9 @@ def _check_build(subject: TorchSubject, fields: TorchFields, data: TensorData) -
     if one is two or any(t.data_ptr() in places for t in (*two.parameters(), *two.buffers())):
         raise refuse(
             subject,
-            "build(fields) must make a new model each time",
-            "a model that shares weights with the one before",
-            "Make all its modules within build.",
+            "build(fields) must create a new model each time",
+            "a model that shares weights with the previous one",
+            "Create all its modules inside build.",
         )
     model, again = one.state_dict(), two.state_dict()
     other = [name for name, value in model.items() if not isinstance(value, Tensor)]
@@ -156,17 +156,17 @@ def _check_build(subject: TorchSubject, fields: TorchFields, data: TensorData) -
     if half:
         raise refuse(
             subject,
-            "parameters and buffers must have a type that NumPy has",
+            "parameters and buffers must have a type that NumPy supports",
             f"'{half[0]}' in bfloat16",
-            "Keep it in float32; compute in bfloat16 where you want to.",
+            "Keep it in float32; compute in bfloat16 where needed.",
         )
     spread = [n for n, p in one.named_parameters() if p.requires_grad and _expanded(p)]
     if spread:
         raise refuse(
             subject,
-            "parameters must have memory of their own for every number",
+            "every number of a parameter must have its own memory",
             f"'{spread[0]}' is expanded",
-            "Write .clone() behind expand.",
+            "Write .clone() after expand.",
         )
     differing = [
         name
@@ -176,9 +176,9 @@ def _check_build(subject: TorchSubject, fields: TorchFields, data: TensorData) -
     if differing:
         raise refuse(
             subject,
-            "build(fields) must give the same weights for a seed",
-            f"'{differing[0]}' differs at the second call",
-            "Draw by torch, NumPy or random, which the harness seeds before it calls build.",
+            "build(fields) must return the same weights for the same seed",
+            f"'{differing[0]}' differs in the second call",
+            "Draw with torch, NumPy or random, which the harness seeds before it calls build.",
         )
     return one
 
@@ -207,20 +207,20 @@ def _check_losses(subject: TorchSubject, model: nn.Module, batch: tuple[Tensor, 
     if loss.numel() < min(2, rows):
         raise refuse(
             subject, rule, f"one number for {rows} examples",
-            'Leave the mean out (reduction="none"); the harness takes it.',
+            'Leave out the mean (reduction="none"); the harness takes it.',
         )  # fmt: skip
     if not loss.requires_grad:
         raise refuse(
             subject,
             "the loss must depend on the parameters",
             "losses without a gradient",
-            "Take detach(), item() and no_grad() out of loss and forward.",
+            "Remove detach(), item() and no_grad() from loss and forward.",
         )
     if not _same(loss.detach(), found[1].detach()):
         raise refuse(
             subject,
             "losses must be the same each time in eval mode",
-            "other losses at the second call",
+            "different losses in the second call",
             "Leave random numbers to modules that eval() switches off, such as Dropout.",
         )
 
@@ -246,7 +246,7 @@ def _measure(
         if size < len(batch[0]):
             raise refuse(
                 subject, rule, f"{size} of '{name}' for {len(batch[0])} examples",
-                "Leave the mean out; the harness takes it.",
+                "Leave out the mean; the harness takes it.",
             )  # fmt: skip
     return found
 
@@ -259,16 +259,16 @@ def _check_metrics(subject: TorchSubject, model: nn.Module, batch: tuple[Tensor,
     if changed or any(module.training for module in model.modules()):
         raise refuse(
             subject,
-            "loss and metrics must leave the model as it is in eval mode",
+            "loss and metrics must not change the model in eval mode",
             f"'{changed[0]}' changed" if changed else "train mode after them",
-            "Change no weights there, and call neither train() nor eval().",
+            "Do not change weights there, and do not call train() or eval().",
         )
     for name, values in found.items():
         if name not in again or not _same(torch.as_tensor(values), torch.as_tensor(again[name])):
             raise refuse(
                 subject,
                 "metrics must be the same each time in eval mode",
-                f"another '{name}' at the second call",
+                f"a different '{name}' in the second call",
                 "Leave random numbers to modules that eval() switches off, such as Dropout.",
             )
 
@@ -284,7 +284,7 @@ def _unseeded(subject: TorchSubject, name: str, function: Any) -> Any:
     if numpy or python:
         raise refuse(
             subject,
-            f"{name} must draw its random numbers by torch",
+            f"{name} must draw its random numbers with torch",
             f"draws from {'numpy.random' if numpy else 'random'}",
             "Use torch.rand and the like: the harness keeps that generator's state for every run.",
         )
@@ -308,7 +308,7 @@ def _check_gradients(subject: TorchSubject, fields: TorchFields, data: TensorDat
             subject,
             "every parameter must have a gradient",
             f"none for {', '.join(without[:3])}{' and others' if len(without) > 3 else ''}",
-            "Use it in the loss, leave it out, or freeze it by requires_grad_(False).",
+            "Use it in the loss, leave it out, or freeze it with requires_grad_(False).",
         )
 
 
@@ -353,7 +353,7 @@ def _check_steps(subject: TorchSubject, fields: TorchFields, data: TensorData) -
     if differing:
         raise refuse(
             subject,
-            "all that training changes must be in the model's state_dict",
+            "everything that training changes must be in the model's state_dict",
             f"{differing[0]} differs after a checkpoint",
-            "Register what it keeps between steps as a buffer.",
+            "Register as a buffer what it keeps between steps.",
         )

@@ -138,11 +138,11 @@ def load_splits(file: UserFile, fields: RunFields) -> tuple[dict[str, object], S
         if not tensors or not parts or any(p.dim() == 0 for p in parts):
             kinds = ", ".join(type(p).__name__ for p in parts) if isinstance(parts, tuple) else ""
             received = f"{name}: {type(parts).__name__}{f' of {kinds}' if kinds else ''}"
-            raise file.refuse(rule, received, "Return tuples of tensors with a row an example.")
+            raise file.refuse(rule, received, "Return tuples of tensors with one row per example.")
         if len({len(part) for part in parts}) > 1 or not len(parts[0]):
             sizes = ", ".join(str(len(part)) for part in parts)
             raise file.refuse(
-                "the tensors of a split must hold equally many examples",
+                "the tensors of a split must have the same number of examples",
                 f"{name}: {sizes or 'none'}",
                 "Their first dimension is the examples.",
             )

@@ -13,23 +13,27 @@ class TorchFields(RunFields):
     """Training of any module; a subject adds its own fields."""
 
     steps: int = Field(1000, ge=1, le=100_000_000, description="minibatches trained on")
-    optimizer: Literal["sgd", "adam", "adamw"] = Field("sgd", description="as torch.optim has it")
+    optimizer: Literal["sgd", "adam", "adamw"] = Field("sgd", description="as in torch.optim")
     lr: float = Field(0.1, gt=0, le=1e6, description="learning rate")
     warmup: int = Field(0, ge=0, description="steps over which the learning rate rises from 0")
-    lr_drop: float = Field(0.1, gt=0, le=1, description="factor on the learning rate, late on")
-    lr_drop_at: float = Field(0.75, ge=0, le=1, description="share of the steps before the drop")
+    lr_drop: float = Field(
+        0.1, gt=0, le=1, description="multiplies the learning rate after lr_drop_at"
+    )
+    lr_drop_at: float = Field(
+        0.75, ge=0, le=1, description="share of the steps after which lr_drop applies"
+    )
     momentum: float = Field(0.0, ge=0, lt=1, description="of SGD")
-    weight_decay: float = Field(0.0, ge=0, description="as the optimizer has it")
+    weight_decay: float = Field(0.0, ge=0, description="as in torch.optim")
     beta1: float = Field(0.9, ge=0, lt=1, description="of Adam and AdamW")
     beta2: float = Field(0.999, ge=0, lt=1, description="of Adam and AdamW")
-    grad_clip: float = Field(0.0, ge=0, description="largest norm of all gradients; 0: no limit")
-    compile: bool = Field(False, description="whether torch.compile speeds up steps; changes bits")
+    grad_clip: float = Field(0.0, ge=0, description="maximum norm of all gradients; 0: no limit")
+    compile: bool = Field(False, description="whether to use torch.compile; changes bits")
 
     @model_validator(mode="after")
     def _momentum_is_of_sgd(self) -> Self:
         if self.momentum and self.optimizer != "sgd":
             raise InvalidValue(
-                "momentum belongs to the optimizer sgd",
+                "momentum needs the optimizer sgd",
                 f"momentum {self.momentum} with {self.optimizer}",
                 "Set beta1, or leave momentum out.",
             )

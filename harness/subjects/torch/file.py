@@ -63,9 +63,9 @@ class FileSubject(TorchSubject):
         """
         if source is not None:
             raise self.file.refuse(
-                "data are what data(fields) gives",
+                "the file itself must define its data, in data(fields)",
                 f"data {source!r}",
-                "Leave data and --data out, or make it a field of the file.",
+                "Leave data and --data out, or make the data a field of the file.",
             )
         return FileData.load(self.file, self.defaults)
 
@@ -81,7 +81,7 @@ class FileSubject(TorchSubject):
         model = self.file.call("build(fields)", lambda: self.file.module.build(own))
         if not isinstance(model, nn.Module):
             raise self.file.refuse(
-                "build(fields) must give a torch.nn.Module",
+                "build(fields) must return a torch.nn.Module",
                 type(model).__name__,
                 "Return the model.",
             )
@@ -123,9 +123,9 @@ class FileSubject(TorchSubject):
             )
             if not isinstance(found, list) or not found:
                 raise self.file.refuse(
-                    "sample(model, generator) must give a list of texts",
+                    "sample(model, generator) must return a list of texts",
                     repr(found)[:40],
-                    "Return some, as a list.",
+                    "Return a list of str.",
                 )
             texts += [str(text).encode("utf-8", "replace").decode() for text in found]
         return texts[: request.count]

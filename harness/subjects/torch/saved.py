@@ -28,7 +28,7 @@ def saved_model(subject: TorchSubject, run: Trained) -> nn.Module:
         raise UserError(
             f"the run's {WEIGHTS} must hold the weights of the model that {subject.name} builds",
             str(error).splitlines()[0],
-            "Put the file back, or the model file as it was when the run was trained.",
+            "Restore that file, or restore the model file as it was when the run was trained.",
         ) from None
     return model.eval()
 

@@ -182,9 +182,9 @@ class TorchSubject(Subject):
 
     def caveats(self, varied: set[str], variants: Sequence[Any]) -> Sequence[str]:  # noqa: ARG002
         """What the design cannot tell."""
-        found = ["The split of the data is fixed: intervals are about seeds, not data."]
+        found = ["The data split is fixed: intervals cover variation over seeds, not over data."]
         if "lr" not in varied:
-            found.append("One learning rate for all: variants may differ in what suits them.")
+            found.append("All variants use one learning rate, but each may need a different one.")
         return found
 
     def inspect(self, run: Trained) -> Iterator[str]:

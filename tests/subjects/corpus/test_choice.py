@@ -54,7 +54,7 @@ def test_a_file_of_a_standard_name_comes_before_the_corpus(folder: Path, words: 
 def test_without_a_network_the_embedded_corpus_is_used_and_said_once(folder: Path) -> None:
     first, second = (load(folder) for _ in range(2))
     assert (first.name, second.name) == ("embedded", "embedded")
-    assert "names.txt could not be fetched (no connection" in first.notes[0]
+    assert "names.txt could not be downloaded (no connection" in first.notes[0]
     assert second.notes == ()
 
 

@@ -22,7 +22,10 @@ SIX = b"anna\nbob\ncarla\ndan\neve\nfred\n"
         (SIX.replace(b"\n", b"\r\n"), LINE_ENDS),
         (SIX.replace(b"\n", b"\r"), LINE_ENDS),
         (b"\n\n" + SIX.replace(b"bob", b"bob\n \n") + b"\n", "Blank lines ignored: 5."),
-        (SIX.replace(b"bob", b"  bob "), "Lines with spaces at their ends, which were removed: 1."),
+        (
+            SIX.replace(b"bob", b"  bob "),
+            "Lines with leading or trailing spaces, which were removed: 1.",
+        ),
     ],
 )
 def test_a_file_is_normalised_and_a_note_says_so(payload: bytes, note: str) -> None:

@@ -168,11 +168,12 @@ def test_check_says_what_holds(folder: Path) -> None:
          "loop.py: train(run) must yield every step up to run.steps - 1, then 4, final metrics; "
          "received an end after step 3."),
         (("default_rng(run.seed)", "default_rng()"),
-         "loop.py: train(run) must give the same numbers for a seed; received other numbers at"),
+         "loop.py: train(run) must yield the same numbers for the same seed; received other "
+         "numbers at"),
         (('saved["w"], saved["step"], saved["rng"]', '0 * saved["w"], saved["step"], saved["rng"]'),
-         "loop.py: a loop that goes on from run.restore() must give the same numbers; received"),
+         "loop.py: a loop that continues from run.restore() must yield the same numbers; received"),
         (('"step": step + 1', '"step": step + 2'),
-         "loop.py: a loop that goes on from run.restore() must give the same numbers; received"),
+         "loop.py: a loop that continues from run.restore() must yield the same numbers; received"),
         (('"step": step + 1', '"step": object()'),
          "loop.py: run.save(state) must run; received TypeError: Object of type object is not"),
         (("    x, y = points()\n", "    x, y = point()\n"),
@@ -187,7 +188,8 @@ def test_check_says_what_holds(folder: Path) -> None:
         (('"near": (abs(error) < 0.2).mean()}', '}'),
          "loop.py: train(run) must yield every metric of METRICS at the end; received no near."),
         (('    "near": {', '    "near by": {'),
-         "loop.py: names of metrics must be of letters, digits and _; received 'near by'. Rename"),
+         "loop.py: names of metrics must consist of letters, digits and _; received 'near by'. "
+         "Rename"),
         (('{"label": "squared error"}', '{"label": 3}'),
          "loop.py: the label of 'dev_error' must be a text; received 3. Write one."),
         (("    x, y = points()\n", "    x, y = points()\n    raise SystemExit(0)\n"),

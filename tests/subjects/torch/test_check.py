@@ -35,15 +35,18 @@ def test_check_says_what_holds(tmp_path: Path) -> None:
     ("change", "message"),
     [
         (("torch.rand(300, 3, generator=g)", "torch.rand(300, 3)"),
-         "net.py: data(fields) must give the same each time; received other tensors at the second"),
+         "net.py: data(fields) must return the same tensors each time; received other tensors at "
+         "the second"),
         (("(x[200:250], y[200:250])", "(x[150:200], y[150:200])"),
          "net.py: splits must not share examples; received train and dev hold rows of the "
-         "same memory. Cut each split from other rows."),
+         "same memory. Use different rows for each split."),
         (("def build(fields):", "import os\n\ndef build(fields):\n    torch.manual_seed("
           "int.from_bytes(os.urandom(4), 'big'))"),
-         "net.py: build(fields) must give the same weights for a seed; received '0.weight'"),
+         "net.py: build(fields) must return the same weights for the same seed; received "
+         "'0.weight'"),
         (("def build(fields):", "def build(fields):\n    return None"),
-         "net.py: build(fields) must give a torch.nn.Module; received NoneType. Return the model."),
+         "net.py: build(fields) must return a torch.nn.Module; received NoneType. Return the "
+         "model."),
         ((LOSS, "    return ((model(x) - y) ** 2).mean()"),
          "net.py: loss(model, batch) must give unreduced losses, a floating-point tensor; received "
          "one number for 4 examples. Leave the mean out"),
@@ -64,7 +67,7 @@ def test_check_says_what_holds(tmp_path: Path) -> None:
          "net.py: loss must draw its random numbers by torch; received draws from random. Use"),
         (("< 0.1).float()", "< 0.1).float().mean()"),
          "net.py: metrics(model, batch) must give one value an example by name; received 1 of "
-         "'near' for 4 examples. Leave the mean out; the harness takes it."),
+         "'near' for 4 examples. Leave out the mean; the harness takes it."),
         (('{"near":', '{"near 0.1":'),
          "net.py: metrics(model, batch) must give one value an example by name; received the name "
          "'near 0.1'. Use letters, digits and _"),
@@ -76,7 +79,7 @@ def test_check_says_what_holds(tmp_path: Path) -> None:
         (("nn.LazyLinear(1))", "nn.LazyLinear(1), Counting())\n\n\n" + NET
           + "self.seen = 0\n    def forward(self, x):\n        self.seen += self.training\n"
           "        return x * self.seen if self.training else x\n\n\nCounting = Net"),
-         "net.py: all that training changes must be in the model's state_dict; received "),
+         "net.py: everything that training changes must be in the model's state_dict; received "),
         (("nn.LazyLinear(1))", "nn.LazyLinear(1), Extra())\n\n\n" + NET
           + "pass\n    def forward(self, x):\n        return x\n    def get_extra_state(self):\n"
           "        return {'seen': 1}\n    def set_extra_state(self, state):\n        pass\n\n\n"
@@ -91,11 +94,11 @@ def test_check_says_what_holds(tmp_path: Path) -> None:
          "net.py: Fields(...) must run; received net.py:14 in __post_init__: raise ValueError"),
         (("def build(fields):", "SHARED = nn.Linear(3, 3)\n\ndef build(fields):\n"
           "    return nn.Sequential(SHARED, nn.Linear(3, 1))\n\ndef old(fields):"),
-         "net.py: build(fields) must make a new model each time; received a model that shares"),
+         "net.py: build(fields) must create a new model each time; received a model that shares"),
         (("((model(x) - y).abs() < 0.1).float()", "torch.rand(len(x))"),
          "net.py: metrics must be the same each time in eval mode; received another 'near' at the"),
         (("    x, y = batch\n    return {", "    x, y = batch\n    model.train()\n    return {"),
-         "net.py: loss and metrics must leave the model as it is in eval mode; received '1.run"),
+         "net.py: loss and metrics must not change the model in eval mode; received '1.run"),
         (('"dev": (x[200:250], y[200:250])', '"dev": (x[200:250].double(), y[200:250])'),
          "net.py: splits must hold tensors of the same types; received torch.float32, "),
         ((LOSS, "    h = model(x).relu()\n    h += 1\n    return (h.exp() * h - y).relu_() ** 2"),

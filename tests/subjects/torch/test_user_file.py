@@ -250,7 +250,8 @@ def test_runs_and_subjects_travel_to_other_processes(folder: Path) -> None:
          "net.py: data(fields) must give tuples of tensors for train, dev and test; received "
          "['test', 'train']."),
         (("y[:200])", "y[:100])"),
-         "net.py: the tensors of a split must hold equally many examples; received train: 200, "),
+         "net.py: the tensors of a split must have the same number of examples; received train: "
+         "200, "),
         (("x = torch.rand(300, 3, generator=g)", "x = torch.full((300, 3), float('nan'))"),
          "net.py: data must be finite; received NaN or infinity in "),
         (("    g = torch", "    missing()\n    g = torch"),
@@ -270,7 +271,7 @@ def test_a_broken_file_is_refused_in_one_message(
 
 
 def test_a_file_that_is_not_there_and_other_data_are_refused(folder: Path) -> None:
-    with pytest.raises(UserError, match=r"a subject that is a file must be readable; received"):
+    with pytest.raises(UserError, match=r"a subject file must be readable; received"):
         parse_study(STUDY.replace("net.py", "no.py").format(lr=1, optimizer="sgd").encode(), "s")
     plan(folder)
     with pytest.raises(UserError, match=r"net\.py: data are what data\(fields\) gives; rec"):
