@@ -40,7 +40,7 @@ report: .venv/ready ## remake STUDY's report from the store, without training
 	@$(ABLATE) report $(STUDY) $(CHOSEN)
 
 ui: .venv/ready ## open STUDY's runs in the MLflow UI
-	@$(ABLATE) ui $(STUDY)
+	@$(ABLATE) ui $(STUDY) $(CHOSEN)
 
 test: .venv/ready ## quick tests
 	@$(BIN)/pytest --numprocesses 2
