@@ -30,18 +30,11 @@ class UserError(HarnessError):
         return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
-class InvalidValue(HarnessError, ValueError):  # noqa: N818 - a value, reported as a UserError
-    """Raised by validators of pydantic models; becomes a `UserError` that names the place.
+class InvalidValue(UserError, ValueError):  # noqa: N818 - a value, not an error of ours
+    """Raised by validators, from which pydantic takes a ValueError only.
 
-    Args:
-        rule, received, remedy: as of a `UserError`; the place's name comes before the rule.
+    `study.validation` puts the place in the file before the rule.
     """
-
-    def __init__(self, rule: str, received: object, remedy: str) -> None:
-        super().__init__(rule, received, remedy)
-        self.rule = rule
-        self.received = received
-        self.remedy = remedy
 
 
 class Unreachable(HarnessError):  # noqa: N818 - a state of the store, not an error of ours

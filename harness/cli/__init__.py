@@ -17,7 +17,7 @@ import click
 
 from harness.cli import commands
 from harness.cli.signals import INTERRUPTED, exit_at_once
-from harness.errors import InvalidValue, Locked, Unreachable, UserError
+from harness.errors import Locked, Unreachable, UserError
 from harness.files import refusal
 from harness.output import open_output
 
@@ -95,8 +95,6 @@ def _run() -> None:
             ablate()
     except UserError as error:
         _refuse(error)
-    except InvalidValue as error:
-        _refuse(UserError(error.rule, error.received, error.remedy))
     except Locked as error:
         _refuse(
             UserError(

@@ -48,7 +48,7 @@ class Document(Part):
     schema_name: str
 
     def line(self) -> str:
-        """It as one line of JSON."""
+        """The document as one line of JSON."""
         return json.dumps(self.model_dump(mode="json", by_alias=True), allow_nan=False)
 
 

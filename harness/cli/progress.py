@@ -150,9 +150,11 @@ class Together:
 def announce(tasks: Sequence[Task], costs: Costs, workers: int, compiling: float = 0.0) -> str:
     """What will be trained, the estimate of how long it takes, and what of that comes first."""
     runs = sum(len(task.stack.runs) for task in tasks)
-    time_ = format_duration(session_seconds(tasks, costs, workers, compiling))
-    first = f", first {format_duration(compiling)} of compiling, once on this machine"
-    return f"training {runs} runs in {len(tasks)} stacks, about {time_}{first if compiling else ''}"
+    whole = format_duration(session_seconds(tasks, costs, workers, compiling))
+    said = f"training {runs} runs in {len(tasks)} stacks, about {whole}"
+    if compiling:
+        said += f", first {format_duration(compiling)} of compiling, once on this machine"
+    return said
 
 
 def session_seconds(
@@ -165,7 +167,9 @@ def session_seconds(
 
 def title(stack: Stack) -> str:
     """A stack in a few words: how many members, and what they have in common."""
-    first = stack.runs[0].cell
-    common = {factor for factor in first if len({str(r.cell[factor]) for r in stack.runs}) == 1}
-    shared = place_label({factor: level for factor, level in first.items() if factor in common})
+    shared = place_label({
+        factor: level
+        for factor, level in stack.runs[0].cell.items()
+        if len({str(run.cell[factor]) for run in stack.runs}) == 1
+    })  # fmt: skip
     return f"{len(stack.runs)} × {shared or 'one shape'}"

@@ -28,7 +28,7 @@ class NotWhole(UserError):  # noqa: N818 - a state of files, not an error of our
     """Raised where files of a run are gone or damaged."""
 
     def of(self, run: str) -> "NotWhole":
-        """The same of the run of that name."""
+        """This mistake with the run's name in what was received."""
         return NotWhole(self.rule, f"{run}: {self.received}", self.remedy)
 
 

@@ -79,12 +79,12 @@ def connected(path: Path) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(uri, uri=True, timeout=PAUSE)) as connection:
             while not _is_free(connection):  # not in SQLite, which Ctrl-C would have to wait for
                 if time.monotonic() > end:
-                    raise Locked(held(path))
+                    raise Locked(about_lock(path))
             connection.execute(f"PRAGMA busy_timeout = {round(1000 * PATIENCE)}")
             yield connection
     except sqlite3.OperationalError as error:
         if _kind(error) in WAITED_FOR:
-            raise Locked(held(path)) from None
+            raise Locked(about_lock(path)) from None
         raise
 
 
@@ -136,7 +136,7 @@ def check(path: Path) -> None:
     check_revision(revision, str(path))
 
 
-def held(path: Path) -> str:
+def about_lock(path: Path) -> str:
     """That a database is locked, and by whom, as far as this machine tells."""
     holders = []
     for process in Path("/proc").glob("[0-9]*"):

@@ -142,12 +142,15 @@ def reopen(store: Store, study: str, keys: Collection[str]) -> list[str]:
 
 
 def changed_runs(store: Store, study: str, keys: Collection[str]) -> list[str]:
-    """Names of those runs of a study that were changed since they ended."""
+    """Names of the runs of a study that were changed since they ended."""
     return [str(run.info.run_name) for run in _ended(store, study, keys) if is_changed(run)]
 
 
 def doubtful(store: Store, study: str, keys: Collection[str]) -> list[str]:
-    """Names of those that were changed or have no files on this machine, at a glance."""
+    """Names of the runs of a study that were changed, or whose files are gone from this machine.
+
+    A glance: files are looked for, not read.
+    """
     ended = _ended(store, study, keys)
     return [str(run.info.run_name) for run in ended if is_changed(run) or _has_no_files(run)]
 
@@ -183,8 +186,8 @@ def _examine_study(store: Store, experiment: Experiment, seen: Examination) -> N
         if outcome_of(run) or (run.info.status == "FINISHED" and DIGEST in run.data.tags):
             seen.unchecked += DIGEST not in run.data.tags
             wrong = list(_of_run(store, run, name, plans))
-            if key_of(run) in plans:
-                _, study, _ = plans[key_of(run)]
+            if planned := plans.get(key_of(run)):
+                _, study, _ = planned
                 defined = (study, run.data.tags.get("data", ""))
                 wrong = [replace(one, defined=defined) for one in wrong]
             unsound |= {one.run_id for one in wrong if one.kind in TRAINED_AGAIN}
@@ -219,29 +222,29 @@ def _examine_parents(store: Store, runs: StudyRuns, name: str, seen: Examination
 
 def _of_run(store: Store, run: Run, study: str, plans: Plans) -> Iterator[Inconsistency]:
     """What is wrong with a run that has ended."""
-    told: dict[str, str] = {}  # tags, as its files have them
+    planned = plans.get(key_of(run))
+    in_files: dict[str, str] = {}  # tags, as its files have them
     try:
         with files_of(store, run) as folder:
             config = read_config(folder)
-            told = config.model_dump(include={"run_key", "subject", "version", "outcome"})
-            told["data_digest"] = str(config.data.get("digest"))
+            in_files = config.model_dump(include={"run_key", "subject", "version", "outcome"})
+            in_files["data_digest"] = str(config.data.get("digest"))
             require_unchanged(folder, kept_files(run))
             read_trace(folder)
     except NotWhole as error:
         yield _about("files", study, run, str(error.received).rpartition(": ")[2])
-    if key_of(run) in plans:
-        describe(run, *plans[key_of(run)])
+    if planned:
+        describe(run, *planned)
     if is_changed(run):
         data = run.data
-        found = data.tags[DIGEST] == digest_of(data.params, data.tags | told, data.metrics)
-        changed = {name: value for name, value in told.items() if data.tags.get(name) != value}
-        named = ", ".join(changed) if found else "params, tags or numbers"
-        repair = partial(_tag, store, run, changed) if found else None
+        restored = digest_of(data.params, data.tags | in_files, data.metrics) == data.tags[DIGEST]
+        changed = {name: value for name, value in in_files.items() if data.tags.get(name) != value}
+        named = ", ".join(changed) if restored else "params, tags or numbers"
+        repair = partial(_tag, store, run, changed) if restored else None
         about = _about("values", study, run, f"{named} changed since it ended", repair)
-        yield replace(about, key=told.get("run_key", about.key))
+        yield replace(about, key=in_files.get("run_key", about.key))
         return
     yield from _lost_tags(store, run, study)
-    planned = plans.get(key_of(run))
     if planned and run.data.tags["variant"] != planned[0].variant:
         label = {"variant": planned[0].variant}
         what = f"its tag says that it is '{run.data.tags['variant']}'"

@@ -40,11 +40,7 @@ def files_of(store: Store, run: Run, only: str = "") -> Iterator[Path]:
 
 def local_folder(run: Run) -> Path | None:
     """Where a run's files lie on this machine; None where a server or another service has them."""
-    return local_place(run.info.artifact_uri)
-
-
-def local_place(address: str) -> Path | None:
-    """The folder on this machine that files are at; None where they are elsewhere."""
+    address = run.info.artifact_uri
     return folder_of(address) if address.startswith(("/", "file:")) else None
 
 

@@ -152,7 +152,7 @@ def log_model(store: Store, study: Study, run: Run, data: Data) -> LoggedModel:
     """The run's logged model: the one that it has, finished where a kill left it half made."""
     info, client = run.info, store.client
     found = store.models(info.experiment_id, f"source_run_id = '{info.run_id}'")
-    with store.reach(), tempfile.TemporaryDirectory(prefix="ablate-") as folder:
+    with store.reach(), tempfile.TemporaryDirectory(prefix="ablate-") as scratch:
         model: LoggedModel = (
             found[0]
             if found
@@ -167,7 +167,7 @@ def log_model(store: Store, study: Study, run: Run, data: Data) -> LoggedModel:
         )
         if str(model.status) == READY:
             return model
-        files, code, saved = (Path(folder) / name for name in ("run", "code", "model"))
+        files, code, saved = (Path(scratch) / name for name in ("run", "code", "model"))
         files.mkdir()
         code.mkdir()
         client.download_artifacts(info.run_id, "", str(files))

@@ -1,5 +1,7 @@
 """How a study appears in MLflow's UI: run names, colours, and notes that say how to read it."""
 
+from html import escape
+
 from harness.store.schema import DEFINITION, IS_SCHEMA, LONGEST_NAME, SCHEMA
 from harness.store.views import views
 from harness.study.files import as_typed
@@ -121,5 +123,5 @@ def run_note(study: Study, planned: Run, ending: str) -> str:
 
 def plain(value: object) -> str:
     """Text from a study or data file that Markdown and HTML leave as it is."""
-    escaped = str(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return "".join(f"\\{sign}" if sign in "\\`*_[]#|!" else sign for sign in escaped)
+    html = escape(str(value), quote=False)
+    return "".join(f"\\{sign}" if sign in "\\`*_[]#|!" else sign for sign in html)

@@ -72,11 +72,11 @@ class StoredStudy:
             yield pd.concat(tables, ignore_index=True)[["run_key", *COLUMNS]]
 
     def numbers(self) -> "StoredStudy":
-        """The same without what is read from files: responses alone."""
+        """This study without what is read from files: responses alone."""
         return replace(self, _found=[])
 
     def as_logged(self) -> "StoredStudy":
-        """The same with every field of a run, as it was logged."""
+        """This study with every field of a run as a column, as it was logged."""
         rows = [
             row(run, self.study)
             | run.data.params
@@ -88,13 +88,12 @@ class StoredStudy:
     def items(self) -> Iterator[tuple[str, dict[str, Items]]]:
         """Responses over the items of a split, by key of a finished run, where they are kept."""
         for run in self._found:
-            if not (is_ours(run) and outcome_of(run) == "finished"):
-                continue
-            if ITEMS not in kept_files(run):
+            kept = kept_files(run)
+            if not (is_ours(run) and outcome_of(run) == "finished" and ITEMS in kept):
                 continue
             try:
                 with files_of(self._store, run, ITEMS) as folder:
-                    require_unchanged(folder, kept_files(run), ITEMS)
+                    require_unchanged(folder, kept, ITEMS)
                     found = unpack_items((folder / ITEMS).read_bytes())
             except NotWhole as error:
                 self.unread.setdefault(key_of(run), str(error.received))
@@ -244,7 +243,7 @@ def one_a_key(runs: StudyRuns) -> list[Run]:
 def _planned_rows(
     runs: StudyRuns, study: Study, planned: Sequence[Planned], facts: Facts
 ) -> tuple[list[Run], pd.DataFrame]:
-    """Those of the planned runs that the store holds, and the rows of their table.
+    """The planned runs that the store holds, and their table.
 
     A run belongs to the variant that has its key: the study may have had other factors, or the same
     in another order, when it was logged.

@@ -38,7 +38,7 @@ class Experiment:
 
     @classmethod
     def of(cls, found: "MLflowExperiment") -> Self:
-        """One that MLflow's client has found."""
+        """The experiment that MLflow's client has found."""
         return cls(found.experiment_id, found.name, found.lifecycle_stage, dict(found.tags))
 
 
@@ -82,7 +82,7 @@ class Run:
 
     @classmethod
     def of(cls, found: "MLflowRun") -> Self:
-        """One that MLflow's client has found."""
+        """The run that MLflow's client has found."""
         info, data = found.info, found.data
         return cls(
             RunInfo(

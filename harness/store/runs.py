@@ -86,12 +86,12 @@ class StudyRuns:
 
     @classmethod
     def find(cls, store: Store, study: str) -> "StudyRuns | None":
-        """Those of a study; None where the store does not have it."""
+        """The runs of a study; None where the store does not have it."""
         experiment = store.experiment(study)
         return cls(store, experiment.experiment_id) if experiment else None
 
     def of_key(self, key: str) -> list[Run]:
-        """Those of a key, the oldest first."""
+        """All runs of a key, the oldest first."""
         return self._runs.get(key, [])
 
     def ended(self) -> dict[str, Outcome]:

@@ -38,7 +38,7 @@ def param_values(planned: Run) -> dict[str, str]:
 
 
 def params(planned: Run) -> "list[Param]":
-    """The same as MLflow's entities."""
+    """Every field of a run, as MLflow's entities."""
     from mlflow.entities import Param
 
     return [Param(name, value) for name, value in param_values(planned).items()]

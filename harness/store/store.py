@@ -21,10 +21,10 @@ from harness.files import lacks_room
 from harness.store import location, rows
 from harness.store.database import (
     ARTIFACTS,
+    about_lock,
     artifact_root,
     check,
     check_revision,
-    held,
     is_writable,
     not_writable,
     prepare,
@@ -108,7 +108,7 @@ class Store:
 
     @classmethod
     def existing(cls, uri: str | None) -> Self:
-        """The same, to be read: a missing one is refused, and one that is read-only is taken."""
+        """The store at a tracking URI, to be read: it must exist, and may be read-only."""
         path = sqlite_path(resolved := tracking_uri(uri))
         if path is not None and not path.exists():
             raise UserError(
@@ -143,7 +143,7 @@ class Store:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """The same of a SQLite file that is read without MLflow."""
+        """Turn failures to read a SQLite file without MLflow into those of `reach`."""
         try:
             yield
         except sqlite3.Error as error:
@@ -378,7 +378,7 @@ class Store:
     def _refuse_known(self, text: str) -> None:
         """Raise what an error of SQLite comes down to, if it is a known one."""
         if "database is locked" in text and self._database:
-            raise Locked(held(self._database)) from None
+            raise Locked(about_lock(self._database)) from None
         if "disk is full" in text:
             raise self._no_room("database or disk is full") from None
         if "readonly database" in text:

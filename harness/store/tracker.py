@@ -30,9 +30,7 @@ from harness.training.records import Record, Result
 LIVE_SHARE = 0.03  # of the wall time may go into live logging
 LIVE_PAUSE = 0.5  # seconds between two rounds of it, at least
 SLICE = 0.1  # seconds of live logging at a time
-LIVE_LOGGING_DELAY = (
-    10.0  # seconds of training before a run is logged live; shorter runs are logged as a whole
-)
+LIVE_DELAY = 10.0  # seconds of training before a run is logged live; shorter ones are logged whole
 LAST_FLUSH = 2.0  # seconds of live logging when the tracker closes
 DIGEST_LENGTH = 36  # characters of a data set's digest; MLflow enforces it
 
@@ -52,7 +50,8 @@ class Tracker:
         self, runs: StudyRuns, parent: ParentRun, study: Study, facts: Facts, planned: Sequence[Run]
     ) -> None:
         self.ended = runs.ended()
-        self.elsewhere = runs.on_other_data(str(facts["digest"]))
+        self._digest = str(facts["digest"])
+        self.elsewhere = runs.on_other_data(self._digest)
         self.changed = parent.changed
         self.experiment_id = runs.experiment_id
         self.parent_id = parent.run_id
@@ -104,7 +103,7 @@ class Tracker:
         if record.key not in self.ended:
             self._began[record.key] = record.began
             self._waiting.setdefault(record.key, {}).update(schema.record_points(record))
-            self._live.setdefault(record.key, time.monotonic() + LIVE_LOGGING_DELAY)
+            self._live.setdefault(record.key, time.monotonic() + LIVE_DELAY)
         self.tick()
 
     def tick(self) -> None:
@@ -222,20 +221,16 @@ class Tracker:
     ) -> dict[str, str]:
         """Tags by which later changes of an ended run show."""
         files = file_digests(folder)[: schema.LONGEST_TAG]
-        identity = schema.identity_tags(planned, self._study, str(self._facts["digest"]))
+        identity = schema.identity_tags(planned, self._study, self._digest)
         numbers = {name: value for (name, _), value in wanted.items()}
-        return {
-            FILES: files,
-            DIGEST: digest_of(
-                schema.param_values(planned), identity | tags | {FILES: files}, numbers
-            ),
-        }
+        digest = digest_of(schema.param_values(planned), identity | tags | {FILES: files}, numbers)
+        return {FILES: files, DIGEST: digest}
 
     def _opened(self, key: str) -> OpenRun:
         """The MLflow run of that key, open for writing."""
         if key not in self._open:
             run = self._planned[key]
-            tags = schema.identity_tags(run, self._study, str(self._facts["digest"])) | {
+            tags = schema.identity_tags(run, self._study, self._digest) | {
                 "outcome": "running",
                 "session": self._parent.session.id,
                 "data": str(self._facts["name"]),
@@ -257,10 +252,10 @@ class Tracker:
         return [] if opened.described else schema.params(self._planned[key])
 
     def _data(self) -> DatasetInput:
-        name, digest = str(self._facts["name"]), str(self._facts["digest"])[:DIGEST_LENGTH]
+        name = str(self._facts["name"])
         source = json.dumps({"uri": name})
         profile = json.dumps({k: v for k, v in self._facts.items() if isinstance(v, int | float)})
-        data = Dataset(name, digest, "local", source, profile=profile)
+        data = Dataset(name, self._digest[:DIGEST_LENGTH], "local", source, profile=profile)
         return DatasetInput(data, [InputTag("mlflow.data.context", "training")])
 
     def _flush(self, keys: Sequence[str], seconds: float) -> None:

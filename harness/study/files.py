@@ -31,7 +31,7 @@ def study_files() -> dict[str, Path]:
 
 
 def study_names() -> list[str]:
-    """Names of these studies."""
+    """Names of the studies that are known by name, sorted."""
     return sorted(study_files())
 
 

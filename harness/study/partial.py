@@ -51,8 +51,8 @@ def require_partial(study: "Study") -> None:
 
 
 def _require_excludes(study: "Study") -> None:
-    for i, table in enumerate(study.exclude):
-        name = f"[[exclude]], entry {i + 1}"
+    for i, table in enumerate(study.exclude, 1):
+        name = f"[[exclude]], entry {i}"
         if _everywhere(study, table):
             raise InvalidValue(
                 f"{name} must not match every variant",
@@ -65,7 +65,7 @@ def _require_excludes(study: "Study") -> None:
                 table,
                 "Name other levels, or choose another baseline.",
             )
-        others = study.exclude[:i] + study.exclude[i + 1 :]
+        others = study.exclude[: i - 1] + study.exclude[i:]
         if _none(study.model_copy(update={"exclude": others, "design": "full"}), table):
             raise InvalidValue(
                 f"{name} must match some variant",
@@ -75,8 +75,8 @@ def _require_excludes(study: "Study") -> None:
 
 
 def _require_onlies(study: "Study") -> None:
-    for i, rule in enumerate(study.only):
-        name = f"[[only]], entry {i + 1}"
+    for i, rule in enumerate(study.only, 1):
+        name = f"[[only]], entry {i}"
         if rule.factor in rule.where:
             raise InvalidValue(
                 f"{name} must have no condition on its own factor",

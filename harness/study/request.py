@@ -32,7 +32,7 @@ class Request:
 
     @property
     def typed(self) -> str:
-        """It as it stands on a command line."""
+        """The study and its options, as they stand on a command line."""
         words = [self.study]
         if self.steps is not None:
             words += ["--steps", str(self.steps)]

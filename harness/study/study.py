@@ -163,29 +163,6 @@ class Study(BaseModel):
             for name, levels in value.items()
         }
 
-    @field_validator("fixed", "baseline", "bare")
-    @classmethod
-    def _level_fits_its_field(cls, value: Levels, info: ValidationInfo) -> Levels:
-        return {name: fit_field(name, level, info) for name, level in value.items()}
-
-    @field_validator("baseline")
-    @classmethod
-    def _default_where_a_factor_has_no_meaning(cls, value: Levels, info: ValidationInfo) -> Levels:
-        """The baseline, with the default of each factor in `only` that it leaves out."""
-        if not {"subject", "factors", "only"} <= info.data.keys():
-            return value
-        fields = find_subject(info.data["subject"]).Fields.model_fields
-        names = (
-            {rule.factor for rule in info.data["only"]}
-            & fields.keys()
-            & info.data["factors"].keys()
-        )
-        defaults = {name: fields[name].default for name in names}
-        return value | {
-            name: level for name, level in defaults.items()
-            if name not in value and level in info.data["factors"][name]
-        }  # fmt: skip
-
     @field_validator("factors", "tuned")
     @classmethod
     def _distinct_levels(cls, value: dict[str, tuple[Level, ...]]) -> dict[str, tuple[Level, ...]]:
@@ -207,6 +184,24 @@ class Study(BaseModel):
                     "Drop one, or set them further apart.",
                 )
         return value
+
+    @field_validator("fixed", "baseline", "bare")
+    @classmethod
+    def _level_fits_its_field(cls, value: Levels, info: ValidationInfo) -> Levels:
+        return {name: fit_field(name, level, info) for name, level in value.items()}
+
+    @field_validator("baseline")
+    @classmethod
+    def _default_where_a_factor_has_no_meaning(cls, value: Levels, info: ValidationInfo) -> Levels:
+        """The baseline, with the default of each factor in `only` that it leaves out."""
+        if not {"subject", "factors", "only"} <= info.data.keys():
+            return value
+        fields = find_subject(info.data["subject"]).Fields.model_fields
+        factors, filled = info.data["factors"], dict(value)
+        for name in (rule.factor for rule in info.data["only"]):
+            if name in fields and fields[name].default in factors.get(name, ()):
+                filled.setdefault(name, fields[name].default)
+        return filled
 
     @field_validator("claims")
     @classmethod
@@ -232,6 +227,16 @@ class Study(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        self._require_fields()
+        self._require_tunable()
+        self.require_levels("[baseline]", self.baseline, self.varied)
+        self.require_levels("[bare]", self.bare)
+        require_partial(self)
+        self._require_claims()
+        return self
+
+    def _require_fields(self) -> None:
+        """Check that the tables name fields of a run, each once; the baseline, all that vary."""
         known = self.model.Fields.model_fields
         tables: dict[str, Mapping[str, Any]] = {
             "fixed": self.fixed, "factors": self.factors, "tuned": self.tuned
@@ -253,10 +258,9 @@ class Study(BaseModel):
                 raise InvalidValue(
                     f"[baseline] must name a level of every {which}", self.baseline, hint
                 )
-        self._require_tunable()
-        self.require_levels("[baseline]", self.baseline, self.varied)
-        self.require_levels("[bare]", self.bare)
-        require_partial(self)
+
+    def _require_claims(self) -> None:
+        """Check that every claim is about variants of the study, and has an id of its own."""
         for claim in self.claims:
             for name in named_levels(claim).keys() & self.tuned.keys():
                 raise InvalidValue(
@@ -270,7 +274,6 @@ class Study(BaseModel):
         identifiers = [claim.id for claim in self.claims]
         if len(set(identifiers)) < len(identifiers):
             raise InvalidValue("every claim must have a different id", identifiers, "Change one.")
-        return self
 
     def _require_tunable(self) -> None:
         """Check that every tuned field can be tuned, by the response that decides."""

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from math import sqrt
 
 import numpy as np
 import pandas as pd
@@ -213,7 +214,7 @@ def test_a_place_is_named_only_if_its_effect_is_shown() -> None:
 @pytest.mark.parametrize(("errors", "said"), [(3.0, False), (4.0, True)])
 def test_directions_are_shown_for_all_places_together(errors: float, said: bool) -> None:
     """Of three places: 3 errors beyond the margin are enough for one, not for all at once."""
-    error = 0.1 * np.sqrt(6 / 5) / np.sqrt(6)
+    error = 0.1 * sqrt(6 / 5) / sqrt(6)
 
     def truth(cell: Levels, seed: int) -> float:
         first = 0.01 + errors * error + 0.1 * (-1) ** seed

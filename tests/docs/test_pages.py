@@ -1,6 +1,7 @@
 """What the documentation says is so: its links lead somewhere, its reference is the code's."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,14 @@ def test_commands_and_targets_exist(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+@pytest.mark.parametrize("target", ["ablations", "report", "ui"])
+def test_a_target_takes_what_the_help_says(target: str) -> None:
+    chosen = ("STUDY=small", "STEPS=7", "SEEDS=2", "DATA=some.txt")
+    make = ["make", "--dry-run", target, *chosen]
+    said = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert re.search(r"ablate \w+ small --steps 7 --seeds 2 --data some.txt", said)
 
 
 @pytest.mark.parametrize(

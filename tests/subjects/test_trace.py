@@ -65,11 +65,11 @@ def test_values_are_found_by_step_and_are_nan_where_nothing_was_measured() -> No
     assert np.isnan(trace.last("nothing"))
 
 
-def test_first_and_last_go_by_steps_in_whatever_order_they_came() -> None:
+def test_the_last_goes_by_steps_in_whatever_order_they_came() -> None:
     trace = Trace(10)
     for step in (5, 9, 2):
         trace.add("mean", step, float(step))
-    assert (trace.first("mean"), trace.last("mean")) == (2.0, 9.0)
+    assert trace.last("mean") == 9.0
 
 
 def test_a_trace_keeps_a_copy() -> None:

@@ -7,8 +7,6 @@ import click
 
 from harness.cli.options import complete_levels, json_option, naming, pass_store, study_options
 
-Notes = Sequence[str]
-
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
@@ -19,6 +17,8 @@ if TYPE_CHECKING:
     from harness.cli.documents import Emit, StudyComparison, VariantComparison
     from harness.study.request import Request
     from harness.study.study import Study
+
+Notes = Sequence[str]
 
 
 @click.command()
@@ -147,11 +147,10 @@ def _studies(
             with_interval(response, *mean)
             for mean in rows[["mean", "low", "high"]].itertuples(index=False)
         ]
+        others = rows[["estimate", "difference_low", "difference_high"]].iloc[1:]
         apart = [
             f"{difference(response, estimate)} ({difference_interval(low, high, response)})"
-            for estimate, low, high in rows[["estimate", "difference_low", "difference_high"]][
-                1:
-            ].itertuples(index=False)
+            for estimate, low, high in others.itertuples(index=False)
         ]
         shown.add_row(*map(Text, (str(place), *means, *apart)))
     console.print(f"{response.name}, mean ± half its 95 % interval:", markup=False)

@@ -1,6 +1,7 @@
 """`ablate plan`: what a study will train, and how long it will take."""
 
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -199,20 +200,18 @@ def _about_training(training: "Training", until: str) -> str:
 
 def _calibrate(plan: "Plan", runs: "tuple[Run, ...]") -> float:
     """Worker-seconds that training these runs takes, from a few hundred steps of them stacked."""
-    import time
-
     from harness.training.minibatches import Minibatches
 
     fields, seeds = runs[0].fields, [run.seed for run in runs]
     members = plan.subject.start([run.fields for run in runs], seeds, plan.data)
     examples = [plan.data.examples(run.fields, run.seed) for run in runs]
     minibatches = Minibatches(seeds, examples, fields.batch)
-    many, step, began, timed_from = members.at_once, 0, time.perf_counter(), 0
-    while step < WARM_UP + TIMED:
-        if step >= WARM_UP and not timed_from:
+    began, timed_from = time.perf_counter(), 0
+    for step in range(0, WARM_UP + TIMED, members.at_once):
+        if timed_from < WARM_UP <= step:
             began, timed_from = time.perf_counter(), step
-        taken = members.advance(step, minibatches.between(step, step + many), probe=False)
-        step += many
+        end = step + members.at_once
+        taken = members.advance(step, minibatches.between(step, end), probe=False)
         if not taken.taken.all():
             break
-    return (time.perf_counter() - began) / max(1, step - timed_from) * float(fields.steps)
+    return (time.perf_counter() - began) / (end - timed_from) * float(fields.steps)

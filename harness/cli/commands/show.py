@@ -75,7 +75,7 @@ def command(
 
 
 def run_of_study(
-    store: "Store", request: "Request", words: "list[str]", seed: int | None = None
+    store: "Store", request: "Request", words: list[str], seed: int | None = None
 ) -> "StoredRun":
     """The finished run of a study that some words mean, such as "norm=batch" and "seed=3".
 
@@ -111,7 +111,7 @@ def run_of_study(
 
 
 def _view(found: "StoredRun") -> "RunView":
-    """The same for programs, with all numbers that the store has of the run."""
+    """A run for programs, with all numbers that the store has of it."""
     from harness.cli.documents import RunView
 
     trained = found.trained
