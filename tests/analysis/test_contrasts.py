@@ -217,9 +217,9 @@ def test_directions_are_shown_for_all_places_together(errors: float, said: bool)
     error = 0.1 * sqrt(6 / 5) / sqrt(6)
 
     def truth(cell: Levels, seed: int) -> float:
-        first = 0.01 + errors * error + 0.1 * (-1) ** seed
+        first: float = 0.01 + errors * error + 0.1 * (-1) ** seed
         effect = {1: first, 2: -1.0, 4: 0.0}[int(str(cell["depth"]))]
-        return 2 + effect * (cell["norm"] == "none")
+        return 2 + effect * float(cell["norm"] == "none")
 
     table = effects_table(simulated.data(simulated.study(TWO), truth), "final/dev_loss", ("main",))
     assert (table.set_index("factor")["conditional"]["norm"] != "") == said
@@ -230,7 +230,7 @@ def test_an_effect_at_the_margin_is_rarely_said_to_be_beyond_it() -> None:
 
     def truth(cell: Levels, _: int) -> float:
         effect = -0.5 if cell["depth"] == 2 else asked.response().margin
-        return 2 + effect * (cell["norm"] == "none")
+        return 2 + effect * float(cell["norm"] == "none")
 
     measured = grid(simulated.data(asked, truth), "final/dev_loss")
     main, generator = effects(asked, ("main",))[0], np.random.default_rng(0)
