@@ -300,6 +300,13 @@ def test_no_spread_between_seeds_is_said() -> None:
     assert row["note"] == "no spread between seeds"
 
 
+@pytest.mark.parametrize(("seeds", "said"), [(4, "wide by design"), (5, "")])
+def test_an_interval_over_few_seeds_is_said_to_be_wide(seeds: int, said: str) -> None:
+    asked = simulated.study(TWO, seeds=seeds)
+    table = effects_table(simulated.data(asked, simulated.noise()), "final/dev_loss", ("main",))
+    assert set(table["note"]) == {said}
+
+
 def test_a_factor_of_one_level_and_a_study_of_one_factor_have_what_they_can_have() -> None:
     one = simulated.study(TWO, factors={"norm": ["batch"], "depth": [3]},
                           baseline={"norm": "batch", "depth": 3}, bare={})  # fmt: skip

@@ -4,11 +4,12 @@ from math import inf, log
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
 from harness.analysis.claims_table import claims_table, stability_table
-from harness.analysis.failures import failures, failures_table, upper_limit
+from harness.analysis.failures import Failures, failures, failures_table, upper_limit
 from harness.analysis.grid import grid
 from harness.analysis.verdicts import Verdict, verdicts
 from harness.study.levels import Levels
@@ -108,6 +109,15 @@ def test_the_tipping_share_by_hand() -> None:
 def condition(of: simulated.Truth) -> str:
     data = simulated.data(simulated.study(claims=[LOWER], seeds=10), of)
     return str(claims_table(data, verdicts(data))["condition"][0])
+
+
+def test_of_two_bounds_the_one_counts_that_the_seeds_leave_open() -> None:
+    """The lower bound is nearer, but runs of "b", which lead there, have all failed already."""
+    values = pd.DataFrame(2.0, index=["a", "b"], columns=range(5))
+    failed = pd.DataFrame({seed: {"a": False, "b": True} for seed in range(5)})
+    found = Failures(True, failed, values, worst=(3.0,))
+    share, left_open = found.tipping({"a": 1.0, "b": -1.0}, 0.0, (-0.15, 0.2))
+    assert (share, left_open) == (0.2, upper_limit(0, 5))
 
 
 def test_a_verdict_that_no_likely_share_of_failures_overturns_stands() -> None:

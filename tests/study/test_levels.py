@@ -3,7 +3,7 @@
 import pytest
 
 from harness.errors import UserError
-from harness.study.levels import Level, format_level, parse_levels
+from harness.study.levels import Level, format_level, parse_levels, parse_run
 from harness.study.plan import expand, variant_label
 from harness.study.study import Study
 
@@ -75,6 +75,12 @@ def test_what_is_no_level_is_refused(written: str, message: str) -> None:
     with pytest.raises(UserError) as refused:
         parse_levels(written, FACTORS)
     assert str(refused.value) == message
+
+
+def test_a_run_has_one_seed() -> None:
+    assert parse_run(["norm=batch", "seed=3"], FACTORS) == ({"norm": "batch"}, 3)
+    with pytest.raises(UserError, match=r"one seed is named, .*; received seed=1,seed=2\."):
+        parse_run(["seed=1", "seed=2"], FACTORS)
 
 
 def test_blank_levels_and_booleans_carry_their_factor_in_a_variants_name() -> None:

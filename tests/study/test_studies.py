@@ -3,6 +3,7 @@
 import pytest
 
 from harness.analysis.statements import cells_of
+from harness.errors import UserError
 from harness.study.files import load_study, parse_study, study_names
 from harness.study.plan import Costs, expand, variant_label
 from harness.subjects.corpus import Corpus
@@ -72,8 +73,7 @@ def test_claims_on_every_cell_name_the_cells_they_mean() -> None:
     ]
 
 
-def test_a_whole_number_is_a_level_of_a_field_of_fractions() -> None:
-    text = b"""
+WHOLE = """
 question = "Is 1 the same as 1.0?"
 seeds = 1
 [factors]
@@ -83,7 +83,19 @@ depth = [1, 2]
 gain = 1
 depth = 1
 """
-    study = parse_study(text, "whole")
+
+
+def test_a_whole_number_beyond_all_fractions_is_refused() -> None:
+    with pytest.raises(UserError, match="gain must be a number; received 1000"):
+        parse_study(WHOLE.replace("[1, 2]", f"[1, {10**400}]", 1).encode(), "whole")
+
+
+def test_a_file_may_begin_with_a_byte_order_mark() -> None:
+    assert parse_study(WHOLE.encode("utf-8-sig"), "whole") == parse_study(WHOLE.encode(), "whole")
+
+
+def test_a_whole_number_is_a_level_of_a_field_of_fractions() -> None:
+    study = parse_study(WHOLE.encode(), "whole")
     assert study.factors == {"gain": (1.0, 2.0), "depth": (1, 2)}
     assert all(isinstance(gain, float) for gain in study.factors["gain"])
     assert all(isinstance(depth, int) for depth in study.factors["depth"])
