@@ -178,8 +178,8 @@ def test_a_run_is_named_by_what_one_can_type() -> None:
 @pytest.mark.parametrize(
     ("names", "remedy"),
     [
-        (("none · sed 2",), "Did you mean 'none · seed 2'? A study and levels name one as well: "
-                            "ablate show STUDY FACTOR=LEVEL seed=N."),
+        (("none · sed 2",), "Did you mean 'none · seed 2'? Or name a study and levels: "
+                                "ablate show STUDY FACTOR=LEVEL seed=N."),
         (("small", "norms=none"), "Did you mean 'norm'?"),
         (("small", "norm=bach"), "Did you mean 'batch'?"),
         (("small", "seed=x"), "Write seed=1."),

@@ -142,7 +142,7 @@ def test_figures_that_are_not_there_or_empty_are_refused(results: Results) -> No
     with pytest.raises(UserError) as refused:
         Results(made_up(ONE_FACTOR)).figure("interaction")
     assert str(refused.value) == (
-        "a figure needs something to show; received nothing in study 'made-up' for 'interaction'. "
+        "a figure needs data to show; received study 'made-up', which has none for 'interaction'. "
         "`figures` has the names of all figures."
     )
 

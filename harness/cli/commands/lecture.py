@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.command()
 @data_option
 def command(data: str | None) -> None:
-    """Reproduce the numbers that the lecture prints for its BatchNorm network.
+    """Reproduce the lecture's printed numbers of its BatchNorm network.
 
     Exits with 1 if a digit differs; the last digit of a gradient may differ by two.
     """
