@@ -18,7 +18,7 @@ from harness.analysis.effects import NOT_ESTIMABLE, ranks_disagree
 from harness.analysis.intervals import NAN
 from harness.report.markup import markdown_text
 from harness.report.source import Source
-from harness.report.words import MISSING, capital, p_value
+from harness.report.words import MISSING, apart, capital, level_words, p_value
 from harness.study.levels import format_level
 from harness.subjects.subject import Response
 
@@ -228,13 +228,13 @@ def _about_effect(row: pd.Series) -> tuple[str, ...]:
 
 def _claims(source: Source) -> PaperTable:
     """Every claim with its verdict, and the numbers it rests on."""
-    table, levels = source.claims, sorted({100 * level for level in source.claims["interval"]})
+    table, levels = source.claims, sorted(set(source.claims["interval"]))
     stamps = [f"Exploratory: {table['stamps'].iloc[0]}."] if table["stamps"].any() else []
     head = ("claim", "verdict", "response", "claimed", "estimate", "interval", "p", "n")
     return PaperTable(
         "claims", source.study.name,
         "Claims and verdicts. Intervals are for the worst of a claim's cells, at the level "
-        f"{', '.join(f'{level:.2f} %' for level in levels)}, and hold together; p is corrected.",
+        f"{', '.join(map(level_words, levels))}, and hold together; p is corrected.",
         head, tuple(_claim(source, row) for _, row in table.iterrows()),
         frozenset({4, 5, 6, 7}), {0: 0.3, 2: 0.15}, tuple(stamps),
     )  # fmt: skip
@@ -243,8 +243,9 @@ def _claims(source: Source) -> PaperTable:
 def _claim(source: Source, row: pd.Series) -> tuple[Cell, ...]:
     response = source.study.response(row["response"])
     unit = "%" if row["kind"] == "threshold" else "pp"
-    estimate, low, high, bound = row[["estimate", "low", "high", "bound"]] * _scale(response)
-    shown = decimals([(high - low) / 2])
+    numbers = row[["estimate", "low", "high", "bound", "margin"]] * _scale(response)
+    estimate, low, high, bound, margin = numbers
+    shown = apart(_fixed, (low, high), (bound, margin, -margin), decimals([(high - low) / 2]))
     claimed = f"{SIDES[row['direction']]} {_plain(Number(bound, decimals=shown))}"
     notes = (f"{capital(row[name])}." for name in ("condition", "why") if row[name])
     return (

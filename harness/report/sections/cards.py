@@ -1,6 +1,7 @@
 """The answer at a glance: a card a claim, and where an effect changes its sign."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pandas as pd
 
@@ -10,6 +11,7 @@ from harness.report.document import Card
 from harness.report.source import Source
 from harness.report.verdict_signs import MARKS, TONES
 from harness.report.words import (
+    apart,
     capital,
     difference,
     difference_interval,
@@ -96,19 +98,34 @@ def _of(response: Response, row: pd.Series) -> str:
 
 def estimate_words(response: Response, row: pd.Series) -> str:
     """A claim's estimate with its interval; of several cells the interval alone."""
-    absolute = row["kind"] == "threshold"
-    show, between = (measured, interval) if absolute else (difference, difference_interval)
-    ends = between(row["low"], row["high"], response)
+    show, between = notation(row)
+    digits = digits_of(response, row)
+    ends = between(row["low"], row["high"], response, digits)
     if pd.isna(row["estimate"]):
         return with_unit(response, ends)
-    return f"{with_unit(response, show(response, row['estimate']))} ({ends})"
+    return f"{with_unit(response, show(response, row['estimate'], digits))} ({ends})"
 
 
 def bound(response: Response, row: pd.Series) -> str:
     """What a claim says of its number: "< −0.010"."""
-    show = measured if row["kind"] == "threshold" else difference
+    show, _ = notation(row)
     side = {"lower": "<", "higher": ">", "within": "within ±"}[row["direction"]]
-    return unbroken(f"{side} {show(response, row['bound']).removeprefix('+')}")
+    limit = show(response, row["bound"], digits_of(response, row))
+    return unbroken(f"{side} {limit.removeprefix('+')}")
+
+
+def notation(row: pd.Series) -> tuple[Callable[..., str], Callable[..., str]]:
+    """How a claim's numbers and its intervals are written."""
+    if row["kind"] == "threshold":
+        return measured, interval
+    return difference, difference_interval
+
+
+def digits_of(response: Response, row: pd.Series) -> int:
+    """Decimals that show on which side of its limits a claim's interval ends."""
+    show, _ = notation(row)
+    limits = (row["bound"], row["margin"], -row["margin"])
+    return apart(partial(show, response), row[["low", "high"]], limits)
 
 
 def verdict_text(row: pd.Series) -> str:
