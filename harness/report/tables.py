@@ -24,7 +24,7 @@ from harness.subjects.subject import Response
 
 KINDS = ("main", "interaction")  # of effects that a paper shows
 SIDES = {"lower": "<", "higher": ">", "within": "within ±"}  # of the bound that is claimed
-FEWEST, USUAL, MOST = 1, 3, 6  # decimals
+FEWEST, USUAL, MOST = 1, 3, 9  # decimals
 HEAD = 12  # characters of a column's head in LaTeX before it goes on in another line
 # A table is made smaller where it is wider than the line, or higher than a page with its notes.
 SHRUNK = (

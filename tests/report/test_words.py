@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from harness.report.document import Table
+from harness.report.figures.attribution import FIGURE
 from harness.report.sections.answers import sections
 from harness.report.sections.cards import bound, estimate_words
 from harness.report.source import Source
@@ -89,6 +90,10 @@ def test_tables_for_a_paper_and_looks_write_intervals_as_the_claims_do() -> None
     (row,) = table.rows
     assert row[3].content == "< −0.01000"
     assert row[5] == Cell(Interval(-0.2, -0.01004, 5))
+
+
+def test_parts_that_change_nothing_are_not_drawn() -> None:
+    assert FIGURE.draw(Source(made_up(CORE, diverging=1.0))) is None
 
 
 def test_looks_have_the_units_of_their_claims() -> None:
