@@ -97,4 +97,5 @@ def others(asked: pd.Series) -> str:
 
 def read(path: Path) -> pd.DataFrame:
     """A table of a report; only nothing at all is missing."""
-    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+    return pd.read_csv(path, keep_default_na=False, na_values=[""],
+                       dtype={"seeds_without": "str"})  # fmt: skip

@@ -15,12 +15,12 @@ import pandas as pd
 from harness.analysis.effects import NOT_ESTIMABLE, ranks_disagree
 from harness.analysis.intervals import NAN
 from harness.report.source import Source
-from harness.report.words import SIDES, capital, contrasted, fixed, p_value
+from harness.report.words import SIDES, apart, capital, contrasted, fixed, level_words, p_value
 from harness.study.levels import format_level
 from harness.subjects.subject import Response
 
 KINDS = ("main", "interaction")  # of effects that a paper shows
-FEWEST, USUAL, MOST = 1, 3, 6  # decimals
+FEWEST, USUAL, MOST = 1, 3, 9  # decimals
 
 
 @dataclass(frozen=True)
@@ -208,13 +208,13 @@ def _about_effect(row: pd.Series) -> tuple[str, ...]:
 
 def _claims(source: Source) -> PaperTable:
     """Every claim with its verdict, and the numbers it rests on."""
-    table, levels = source.claims, sorted({100 * level for level in source.claims["interval"]})
+    table, levels = source.claims, sorted(set(source.claims["interval"]))
     stamps = [f"Exploratory: {table['stamps'].iloc[0]}."] if table["stamps"].any() else []
     head = ("claim", "verdict", "response", "claimed", "estimate", "interval", "p", "n")
     return PaperTable(
         "claims", source.study.name,
         "Claims and verdicts. Intervals are for the worst of a claim's cells, at the level "
-        f"{', '.join(f'{level:.2f} %' for level in levels)}, and hold simultaneously; p is "
+        f"{', '.join(map(level_words, levels))}, and hold simultaneously; p is "
         "corrected.",
         head, tuple(_claim(source, row) for _, row in table.iterrows()),
         frozenset({4, 5, 6, 7}), {0: 0.3, 2: 0.15}, tuple(stamps),
@@ -224,8 +224,9 @@ def _claims(source: Source) -> PaperTable:
 def _claim(source: Source, row: pd.Series) -> tuple[Cell, ...]:
     response = source.study.response(row["response"])
     unit = "%" if row["kind"] == "threshold" else "pp"
-    estimate, low, high, bound = row[["estimate", "low", "high", "bound"]] * _scale(response)
-    shown = decimals([(high - low) / 2])
+    numbers = row[["estimate", "low", "high", "bound", "margin"]] * _scale(response)
+    estimate, low, high, bound, margin = numbers
+    shown = apart(fixed, (low, high), (bound, margin, -margin), decimals([(high - low) / 2]))
     claimed = f"{SIDES[row['direction']]} {fixed(bound, shown)}"
     notes = (f"{capital(row[name])}." for name in ("condition", "why") if row[name])
     return (

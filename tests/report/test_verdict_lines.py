@@ -9,7 +9,8 @@ from harness.report.verdict_lines import verdict_lines
 from harness.study.files import load_study
 
 NOTHING = {"condition": "", "stamps": "", "kind": "difference", "response": "final/dev_loss",
-           "distinct": 1, "estimate": "", "low": "", "high": ""}  # fmt: skip
+           "distinct": 1, "estimate": "", "low": "", "high": "", "bound": -0.01,
+           "margin": 0.01}  # fmt: skip
 
 
 def lines(folder: Path, *claims: dict[str, object]) -> list[tuple[str, str]]:
@@ -29,12 +30,15 @@ def test_a_claim_has_its_numbers_and_what_it_must_not_be_read_without(tmp_path: 
          "condition": "if no run fails", "stamps": "claims changed"},
         {"verdict": "NOT EVERYWHERE", "says": "Twelve cells", "distinct": 12, "low": 0.0321,
          "high": 0.0379, "kind": "threshold", "response": "init/saturation_worst"},
+        {"verdict": "SUPPORTED", "says": "Just so", "estimate": -0.0211, "low": -0.0321,
+         "high": -0.01004},
         {"verdict": "NOT TESTABLE", "says": "One seed"},
     )  # fmt: skip
     assert [(word, text.replace("\N{NO-BREAK SPACE}", " ")) for word, text in found] == [
         ("SUPPORTED",
          "One cell: −0.200 nats (−0.300 to −0.100), if no run fails, exploratory"),
         ("NOT EVERYWHERE", "Twelve cells: 3.21 % to 3.79 % in the worst cell"),
+        ("SUPPORTED", "Just so: −0.02110 nats (−0.03210 to −0.01004)"),
         ("NOT TESTABLE", "One seed"),
     ]  # fmt: skip
 

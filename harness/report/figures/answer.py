@@ -123,7 +123,8 @@ def _alt(source: Source) -> str:
         found = between(row.low, row.high, response)
         if len(row.cells) == 1:
             found = f"{show(response, row.cells[0])} ({found})"
-        said.append(f"{row.says}: {row.verdict} {row.condition}".strip() + f", {found}")
+        words = (f"{row.verdict} {row.condition}".strip(), found)
+        said.append(f"{row.says}: {', '.join(filter(None, words))}")
     return f"{'; '.join(said)}."
 
 

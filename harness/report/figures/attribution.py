@@ -55,8 +55,8 @@ def _draw(source: Source) -> Figure | None:
     table = source.attribution[source.attribution["method"].isin(METHODS)]
     strata = list(dict.fromkeys(table["stratum"]))[:MOST_STRATA]
     factors = list(dict.fromkeys(table["factor"]))
-    if len(factors) < 2 or not table["estimate"].notna().any():
-        return None  # a single part's share is its effect, which has its own figure
+    if len(factors) < 2 or not table["estimate"].any():
+        return None  # a single part's share is its effect, which has its own figure; 0 is no change
     known = set(table["method"][table["estimate"].notna()])
     styles = {method: LineStyle(COLOURS[i], MARKERS[i], "none")
               for i, method in enumerate(METHODS) if method in known}  # fmt: skip

@@ -18,7 +18,7 @@ from harness.report.document import (
     Words,
     compact,
 )
-from harness.report.sections.cards import bound, verdict_text
+from harness.report.sections.cards import bound, digits_of, verdict_text
 from harness.report.source import Source
 from harness.report.verdict_signs import TONES
 from harness.report.words import (
@@ -28,7 +28,7 @@ from harness.report.words import (
     counted,
     difference,
     difference_interval,
-    interval,
+    level_words,
     number,
     p_value,
 )
@@ -84,13 +84,14 @@ def _claims(source: Source) -> Iterator[Block]:
 def _claim_row(source: Source, row: pd.Series) -> tuple[Words, ...]:
     """One claim."""
     response, (show, between) = source.study.response(row["response"]), claim_words(row["kind"])
-    ends = f"{between(row['low'], row['high'], response)} ({100 * row['interval']:.1f} %)"
+    digits = digits_of(response, row)
+    ends = f"{between(row['low'], row['high'], response, digits)} ({level_words(row['interval'])})"
     ranked = _ranks(row.rename({"estimate": "", "cell_estimate": "estimate"}))
     nearest = f"least favourable cell: {row['cell']}, {show(response, row['cell_estimate'])}"
     remarks = "; ".join(filter(None, (row["why"], nearest * (row["distinct"] > 1), ranked)))
     return (
         f"{row['says']} [{row['id']}]", verdict_words(row), row["response"],
-        show(response, row["estimate"]), ends if pd.notna(row["low"]) else "–",
+        show(response, row["estimate"], digits), ends if pd.notna(row["low"]) else "–",
         bound(response, row), p_value(row["p_adjusted"]), str(row["n"]), capital(remarks),
     )  # fmt: skip
 
@@ -115,13 +116,15 @@ def _claim_cells(source: Source) -> Table:
 
 def _looks(source: Source) -> Table:
     """The verdicts at each declared look."""
-    rows = tuple(
-        (row["id"], str(row["n"]), _word(row["verdict"]),
-         interval(row["low"], row["high"]), f"{100 * row['interval']:.2f} %")
-        for _, row in source.looks.iterrows()
-    )  # fmt: skip
+    stated = source.claims.set_index("id")[["kind", "response", "bound", "margin"]]
+    rows = []
+    for _, look in source.looks.join(stated, on="id").iterrows():
+        response, (_, between) = source.study.response(look["response"]), claim_words(look["kind"])
+        ends = between(look["low"], look["high"], response, digits_of(response, look))
+        rows.append((look["id"], str(look["n"]), _word(look["verdict"]), ends,
+                     level_words(look["interval"])))  # fmt: skip
     head = ("claim", "seeds", "verdict", "interval", "its level")
-    return Table("Verdicts at each declared look", head, rows, frozenset({1, 4}), folded=True)
+    return Table("Verdicts at each declared look", head, tuple(rows), frozenset({1, 4}), True)
 
 
 def _stability(source: Source) -> Iterator[Block]:

@@ -1,6 +1,7 @@
 """The answer at a glance: a card a claim, and where an effect changes its sign."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pandas as pd
 
@@ -11,6 +12,7 @@ from harness.report.source import Source
 from harness.report.verdict_signs import MARKS, TONES
 from harness.report.words import (
     SIDES,
+    apart,
     capital,
     claim_words,
     difference,
@@ -97,17 +99,25 @@ def _of(response: Response, row: pd.Series) -> str:
 def estimate_words(response: Response, row: pd.Series) -> str:
     """A claim's estimate with its interval; of several cells the interval alone."""
     show, between = claim_words(row["kind"])
-    ends = between(row["low"], row["high"], response)
+    digits = digits_of(response, row)
+    ends = between(row["low"], row["high"], response, digits)
     if pd.isna(row["estimate"]):
         return with_unit(response, ends)
-    return f"{with_unit(response, show(response, row['estimate']))} ({ends})"
+    return f"{with_unit(response, show(response, row['estimate'], digits))} ({ends})"
 
 
 def bound(response: Response, row: pd.Series) -> str:
     """What a claim says of its number: "< −0.010"."""
     show, _ = claim_words(row["kind"])
-    number = show(response, row["bound"]).removeprefix("+")
-    return unbroken(f"{SIDES[row['direction']]} {number}")
+    limit = show(response, row["bound"], digits_of(response, row))
+    return unbroken(f"{SIDES[row['direction']]} {limit.removeprefix('+')}")
+
+
+def digits_of(response: Response, row: pd.Series) -> int:
+    """Decimals that show on which side of its limits a claim's interval ends."""
+    show, _ = claim_words(row["kind"])
+    limits = (row["bound"], row["margin"], -row["margin"])
+    return apart(partial(show, response), row[["low", "high"]], limits)
 
 
 def verdict_text(row: pd.Series) -> str:
