@@ -13,37 +13,41 @@ writes, or talks to a server, loads it.
 
 The data model, exactly:
 
-- One **experiment** per study, named as the study. Tags: `ablate.schema`, `question`, the note,
+- One **experiment** per study, with the study's name. Tags: `ablate.schema`, `question`, the note,
   `mlflow.experimentKind` and the primary metric. Artifacts of a local store lie in `mlartifacts/`
   beside the database.
-- One **parent run** per study, number of steps, and data: a quick look with `--steps 300` stands
-  beside the full study and does not mix with it, while more seeds or another level join it. It
-  holds `study.json` (the study as resolved, the seeds of all sessions with these variants, facts of
-  the data), `report/`, and tags: `progress`, `session` (who writes it now), `claims_digest` and
-  `first_seeds` (as they were at first). RUNNING means: a session is at work.
-- One **child run** per run. Its identity is the tag `run_key`; a run without `ablate.schema` is
-  not the harness's and never counts. Params: every field and the seed. Tags: `variant`, `outcome`
-  (running, interrupted, failed, finished, diverged), `data`, `data_digest`, `minibatches`,
-  `subject`, `version` (of the subject), `claims_digest`, `device`, `versions`, `seconds`,
-  `session`, and of a diverged one `diverged_step` and `diverged_cause`. `files` has a digest of
-  each file, and `digest` one of params, responses and the tags that decide, as they were at the
-  end. A diverged run is FINISHED, because it is a complete observation that is never trained again;
-  MLflow's red FAILED means here that a run crashed and will be tried again. KILLED means: to be
-  continued. Start and end are those of its training.
-- Metrics: the subject's curves, and its responses at step 0. A point's time is the run's start +
-  its step in ms, so that logging it again adds nothing.
+- One **parent run** per study, number of steps, and data. Runs with `--steps 300` thus do not mix
+  with the full study, while more seeds or another level join it. The parent run holds `study.json`
+  (the resolved study, the seeds of all sessions with these variants, facts about the data),
+  `report/`, and the tags `progress`, `session` (who is writing it), `claims_digest` and
+  `first_seeds` (both from the first session). RUNNING means that a session is at work.
+- One **child run** per run. The tag `run_key` identifies it; runs without the tag `ablate.schema`
+  are not the harness's and never count. Params: every field and the seed. Tags: `variant`,
+  `outcome` (running, interrupted, failed, finished, diverged), `data`, `data_digest`,
+  `minibatches`, `subject`, `version` (of the subject), `claims_digest`, `device`, `versions`,
+  `seconds`, `session`, and for a diverged run `diverged_step` and `diverged_cause`. `files` has a
+  digest of each file, and `digest` one of the params, the responses and the tags that matter, taken
+  when the run ended. A diverged run is FINISHED, because it is a complete observation that is never
+  trained again. FAILED means that the run crashed and will be tried again, KILLED that it will be
+  continued. Start and end times are those of the training.
+- Metrics: the subject's curves, and its responses at step 0. The timestamp of a point is the run's
+  start plus its step in ms, so that logging it again adds nothing.
 - Artifacts of a child: `trace.parquet` (everything measured: series, step, layer, name, bin,
   value), `model/config.json` (what defines the run), and the subject's own files, of `char_mlp`
   `model/weights.safetensors` and `samples.txt`.
-- Once all runs of a session have ended, the best one has a **logged model**, if its subject writes
-  samples: an MLflow pyfunc with the run's artifacts and the harness's code. Best is the run that
-  leads in the study's primary response, or in the subject's where that one may not select (as on
-  the test split); of runs of several lengths, the longest count. The model is a version of the
-  **registered model** named as the study, under the alias `best`.
+- When all runs of a session have ended, the best run gets a **logged model**: an MLflow pyfunc with
+  the run's artifacts and the harness's code. It writes samples if the subject does; for any other
+  PyTorch model it computes outputs; a training loop has none. The best run is the one with the best
+  primary response of the study, or of the subject if the study's may not select (such as a response
+  on the test split). Runs with fewer steps than others count only if the study varies `steps`. The
+  model is a version of the **registered model** with the study's name, under the alias `best`. Its
+  signature describes its input and output: sampling parameters and texts, or the types and shapes
+  of your model's tensors.
 
-A child is complete when it is FINISHED with an outcome; that is written last. Of complete
-duplicates (two machines, one server) the oldest counts. Tags that were deleted by hand are derived
-from the rest where that is possible; a run whose values do not fit its `digest` refuses contrasts.
+A child run is complete when it is FINISHED with an outcome, which is written last. If two machines
+write the same run to one server, the oldest complete one counts. Tags that were deleted by hand are
+restored from other data if possible. If a run's values do not match its `digest`, no contrasts are
+computed.
 """
 
 from harness.store import environment as environment  # before any import of MLflow

@@ -75,7 +75,7 @@ def test_the_file_names_the_data_and_other_runs_are_reported_with_their_option(
     assert "4 runs read" in output
     _, output, _ = call("report", "--data", "first.txt")
     assert "s: 4 runs: 20 steps, seeds 1-2, first.txt\n" in output
-    assert output.endswith("reports/s-data-first.txt/index.html\n")
+    assert output.endswith("reports/studies/s-data-first.txt/index.html\n")
 
 
 def test_an_environment_variable_overrides_the_file(

@@ -361,8 +361,7 @@ def test_no_look_decides_by_a_number_that_was_changed(
         with pytest.raises(UserError) as refused:
             call(command, "lines.toml")
         assert str(refused.value) == (
-            "claims need runs that have not changed since they ended; received 1 runs that were "
-            "changed since: "
+            "claims need runs that have not changed since they ended; received 1 changed runs: "
             f"{run.info.run_name}. Train these again: ablate run lines.toml --repair."
         )
     assert len(trained) == before

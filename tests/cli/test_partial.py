@@ -51,7 +51,7 @@ def test_a_partial_grid_is_trained_once_and_grows(
     file.write_text(ONE + STUDY)
     _, planned, _ = ablate(capsys, "plan", "lines.toml")
     assert "\n5 variants × 2 seeds = 10 runs, 0 of them ended\n" in planned
-    assert "The grid has 5 of 12 combinations of levels. One change of the baseline" in planned
+    assert "The grid has 5 of 12 combinations of levels. Changing one factor at a time" in planned
     _, ran, _ = ablate(capsys, "run", "lines.toml")
     assert "all 10 runs have ended, 10 of them now." in ran
     code, _, told = ablate(capsys, "compare", "lines.toml", "intercept=false,lr=0.3", "lr=0.3")

@@ -201,7 +201,7 @@ def test_a_report_is_written_into_no_folder_of_other_files(
     with pytest.raises(UserError) as error:
         build(small, tmp_path, only_figure=figure)
     assert str(error.value) == (
-        f"a report needs its own folder; received {tmp_path}, in which no report is, but {name}."
+        f"a report needs its own folder; received {tmp_path}, which has no report, but {name}."
         f" Name a new folder, for example --output {tmp_path}/report"
     )
     assert contents(tmp_path) == {".git/config": b"mine", name: b"mine"}
@@ -264,7 +264,7 @@ def test_one_figure_is_the_one_of_the_whole_report(
     [
         ({"only_figure": "dev_los"}, "Did you mean 'dev_loss'"),
         ({"formats": ("pgn",)}, "Did you mean 'png'"),
-        ({"only_figure": "interaction"}, "needs something to show"),
+        ({"only_figure": "interaction"}, "needs data to show"),
     ],
 )
 def test_what_cannot_be_built_is_refused_and_nothing_is_written(

@@ -249,8 +249,8 @@ def test_one_store_is_no_two(uri: str, tmp_path: Path) -> None:
         with pytest.raises(UserError) as refused:
             require_another(same, uri)
         assert str(refused.value) == (
-            f"two stores are merged; received the same one twice: {uri}. Name another STORE, or "
-            "the one that takes its runs with --tracking-uri."
+            f"merge needs two different stores; received the same one twice: {uri}. Name another "
+            "STORE, or name the store to write to with --tracking-uri."
         )
 
 
@@ -268,16 +268,16 @@ def test_a_store_without_studies_or_in_another_schema_is_refused(other: str) -> 
     with pytest.raises(UserError) as refused:
         mergeable(Store.existing(other))
     assert str(refused.value) == (
-        f"the store to merge must hold studies; received none in {other}. Name one in "
-        "which `ablate run` has stored some."
+        f"the store to merge must hold studies; received none in {other}. Name a "
+        "store that `ablate run` has written to."
     )
     MlflowClient(other).create_experiment("old", tags={"ablate.schema": "1"})
     with pytest.raises(UserError) as refused:
         mergeable(Store.existing(other))
     assert str(refused.value) == (
-        "a store whose runs are merged must be in schema 2 of the harness; received 'old' in "
+        "the studies of the store to merge must have schema 2 of the harness; received 'old' in "
         f"{other}, stored in schema 1 by another version. Train the study again with this version, "
-        "or merge with that one."
+        "or merge with that version."
     )
 
 

@@ -131,7 +131,7 @@ def test_artifacts_elsewhere_are_left_alone(uri: str, place: Path, how: str) -> 
             )
     alone, rest = prune(uri)
     assert "left alone" in alone
-    assert "deleted but not gone" in rest
+    assert "marked as deleted" in rest
     assert any(path.is_file() for path in outside.rglob("*"))
     assert MlflowClient(uri).get_experiment_by_name("small") is None
     assert {path.name for path in (place / "mlartifacts").iterdir()} <= {"models", run.name}
@@ -234,7 +234,7 @@ def test_an_experiment_with_runs_of_others_is_not_restored_to_be_pruned(
         planned(uri)
     assert str(refused.value) == (
         "prune must not touch what others have logged; received 'small', deleted in "
-        "MLflow, with 1 of their runs or models in it. Restore it (mlflow experiments restore "
+        "MLflow, with 1 runs or models of others in it. Restore it (mlflow experiments restore "
         f"-x {experiment}); then the same command removes the study's part."
     )
     assert rows(uri) == before
@@ -253,7 +253,10 @@ def test_what_is_not_there_or_not_ours_or_in_use_is_refused(uri: str) -> None:
     MlflowClient(uri).create_experiment("theirs")
     with pytest.raises(UserError, match="`ablate run` created"):
         planned(uri, "theirs")
-    with Workspace.of("small", uri).locked(), pytest.raises(UserError, match="coordinator"):
+    with (
+        Workspace.of("small", uri).locked(),
+        pytest.raises(UserError, match="only one process at a time"),
+    ):
         prune(uri)
     assert MlflowClient(uri).get_model_version_by_alias("small", "best")
 
@@ -265,7 +268,9 @@ def test_a_study_that_a_process_elsewhere_writes_is_refused(uri: str) -> None:
     writer = Session("x", "elsewhere", 1, "noon", Session.here("x").renewed)
     MlflowClient(uri).set_tag(parent.info.run_id, SESSION, writer.to_tag())
     MlflowClient(uri).update_run(parent.info.run_id, "RUNNING")
-    with pytest.raises(UserError, match=r"one process at a time writes a study; .*on elsewhere"):
+    with pytest.raises(
+        UserError, match=r"only one process at a time may write a study; .*on elsewhere"
+    ):
         planned(uri)
 
 

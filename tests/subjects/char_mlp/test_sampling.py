@@ -67,5 +67,5 @@ def test_a_prefix_in_another_alphabet_is_refused() -> None:
 
 
 def test_damaged_weights_are_refused() -> None:
-    with pytest.raises(UserError, match="must be a whole safetensors file"):
+    with pytest.raises(UserError, match="must be an undamaged safetensors file"):
         write_names(trained(save(parrot().state())[:-1]), SampleRequest())

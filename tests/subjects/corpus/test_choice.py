@@ -84,7 +84,7 @@ def test_names_remembered_but_gone_are_no_reason_to_take_others(
 def test_other_names_in_the_folder_are_refused_and_nothing_is_chosen(folder: Path) -> None:
     folder.mkdir()
     (folder / "names.txt").write_text(WORDS)
-    with pytest.raises(UserError, match="Delete it to fetch it again"):
+    with pytest.raises(UserError, match="Delete it to download it again"):
         load(folder)
     assert [path.name for path in folder.iterdir()] == ["names.txt"]
 

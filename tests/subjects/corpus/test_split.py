@@ -131,7 +131,7 @@ def test_a_table_that_would_not_fit_is_refused() -> None:
 def test_six_words_are_enough_for_three_splits(size: int) -> None:
     words = [chr(ord("a") + place) for place in range(size)]
     if size < 6:
-        with pytest.raises(UserError, match=f"at least 6; received {size} in few"):
+        with pytest.raises(UserError, match=rf"at least 6 items, .*; received {size} in few"):
             Corpus.of("few", words, "")
     else:
         assert all(len(split.Y) for split in Corpus.of("few", words, "").splits())

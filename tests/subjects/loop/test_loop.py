@@ -168,8 +168,8 @@ def test_check_says_what_holds(folder: Path) -> None:
          "loop.py: train(run) must yield every step up to run.steps - 1, then 4, final metrics; "
          "received an end after step 3."),
         (("default_rng(run.seed)", "default_rng()"),
-         "loop.py: train(run) must yield the same numbers for the same seed; received other "
-         "numbers at"),
+         "loop.py: train(run) must yield the same numbers for the same seed; received "
+         "different numbers in"),
         (('saved["w"], saved["step"], saved["rng"]', '0 * saved["w"], saved["step"], saved["rng"]'),
          "loop.py: a loop that continues from run.restore() must yield the same numbers; received"),
         (('"step": step + 1', '"step": step + 2'),

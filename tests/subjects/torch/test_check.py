@@ -35,11 +35,11 @@ def test_check_says_what_holds(tmp_path: Path) -> None:
     ("change", "message"),
     [
         (("torch.rand(300, 3, generator=g)", "torch.rand(300, 3)"),
-         "net.py: data(fields) must return the same tensors each time; received other tensors at "
-         "the second"),
+         "net.py: data(fields) must return the same tensors each time; received different "
+         "tensors in the second"),
         (("(x[200:250], y[200:250])", "(x[150:200], y[150:200])"),
-         "net.py: splits must not share examples; received train and dev hold rows of the "
-         "same memory. Use different rows for each split."),
+         "net.py: splits must not share examples; received train and dev share memory. "
+         "Use different rows for each split."),
         (("def build(fields):", "import os\n\ndef build(fields):\n    torch.manual_seed("
           "int.from_bytes(os.urandom(4), 'big'))"),
          "net.py: build(fields) must return the same weights for the same seed; received "
@@ -49,7 +49,7 @@ def test_check_says_what_holds(tmp_path: Path) -> None:
          "model."),
         ((LOSS, "    return ((model(x) - y) ** 2).mean()"),
          "net.py: loss(model, batch) must give unreduced losses, a floating-point tensor; received "
-         "one number for 4 examples. Leave the mean out"),
+         "one number for 4 examples. Leave out the mean"),
         ((LOSS, "    return ((model(x) - y) ** 2).tolist()"),
          "net.py: loss(model, batch) must give unreduced losses, a floating-point tensor; received "
          "list. Return the losses themselves."),
@@ -59,12 +59,12 @@ def test_check_says_what_holds(tmp_path: Path) -> None:
         ((LOSS, "    return (model(x).detach() - y) ** 2"),
          "net.py: the loss must depend on the parameters; received losses without a gradient."),
         ((LOSS, f"{LOSS} + torch.rand(())"),
-         "net.py: losses must be the same each time in eval mode; received other losses at the"),
+         "net.py: losses must be the same each time in eval mode; received different losses in"),
         ((LOSS, f"    import numpy as np\n{LOSS} * np.random.rand()"),
-         "net.py: loss must draw its random numbers by torch; received draws from numpy.random. "
+         "net.py: loss must draw its random numbers with torch; received draws from numpy.random. "
          "Use torch.rand"),
         ((LOSS, f"    import random\n{LOSS} * random.random()"),
-         "net.py: loss must draw its random numbers by torch; received draws from random. Use"),
+         "net.py: loss must draw its random numbers with torch; received draws from random. Use"),
         (("< 0.1).float()", "< 0.1).float().mean()"),
          "net.py: metrics(model, batch) must give one value an example by name; received 1 of "
          "'near' for 4 examples. Leave out the mean; the harness takes it."),
@@ -96,7 +96,7 @@ def test_check_says_what_holds(tmp_path: Path) -> None:
           "    return nn.Sequential(SHARED, nn.Linear(3, 1))\n\ndef old(fields):"),
          "net.py: build(fields) must create a new model each time; received a model that shares"),
         (("((model(x) - y).abs() < 0.1).float()", "torch.rand(len(x))"),
-         "net.py: metrics must be the same each time in eval mode; received another 'near' at the"),
+         "net.py: metrics must be the same each time in eval mode; received a different 'near' in"),
         (("    x, y = batch\n    return {", "    x, y = batch\n    model.train()\n    return {"),
          "net.py: loss and metrics must not change the model in eval mode; received '1.run"),
         (('"dev": (x[200:250], y[200:250])', '"dev": (x[200:250].double(), y[200:250])'),
@@ -128,7 +128,7 @@ def test_texts_of_a_sample_are_tried(tmp_path: Path) -> None:
     assert lines[-1] == "sample: gives texts"
     other = tmp_path / "other"
     other.mkdir()  # a file is read once a process
-    with pytest.raises(UserError, match=r"sample\(model, generator\) must give a list of texts"):
+    with pytest.raises(UserError, match=r"sample\(model, generator\) must return a list of texts"):
         check(other, MODEL + "\n\ndef sample(model, generator):\n    return 'a'\n")
 
 

@@ -274,7 +274,9 @@ def test_a_file_that_is_not_there_and_other_data_are_refused(folder: Path) -> No
     with pytest.raises(UserError, match=r"a subject file must be readable; received"):
         parse_study(STUDY.replace("net.py", "no.py").format(lr=1, optimizer="sgd").encode(), "s")
     plan(folder)
-    with pytest.raises(UserError, match=r"net\.py: data are what data\(fields\) gives; rec"):
+    with pytest.raises(
+        UserError, match=r"net\.py: the file itself must define its data, in data\(fields\); rec"
+    ):
         Request(str(folder / "s.toml"), data="names.txt").resolve()
 
 
@@ -309,7 +311,7 @@ def test_local_packages_count_and_names_of_pythons_modules_are_refused(folder: P
     assert load_user_file(folder / "net.py").version != first
     (folder / "code.py").write_text("C = 1\n")
     (folder / "net.py").write_text(MODEL + "\nimport code\n")
-    with pytest.raises(UserError, match="must not have the name of one of Python's; received"):
+    with pytest.raises(UserError, match="must not have the name of a Python module; received"):
         load_user_file(folder / "net.py")
 
 
