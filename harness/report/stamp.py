@@ -7,7 +7,6 @@ all else that lies in its folder is left alone.
 import json
 import os
 import shlex
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -100,8 +99,7 @@ def put_files(made: Path, folder: Path, made_from: str | None, subject: str) -> 
         # First, so that a killed command leaves nothing that the next one takes for another's.
         replace(stamp, files={**earlier.files, **files}).write(folder)
         for name in files:
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(made / name, folder / name)
+            write_atomically(folder / name, (made / name).read_bytes())  # never through a link
         if made_from is not None:
             for name in earlier.files.keys() - files.keys():
                 if str(PurePosixPath(name).parent) in FOLDERS:

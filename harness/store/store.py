@@ -136,6 +136,13 @@ class Store:
             raise Unreachable(f"{redacted(self.uri)}: {one_line(error)}") from None
         except shutil.Error as error:  # of files that MLflow copied; each with its own reason
             raise self._no_room(str(error.args[0][0][-1])) from None
+        except ImportError as error:  # MLflow loads a package when it first stores a file there
+            raise UserError(
+                "the Python package of the place where files are stored must be installed",
+                error,
+                "Install it, for s3:// .venv/bin/pip install boto3; then run the same command "
+                "again.",
+            ) from None
         except OSError as error:  # that of the network is one
             if lacks_room(error):
                 raise self._no_room(one_line(error)) from None

@@ -90,6 +90,20 @@ def test_a_report_is_current_until_its_runs_or_formats_change(
     assert not is_current(tmp_path / "elsewhere", ("png", "svg"), "what the store holds")
 
 
+@pytest.mark.usefixtures("two_figures")
+def test_a_file_that_became_a_link_is_replaced_and_not_written_through(
+    small: StudyData, tmp_path: Path
+) -> None:
+    folder, own = tmp_path / "report", tmp_path / "own.md"
+    build(small, folder)
+    (folder / "report.md").rename(own)
+    (folder / "report.md").symlink_to(own)
+    own.write_text("mine\n")
+    build(small, folder)
+    assert own.read_text() == "mine\n"
+    assert not (folder / "report.md").is_symlink()
+
+
 def test_checking_for_changes_does_not_import_matplotlib(core_report: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from harness.report import is_current;"

@@ -9,6 +9,7 @@ import pytest
 from mlflow import MlflowClient
 
 from harness.errors import Unreachable, UserError
+from harness.store.store import Store
 from harness.store.uri import sqlite_path
 from harness.subjects.char_mlp.responses import CURVES, RESPONSES
 from harness.training.records import Record
@@ -72,6 +73,17 @@ def test_a_run_that_just_began_is_not_logged_live(uri: str) -> None:
         tracked.deliver(ended)
     (stored,) = children(uri)
     assert stored.info.status == "FINISHED"
+
+
+def test_files_in_a_place_without_its_package_here_are_refused_with_what_to_do(uri: str) -> None:
+    store = Store.open(uri)
+    with pytest.raises(UserError) as refused, store.reach():
+        store.log_files(".", "s3://bucket/runs")
+    assert str(refused.value) == (
+        "the Python package of the place where files are stored must be installed; received "
+        "No module named 'boto3'. Install it, for s3:// .venv/bin/pip install boto3; then run the "
+        "same command again."
+    )
 
 
 def test_live_logging_takes_a_small_share_of_the_time(uri: str) -> None:
