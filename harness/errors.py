@@ -45,6 +45,10 @@ class Locked(Unreachable):
     """Raised when another process keeps a database locked for longer than is worth waiting."""
 
 
+class Interruption(SystemExit):
+    """The way out of the program that a signal takes; code that is not ours may not end it."""
+
+
 def few(names: Collection[str], most: int = 4) -> str:
     """The first of some names, for a message.
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+from harness.errors import Interruption
+
 INTERRUPTED = 130  # exit code, as shells have it
 GRACE = 3.8  # seconds for saving, whatever hangs
 EXIT_GRACE = 0.6  # seconds for leaving after them
@@ -17,13 +19,6 @@ SOON = 0.01  # seconds until a way out that was swallowed is taken again
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last where a terminal closes
 Handler = Callable[[int, FrameType | None], None]
-
-
-class Interruption(SystemExit):
-    """The way out of the program that a signal takes."""
-
-    def __init__(self) -> None:
-        super().__init__(INTERRUPTED)
 
 
 @contextmanager
@@ -70,11 +65,11 @@ def _overdue(number: int, frame: FrameType | None) -> None:
 
 def _exit(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a handler's form
     print(CUT_OFF, file=sys.stderr, flush=True)
-    raise Interruption
+    raise Interruption(INTERRUPTED)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a handler's form
-    raise Interruption
+    raise Interruption(INTERRUPTED)
 
 
 @contextmanager

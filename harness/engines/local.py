@@ -184,6 +184,14 @@ def _worker_environment() -> Iterator[None]:
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
+def _leave_with_coordinator() -> None:
+    """End this process once its coordinator is gone, even if a user's file never comes back."""
+    coordinator = multiprocessing.parent_process()
+    assert coordinator is not None  # noqa: S101 - workers are started by one
+    coordinator.join()
+    os._exit(0)
+
+
 def work(pipe: Connection, pause: float, subject: Subject) -> None:
     """A worker's loop: train the tasks that come through the pipe after the data, until it closes.
 
@@ -197,6 +205,7 @@ def work(pipe: Connection, pause: float, subject: Subject) -> None:
     """
     open_output()
     sys.stdout = sys.stderr  # what a user's file prints is not the command's output
+    Thread(target=_leave_with_coordinator, daemon=True).start()
     Thread(target=preload, args=(subject,), daemon=True).start()  # the pipe is read meanwhile
     try:
         data = pipe.recv()

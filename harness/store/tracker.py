@@ -162,7 +162,7 @@ class Tracker:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Close as fits the way the block was left, unless it was closed already."""
-        stopped = kind in (KeyboardInterrupt, SystemExit)
+        stopped = kind is not None and issubclass(kind, KeyboardInterrupt | SystemExit)
         self.close("finished" if kind is None else "interrupted" if stopped else "failed")
 
     def _deliver(self, result: Result) -> None:

@@ -9,16 +9,18 @@ run's identity.
 import ast
 import hashlib
 import importlib.util
+import os
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
-from harness.errors import UserError, suggest
+from harness.errors import Interruption, UserError, suggest
 from harness.files import require_regular
 
 MODEL = ("Fields", "data", "build")
@@ -137,12 +139,36 @@ def _import(path: Path, digest: str) -> ModuleType:
         sys.path.append(folder)  # for the local modules that it imports
     sys.modules[name] = module  # dataclasses look their module up
     try:
-        with importing(path.name, path.parent):
+        with _unchanged_process(path), importing(path.name, path.parent):
             spec.loader.exec_module(module)
     except UserError:
         del sys.modules[name]
         raise
     return module
+
+
+@contextmanager
+def _unchanged_process(path: Path) -> Iterator[None]:
+    """Keep what a user's file may change for the whole process when it is imported.
+
+    Its output goes elsewhere only while it is imported, and warnings that it makes errors of are
+    shown instead: those of libraries end nothing.
+
+    Raises:
+        UserError: it changes the working directory, which all paths are relative to.
+    """
+    here, filters = os.getcwd(), list(warnings.filters)
+    with redirect_stdout(sys.stdout), redirect_stderr(sys.stderr):
+        yield
+    if any(one[0] == "error" and one not in filters for one in warnings.filters):
+        warnings.simplefilter("default")
+    if (there := os.getcwd()) != here:
+        os.chdir(here)
+        raise UserError(
+            f"{path.name} must leave the working directory as it is",
+            f"a change to {there}",
+            "Take out os.chdir, and write paths from Path(__file__).parent.",
+        )
 
 
 def importing(name: str, folder: Path) -> AbstractContextManager[None]:
@@ -164,9 +190,9 @@ def running(name: str, folder: Path, rule: str = "must run") -> Iterator[None]:
     """
     try:
         yield
-    except UserError:
+    except (UserError, KeyboardInterrupt, Interruption):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise UserError(
             f"{name} {rule}", own_frames(error, folder.resolve()), "Fix it there."
         ) from None

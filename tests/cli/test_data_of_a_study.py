@@ -7,6 +7,7 @@ import pytest
 import harness.cli.session
 from tests.support import inprocess
 from tests.support.inprocess import InlineEngine
+from tests.support.loops import LOOP, LOOP_STUDY
 
 pytestmark = pytest.mark.usefixtures("few_figures")
 
@@ -84,3 +85,17 @@ def test_an_environment_variable_overrides_the_file(
     (folder / "studies" / "s.toml").write_text(STUDY.format(data='data = "../first.txt"\n'))
     monkeypatch.setenv("ABLATE_DATA", "second.txt")
     assert "data: second.txt" in inprocess.ablate(capsys, "plan", "studies/s.toml")[1]
+
+
+def test_other_data_of_a_file_of_ones_own_are_no_option(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "loop.py").write_text(LOOP + '\nFILES = ["first.txt"]\n')
+    (folder / "s.toml").write_text(LOOP_STUDY.format(steps=4))
+    assert inprocess.ablate(capsys, "run", "s.toml")[0] == 0
+    (folder / "first.txt").write_text("al\n")
+    _, output, _ = inprocess.ablate(capsys, "plan", "s.toml")
+    assert (
+        "the store holds 6 runs of s on other data of loop.py; they are other runs, and reports "
+        "keep them apart. To continue with those: undo what changed the data\n"
+    ) in output

@@ -3,10 +3,12 @@
 import multiprocessing
 import os
 import signal
+import time
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,8 @@ from harness.subjects.char_mlp import SUBJECT
 from harness.subjects.corpus import Corpus
 from harness.training.records import Checkpoint, Result
 from harness.training.trainer import train
+from tests.support.commands import start
+from tests.support.loops import LOOP, LOOP_STUDY
 from tests.support.results import assert_equal
 from tests.support.small_study import STUDY, WORDS
 
@@ -186,3 +190,22 @@ def resumed(tasks: list[Task], events: list[TaskEvent], corpus: Corpus) -> Itera
         if runs:
             for event in train(Stack(runs), SUBJECT, corpus, kept.get(task.name)):
                 yield task, event
+
+
+STUCK = """
+    import multiprocessing, pathlib, time
+    if multiprocessing.parent_process():
+        pathlib.Path("stuck").touch()
+        time.sleep(600)
+"""
+
+
+def test_a_worker_in_code_that_never_comes_back_ends_with_its_coordinator(tmp_path: Path) -> None:
+    first = "    x, y = points()\n"
+    (tmp_path / "loop.py").write_text(LOOP.replace(first, STUCK + first))
+    (tmp_path / "s.toml").write_text(LOOP_STUDY.format(steps=10))
+    coordinator = start(tmp_path, "run", "s.toml", "--workers", "1")
+    while coordinator.poll() is None and not (tmp_path / "stuck").exists():
+        time.sleep(0.1)
+    coordinator.kill()
+    coordinator.communicate(timeout=30)  # returns once no process has the output open

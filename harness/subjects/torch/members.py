@@ -320,9 +320,9 @@ def all_finite(tensors: list[Tensor]) -> bool:
 
     It goes over all tensors in one call and writes every number back as it is, times 1.
     """
-    found = torch.zeros(())
+    found, one = (torch.tensor(number, dtype=torch.float32) for number in (0.0, 1.0))
     real = [torch.view_as_real(t) if t.is_complex() else t for t in tensors]
-    torch._amp_foreach_non_finite_check_and_unscale_(real, found, torch.ones(()))
+    torch._amp_foreach_non_finite_check_and_unscale_(real, found, one)
     return found.item() == 0
 
 

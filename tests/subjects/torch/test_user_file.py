@@ -1,6 +1,8 @@
 """A user's file is trained by ordinary torch, alone, exactly, and refused where it is wrong."""
 
 import pickle
+import sys
+import warnings
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +14,7 @@ import torch
 from safetensors.torch import load
 from torch.nn.functional import mse_loss
 
-from harness.errors import UserError
+from harness.errors import Interruption, UserError
 from harness.study.files import load_study, parse_study
 from harness.study.plan import Run, Stack
 from harness.study.request import Plan, Request
@@ -244,6 +246,10 @@ def test_runs_and_subjects_travel_to_other_processes(folder: Path) -> None:
         (("@dataclass(frozen=True)", ""), "net.py: Fields must be a dataclass; received "),
         (("import torch\n", "import torch\nraise OSError('no disk')\n"),
          "net.py must run when it is imported; received net.py:7 in <module>: raise OSError"),
+        (("import torch\n", "import torch\nimport os\nos.chdir('/')\n"),
+         "net.py must leave the working directory as it is; received a change to /. Take out os"),
+        (("    g = torch", "    raise GeneratorExit\n    g = torch"),
+         "net.py: data(fields) must run; received net.py:19 in data: raise GeneratorExit"),
         (("def loss(model, batch):", "def loss(model, batch:"),
          "net.py must run when it is imported; received net.py:"),
         (('"dev": (x[200:250], y[200:250]),', ""),
@@ -388,3 +394,39 @@ def test_data_that_differ_in_another_process_are_refused(tmp_path: Path) -> None
     data = pickle.loads(pickle.dumps(subject.load(None, tmp_path)))  # noqa: S301 - our own bytes
     with pytest.raises(UserError, match=r"data\(fields\) must give the same in every process"):
         data.splits(subject.Fields())
+
+
+def test_what_a_file_changes_for_the_whole_process_is_put_back(folder: Path) -> None:
+    """Its output goes elsewhere, warnings are errors, and numbers have 64 bits."""
+    changes = (
+        "import sys, warnings\nsys.stdout = sys.stderr = None\nwarnings.simplefilter('error')\n"
+    )
+    outputs = sys.stdout, sys.stderr
+    with warnings.catch_warnings():
+        warnings.resetwarnings()
+        (folder / "net.py").write_text(MODEL.replace("import torch\n", f"import torch\n{changes}"))
+        plan(folder)
+        assert warnings.filters[0][0] == "default"
+    assert (sys.stdout, sys.stderr) == outputs
+
+
+def test_gradients_are_looked_at_whatever_the_default_type() -> None:
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert all_finite([torch.ones(2), torch.ones(2, dtype=torch.float32)])
+        assert not all_finite([torch.tensor([1.0, torch.inf])])
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("way_out", [KeyboardInterrupt(), Interruption(130)])
+def test_a_signal_that_comes_while_a_file_runs_is_no_fault_of_the_file(
+    folder: Path, way_out: BaseException
+) -> None:
+    file = load_user_file(folder / "net.py")
+
+    def interrupted() -> None:
+        raise way_out
+
+    with pytest.raises(type(way_out)):
+        file.call("data(fields)", interrupted)
