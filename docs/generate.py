@@ -95,8 +95,8 @@ def reference() -> str:
         "# Reference\n\n`python -m docs.generate` generates this page; a test compares it with "
         "the code.",
         "## The study file\n\nA study is one TOML file. The tables `[fixed]`, `[factors]`, "
-        "`[tuned]`, "
-        "`[baseline]` and `[bare]` name fields of the subject. Any field can be a factor.",
+        "`[tuned]`, `[baseline]` and `[bare]` name fields of the subject. Any field can be a "
+        "factor.",
         table(("key", "meaning"), model_rows(Study, {"name"})),
         LOOKS,
         "The studies that come with the package:",
@@ -108,10 +108,9 @@ def reference() -> str:
             ),
         ),
         "### Twins\n\nTwins are variants that differ only in fields without effect, so that they "
-        "train "
-        "to the same bits. `ablate plan` and the report's caveats name them. To avoid twins, use "
-        "`[[only]]` to say where a factor varies, or leave out a level. The harness knows these "
-        "cases:",
+        "train to the same bits. `ablate plan` and the report's caveats name them. To avoid "
+        "twins, use `[[only]]` to say where a factor varies, or leave out a level. The harness "
+        "knows these cases:",
         table(("fields", "subjects", "without effect where"), WITHOUT_EFFECT),
         PARTIAL_GRIDS,
         "## Claims\n\nWrite each claim as a `[[claims]]` table, before the runs. "
@@ -122,9 +121,8 @@ def reference() -> str:
         "2 invalid input, 130 interrupted.",
         *command_sections(),
         "## JSON documents\n\nThese are the documents that commands print with `--json`. `ablate "
-        "schema "
-        "NAME` prints the same as a JSON Schema, and [machines.md](machines.md) explains their "
-        "use. If a key holds other objects, its row names their type, whose table follows.",
+        "schema NAME` prints the same as a JSON Schema, and [machines.md](machines.md) explains "
+        "their use. If a key holds other objects, its row names their type, whose table follows.",
         *document_sections(),
         "## Error messages\n\nAn error message states a rule, the value received, and a remedy; "
         "the exit "
@@ -144,9 +142,8 @@ def subject_sections(subject: Subject) -> Iterator[str]:
         yield f"Norms: {words(NORMS)}. Activations: {words(ACTIVATIONS)}. Inits: {words(INITS)}."
     yield (
         "### Responses\n\nResponses are the numbers that summarise a run; in MLflow they are "
-        "metrics at "
-        "step 0. `init/` is measured in training mode on the first minibatch, `last/` in training "
-        "mode on the last one, `final/` in eval mode over whole splits."
+        "metrics at step 0. `init/` is measured in training mode on the first minibatch, `last/` "
+        "in training mode on the last one, `final/` in eval mode over whole splits."
     )
     rows = ((f"`{r.name}`", r.axis, r.says) for r in subject.responses.values())
     yield table(("response", "axis", "meaning"), rows)

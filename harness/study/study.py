@@ -101,9 +101,8 @@ class Study(BaseModel):
             return {**data, "seeds": count, "looks": looks}
         if table.keys() != {"looks"} or not _rising(looks):
             raise InvalidValue(
-                "a table of seeds must have looks, two or more increasing numbers of seeds from "
-                "2, or "
-                'a count of seeds and looks = "any"',
+                "a table of seeds must have looks, two or more increasing numbers of seeds from 2, "
+                'or a count of seeds and looks = "any"',
                 table,
                 "Write seeds = { looks = [5, 10, 20] }, or leave the looks out: seeds = 10.",
             )

@@ -134,11 +134,10 @@ def _stability(source: Source) -> Iterator[Block]:
         return
     yield Paragraph(
         "Would another analysis give another verdict? Exact sign-flip tests at the same level "
-        "assume "
-        "symmetry instead of a normal distribution (p is one-sided, corrected for cells only). The "
-        "next column leaves out one seed at a time. The last column gives the share of failing "
-        "runs at which the estimate leaves the verdict's region, and the share that the seeds "
-        "cannot exclude."
+        "assume symmetry instead of a normal distribution (p is one-sided, corrected for cells "
+        "only). The next column leaves out one seed at a time. The last column gives the share of "
+        "failing runs at which the estimate leaves the verdict's region, and the share that the "
+        "seeds cannot exclude."
     )
     others = {name: title for name, title in OTHER_WAYS.items() if (table[name] != "").any()}
     if "other_items" in others:
@@ -161,10 +160,9 @@ def _about_items(source: Source) -> str:
     ratio = (known["se_items"] / known["se"]).median()
     return (
         "The column 'with other items' also treats the items of the split as a sample: its "
-        "standard "
-        "errors combine those over seeds with those over items (clustered: everything that belongs "
-        "to an item is one observation). At the median of the claims' cells, the standard "
-        f"error over items is {ratio:.2g} times that over seeds; claim_cells.csv has both."
+        "standard errors combine those over seeds with those over items (clustered: everything "
+        "that belongs to an item is one observation). At the median of the claims' cells, the "
+        f"standard error over items is {ratio:.2g} times that over seeds; claim_cells.csv has both."
     )
 
 

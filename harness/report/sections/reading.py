@@ -31,8 +31,8 @@ def reading(source: Source) -> Section:
          "an index of sensitivity, not a test."),
         ("CONDITIONAL.", "A main effect whose direction depends on the other factors: it is "
          "positive in one combination of their levels and negative in another, each beyond the "
-         "smallest "
-         "difference of practical interest and beyond chance, given the number of combinations. "
+         "smallest difference of practical interest and beyond chance, given the number of "
+         "combinations. "
          "The report names the largest effect in each direction. Do not interpret the average."),
         ("In ranks.", "The same difference, computed from the ranks of the variants within each "
          "seed (1 is the lowest; equal values share their average rank), which is robust to "

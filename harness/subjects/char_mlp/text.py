@@ -54,9 +54,8 @@ def caveats(varied: set[str], variants: Sequence[Fields]) -> list[str]:
     if "init" in varied and "batch" in {fields.norm for fields in variants}:
         found.append(
             "One learning rate for all variants confounds normalisation and init: under BatchNorm "
-            "the "
-            "forward pass ignores the scale of the weights, so naive init is Kaiming init with the "
-            "learning rate divided by fan_in."
+            "the forward pass ignores the scale of the weights, so naive init is Kaiming init with "
+            "the learning rate divided by fan_in."
         )
     elif {"norm", "init", "gain"} & varied:
         found.append(ONE_RATE)
