@@ -342,7 +342,7 @@ def test_a_partial_grid_has_a_largest_size(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(partial, "MOST_VARIANTS", count)
     assert study(STUDY + EXCLUDE).partial
     monkeypatch.setattr(partial, "MOST_VARIANTS", count - 1)
-    with pytest.raises(UserError, match=f"a partial grid has at most {count - 1} variants"):
+    with pytest.raises(UserError, match=f"a partial grid must have at most {count - 1} variants"):
         study(STUDY + EXCLUDE)
 
 
