@@ -8,6 +8,7 @@ import shutil
 import sys
 import textwrap
 import unicodedata
+from select import select
 from typing import Any
 
 LOOKALIKES = str.maketrans({"−": "-", "–": "-", "×": "x", "·": ".", "→": "->", "≤": "<=", "≥": ">=",
@@ -26,13 +27,18 @@ class Output(io.FileIO):
     lost: OSError | None = None
 
     def write(self, payload: Any, /) -> int:
-        """Write it, if that is possible."""
+        """Write all of it, if that is possible."""
+        rest = memoryview(payload)
         try:
-            return super().write(payload)
+            while rest:
+                if (taken := super().write(rest)) is None:  # a full pipe that is not to block
+                    select([], [self], [])
+                else:
+                    rest = rest[taken:]
         except OSError as error:
             if not isinstance(error, BrokenPipeError):
                 self.lost = error
-            return len(payload)
+        return len(payload)
 
 
 def open_output() -> Output | None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,20 @@ def test_what_an_encoding_lacks_is_written_in_ascii(
     )  # fmt: skip
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert ended.stdout.decode(encoding).splitlines()[0] == f"odd: {question}"
+
+
+@pytest.mark.parametrize("buffered", ["", "1"])
+def test_a_pipe_that_must_not_block_gets_everything(tmp_path: Path, buffered: str) -> None:
+    code = "from harness.output import open_output; open_output(); print('x' * 300_000)"
+    ours, theirs = os.pipe()
+    os.set_blocking(theirs, False)
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=theirs,
+                               env=environment(PYTHONUNBUFFERED=buffered))  # fmt: skip
+    os.close(theirs)
+    time.sleep(1)  # a slow reader: the pipe is full by now
+    with open(ours, "rb") as pipe:
+        assert len(pipe.read()) == 300_001
+    assert process.wait(timeout=60) == 0
 
 
 @pytest.mark.parametrize("buffered", ["", "1"])
