@@ -300,7 +300,7 @@ def test_no_spread_between_seeds_is_said() -> None:
     assert row["note"] == "no spread between seeds"
 
 
-@pytest.mark.parametrize(("seeds", "said"), [(4, "wide by design"), (5, "")])
+@pytest.mark.parametrize(("seeds", "said"), [(4, "few seeds, wide interval"), (5, "")])
 def test_an_interval_over_few_seeds_is_said_to_be_wide(seeds: int, said: str) -> None:
     asked = simulated.study(TWO, seeds=seeds)
     table = effects_table(simulated.data(asked, simulated.noise()), "final/dev_loss", ("main",))

@@ -366,7 +366,7 @@ def test_what_a_users_file_prints_goes_elsewhere(
     (place / "loop.py").write_text(f"{LOOP}\nprint('a word of its own')\n")
     (place / "loop.toml").write_text(LOOP_STUDY.format(steps=5))
     code, output, errors = inprocess.ablate(capsys, "plan", "loop.toml", "--json")
-    assert code == 0
+    assert code == 0, errors
     (plan,) = parsed(output, "plan")
     assert plan["code"] == ["loop.py"]
     assert "a word of its own" in errors
