@@ -55,6 +55,28 @@ LOOKS = (
     "session make every verdict exploratory. So does a change of the looks."
 )
 
+TUNED = """### Tuned fields
+
+To judge each variant at its best learning rate, list the rates to try in `[tuned]`. `[baseline]`
+names one of them, and `[factors]` and `[fixed]` must not name the field:
+
+```toml
+[factors]
+optimizer = ["sgd", "adam"]
+
+[tuned]
+lr = [0.001, 0.01, 0.1, 1.0]
+
+[baseline]
+optimizer = "sgd"
+lr = 0.1
+```
+
+Every variant is trained at every level with every seed, here 2 × 4 runs a seed. Tuned fields need
+three seeds or more, and no looks. The report's section *Each variant at every tuned level* shows
+which level each variant got. If the best level is the first or the last one, the report says which
+level to add. [Statistics](statistics.md#tuned-fields) describes how the level is chosen."""
+
 PARTIAL_GRIDS = """### Partial grids
 
 By default, a study has every combination of its levels. To leave some out:
@@ -75,8 +97,26 @@ where = { lr_drop = 0.1 }
 
 `[[exclude]]` leaves out all variants that match every line of the table. `[[only]]` lets a factor
 vary only where its `where` holds; elsewhere it stays at its baseline level, which leaves one
-variant instead of several twins. The baseline is never left out. `design = "one_at_a_time"` has the
-baseline and each single change of it, and therefore cannot show interactions.
+variant instead of several twins. The baseline is never left out.
+
+To change one thing at a time, write `design` above the first table:
+
+```toml
+design = "one_at_a_time"
+
+[factors]
+norm = ["none", "batch"]
+activation = ["tanh", "relu"]
+depth = [2, 4]
+
+[baseline]
+norm = "batch"
+activation = "tanh"
+depth = 2
+```
+
+This study has four variants instead of eight: the baseline, and each single change of it. It
+therefore cannot show interactions.
 
 `ablate plan` shows the number of combinations. If a variant cannot be trained, the error message
 gives the tables that leave it out. Runs keep their identity: if a study grows, only new runs are
@@ -112,6 +152,7 @@ def reference() -> str:
         "twins, use `[[only]]` to say where a factor varies, or leave out a level. The harness "
         "knows these cases:",
         table(("fields", "subjects", "without effect where"), WITHOUT_EFFECT),
+        TUNED,
         PARTIAL_GRIDS,
         "## Claims\n\nWrite each claim as a `[[claims]]` table, before the runs. "
         "[Statistics](statistics.md) describes how claims are tested. The kinds are:",
