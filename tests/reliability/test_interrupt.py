@@ -141,7 +141,8 @@ def test_interrupted_while_it_is_loading_it_exits_at_once_and_continues(
         wait_for_signal_handler(process.pid)
         time.sleep(delay)
         interrupt(process, signal.SIGINT, group=True)
-    assert not (folder / "mlartifacts").exists() or statuses(folder) <= {"KILLED"}
+    # On a fast machine it has loaded after 3 s, and the first runs may have ended.
+    assert not (folder / "mlartifacts").exists() or "RUNNING" not in statuses(folder)
     code, output = run(folder)
     assert code == 0, output
     assert picture(store(folder), NAME) == expected
