@@ -169,18 +169,22 @@ def study_options(command: Command) -> Command:
 
 
 def pass_store(command: Command) -> Command:
-    """The tracking URI as the first argument; says which store is used where it is one above."""
+    """The tracking URI as the first argument; says which store is used where it is one above.
+
+    It may stand after the command's name as well as before it.
+    """
 
     @click.pass_obj
     @wraps(command)
     def with_store(uri: str | None, *args: Any, **options: Any) -> Any:
         from harness.store.uri import found_above
 
+        uri = options.pop("tracking_uri", None) or uri
         if found := found_above(uri):
             click.echo(f"store: {found}, in a directory above", err=True)
         return command(uri, *args, **options)
 
-    wrapped: Any = with_store
+    wrapped: Any = click.option("--tracking-uri", hidden=True)(with_store)
     found: Command = wrapped
     return found
 

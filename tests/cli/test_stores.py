@@ -120,6 +120,7 @@ def test_below_a_store_a_command_uses_it_and_says_so(
     output, errors = succeeds(capsys, *new, "plan", *study)
     assert "0 of them ended" in output
     assert errors == ""
+    assert succeeds(capsys, "plan", *study, *new) == (output, "")  # after the command as well
     succeeds(capsys, *new, "run", *study, "--seeds", "1")
     assert sorted(path.name for path in below.iterdir()) == ["mlartifacts", "mlflow.db"]
     monkeypatch.chdir(place / "below")
