@@ -8,6 +8,7 @@ training loop, such as those of a user's file. May import: `errors`, `files`. Im
 the harness loads no torch; starting one does.
 """
 
+import os
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -59,7 +60,6 @@ def _module(name: str) -> ModuleType | None:
             raise
 
 
-@cache
 def find_subject(name: str) -> Subject:
     """The subject that a study names.
 
@@ -70,6 +70,11 @@ def find_subject(name: str) -> Subject:
     Raises:
         UserError: there is no such subject, or the user's file cannot be used.
     """
+    return _find_subject(name, os.getcwd() if name.endswith(".py") else "")
+
+
+@cache
+def _find_subject(name: str, here: str) -> Subject:  # noqa: ARG001 - what a path is relative to
     if name.endswith(".py"):
         return _of_a_file(Path(name))
     found = getattr(_module(name), "SUBJECT", None)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import harness.engines.worker
+from harness import subjects
 from harness.engines import Task, TaskDone
 from harness.engines.worker import WorkerEvent, batches, run_task
 from harness.errors import UserError
@@ -45,7 +46,7 @@ def test_code_that_was_changed_since_the_start_trains_nothing(tmp_path: Path) ->
     fields, data = before.Fields(steps=2), before.load(None, tmp_path)
     run = Run(run_key(before, fields, 1, data.digest), {}, fields, 1)
     path.write_text(LOOP.replace("1.0, -2.0", "1.0, -3.0"))
-    find_subject.cache_clear()  # as in a process of its own
+    subjects._find_subject.cache_clear()  # as in a process of its own
     task = Task("task", Stack((run,)))
     (event,) = run_task(task, find_subject(str(path)), data, 60.0, lambda: False)
     assert isinstance(event, UserError)

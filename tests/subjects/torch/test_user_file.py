@@ -430,3 +430,15 @@ def test_a_signal_that_comes_while_a_file_runs_is_no_fault_of_the_file(
 
     with pytest.raises(type(way_out)):
         file.call("data(fields)", interrupted)
+
+
+def test_a_relative_path_is_another_file_in_another_directory(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    here = find_subject("net.py")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "net.py").write_text(MODEL.replace("import torch\n", "import torch\nOTHER = 1\n", 1))
+    monkeypatch.chdir(other)
+    assert find_subject("net.py").version != here.version
