@@ -196,6 +196,18 @@ def test_an_effect_within_the_margin_has_no_direction(size: float, said: bool) -
     assert table["norm"] == (where if said else "")
 
 
+@pytest.mark.parametrize("large", [1, -1])
+def test_one_direction_beyond_the_margin_is_not_two(large: int) -> None:
+    """The other end lies within the margin, on whichever side of 0."""
+
+    def truth(cell: Levels, seed: int) -> float:
+        effect = {1: 0.5 * large, 2: -0.005 * large, 4: 0.0}[int(str(cell["depth"]))]
+        return 2 + 1e-5 * seed * float(cell["depth"] == 1) + effect * float(cell["norm"] == "none")
+
+    table = effects_table(simulated.data(simulated.study(TWO), truth), "final/dev_loss", ("main",))
+    assert table.set_index("factor")["conditional"]["norm"] == ""
+
+
 def test_a_place_is_named_only_if_its_effect_is_shown() -> None:
     def truth(cell: Levels, seed: int) -> float:
         depth, out = cell["depth"], cell["norm"] == "none"

@@ -61,3 +61,12 @@ def test_a_damaged_measurement_is_no_measurement(costs: Costs, tmp_path: Path, t
     file.write_text(text)
     stacks = make_stacks(expand(load_study("smoke"), "digest"), costs)
     assert not expected_seconds(stacks, costs, 1, tmp_path)[1]
+
+
+def test_each_subject_keeps_its_own_rate(costs: Costs, tmp_path: Path) -> None:
+    runs = expand(load_study("core"), "digest")
+    work = costs.of_runs(runs)
+    record_speed("char_mlp", 300.0, work, tmp_path)
+    record_speed("another", 600.0, work, tmp_path)
+    seconds, measured = expected_seconds(make_stacks(runs, costs), costs, 1, tmp_path)
+    assert (measured, seconds) == (True, pytest.approx(300.0))
