@@ -70,6 +70,11 @@ def study(*claims: dict[str, Any], **changes: Any) -> Study:
     )
 
 
+def test_a_margin_of_0_is_a_margin() -> None:
+    (claim,) = study(LOWER | {"margin": 0}).claims
+    assert getattr(claim, "margin", None) == 0
+
+
 def test_a_claim_gets_the_studys_primary_response_and_its_margin() -> None:
     own = LOWER | {"id": "b", "response": "final/saturation_worst", "margin": 0.2}
     first, second = study(LOWER, own, primary="final/train_loss").claims
