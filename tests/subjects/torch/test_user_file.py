@@ -5,6 +5,7 @@ import sys
 import warnings
 from collections import OrderedDict
 from collections.abc import Sequence
+from math import log10
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from harness.subjects.streams import seeded, stream
 from harness.subjects.subject import WEIGHTS
 from harness.subjects.torch.data import SPLITS, digest
 from harness.subjects.torch.members import all_finite
-from harness.subjects.torch.taps import distinct, tap_name
+from harness.subjects.torch.taps import distinct, tap_name, update_data
 from harness.subjects.user_file import load_user_file
 from harness.training.minibatches import Minibatches
 from harness.training.records import Checkpoint, Result
@@ -442,3 +443,20 @@ def test_a_relative_path_is_another_file_in_another_directory(
     (other / "net.py").write_text(MODEL.replace("import torch\n", "import torch\nOTHER = 1\n", 1))
     monkeypatch.chdir(other)
     assert find_subject("net.py").version != here.version
+
+
+def test_a_finite_loss_with_a_gradient_that_is_none_ends_a_run(folder: Path) -> None:
+    steep = "return (model(x) - y) ** 2 + 0 * (model(x) - model(x).detach()).abs().sqrt()"
+    (folder / "net.py").write_text(
+        MODEL.replace("return (model(x) - y) ** 2", steep).replace("dropout: float = 0.2",
+                                                                   "dropout: float = 0.0")
+    )  # fmt: skip
+    asked = plan(folder)
+    (result,) = [e for e in events(asked, asked.runs[:1]) if isinstance(e, Result)]
+    assert (result.outcome, result.facts["diverged_cause"]) == ("diverged", "gradient")
+    assert all(t.isfinite().all() for t in load(result.files[WEIGHTS]).values())
+
+
+def test_an_update_is_measured_against_the_weight_before_it() -> None:
+    old, new = [torch.tensor([1.0, -1.0])], [torch.tensor([3.0, -3.0])]
+    assert update_data(old, new) == [pytest.approx(log10(2))]
