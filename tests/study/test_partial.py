@@ -6,7 +6,6 @@ from itertools import product
 import pytest
 
 from harness.errors import UserError
-from harness.study import partial
 from harness.study.files import parse_study
 from harness.study.levels import Levels
 from harness.study.plan import about_partial, expand, twins
@@ -335,15 +334,6 @@ def test_a_mistake_is_told_word_for_word(case: str) -> None:
     with pytest.raises(UserError) as told:
         study(text)
     assert str(told.value) == f"study 'part': {message}"
-
-
-def test_a_partial_grid_has_a_largest_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    count = len(list(study(STUDY + EXCLUDE).cells()))
-    monkeypatch.setattr(partial, "MOST_VARIANTS", count)
-    assert study(STUDY + EXCLUDE).partial
-    monkeypatch.setattr(partial, "MOST_VARIANTS", count - 1)
-    with pytest.raises(UserError, match=f"a partial grid must have at most {count - 1} variants"):
-        study(STUDY + EXCLUDE)
 
 
 def test_the_tables_in_the_message_are_all_that_is_missing() -> None:
