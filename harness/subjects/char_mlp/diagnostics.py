@@ -4,11 +4,11 @@ They are computed in float64, member by member, from the memory of a step, and d
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from harness.subjects.char_mlp import layers
-from harness.subjects.char_mlp.fields import Fields
 from harness.subjects.char_mlp.layers.compiled import compiled
 from harness.subjects.char_mlp.layers.lanes import (
     LANES,
@@ -44,6 +44,7 @@ class Probe:
 
     def __init__(self, stack: StackedMLP, histograms: bool = False) -> None:
         self._stack, self._histograms = stack, histograms
+        self._activation = layers.activation(stack.fields.activation).Textbook
         count, depth = stack.count, len(stack.network.hidden)
         self._weights = [name for name in stack.trained if len(stack.places[name].shape) == 2]
         self._table = np.full((count, depth, 4), np.nan)
@@ -58,7 +59,7 @@ class Probe:
         for number, (out, gradient) in enumerate(
             zip(stack.step.outputs, stack.step.d_outputs, strict=True)
         ):
-            self._table[k, number] = activation_table(out, stack.fields)
+            self._table[k, number] = activation_table(out, self._activation)
             self._gradient_std[k, number] = deviation(gradient)
             if self._histograms:
                 self._count(k, number, out, gradient)
@@ -104,13 +105,16 @@ class Probe:
         self._bins[1, k, number] = np.histogram(gradient.astype(float), edges * reach)[0]
 
 
-def activation_table(out: Array, fields: Fields) -> Array:
+def activation_table(out: Array, activation: Any) -> Array:
     """Mean, std, saturation and share of dead units of a layer's outputs (H, B), as (4,).
 
     Saturation is the share of tanh outputs beyond ±0.97, and NaN for other activations. A unit is
     dead if all its outputs are outside the activation's `sloped` range.
+
+    Args:
+        out: the outputs (H, B).
+        activation: the layer that gave them, in its textbook form.
     """
-    activation = layers.activation(fields.activation).Textbook
     table = np.empty(4)
     low, high = activation.sloped
     moments(out, low, high, table)
