@@ -61,6 +61,19 @@ def write_atomically(path: Path, payload: bytes) -> None:
         raise
 
 
+def in_the_way(folder: Path, name: str) -> Path | None:
+    """What lies where a file is to be put: a file, a link, or something where its folder would be.
+
+    Args:
+        folder: where to.
+        name: the file's path within it.
+    """
+    path = folder / name
+    taken = path if os.path.lexists(path) else path.parent
+    blocks = os.path.lexists(taken) and not (taken.is_dir() and taken != path)
+    return taken if blocks else None
+
+
 def require_regular(path: Path, largest: int) -> None:
     """Check that a file is one that can be read to its end: no pipe, no device, of a sane size.
 

@@ -1,19 +1,20 @@
 """A study's runs as tidy files for other programs: one row a run, one row a measured value."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import json
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from harness.analysis.frames import ROW_ORDER, TEXT_OF_A_RUN, write_csv
+from harness.analysis.frames import ROW_ORDER, TEXT_OF_A_RUN, as_csv
 from harness.analysis.gather import Stored, run_tables
 from harness.errors import UserError
-from harness.files import write_atomically
+from harness.files import in_the_way, write_atomically
 from harness.study.study import Study
 
+LIST = "exported.json"  # names the files that exports wrote to a folder, itself among them
 LABELS = ("ours", "run_key", "run_id", "run_name", "outcome", "variant")
 TYPES: dict[Any, str] = {int: "Int64", float: "float64", bool: "boolean"}  # others are text
 BOOLEANS = {"0": False, "1": True, "false": False, "true": True}
@@ -31,29 +32,57 @@ def export(stored: Stored, folder: Path) -> dict[str, int]:
         How many rows each table has.
 
     Raises:
-        UserError: the folder cannot be written.
+        UserError: as `put_files` says.
     """
     tables = export_tables(stored)
-    with writable(folder):
-        for name, table in tables.items():
-            parquet = BytesIO()
-            table.to_parquet(parquet, index=False)
-            write_atomically(folder / f"{name}.parquet", parquet.getvalue())
-            write_csv(table, folder / f"{name}.csv")
+    files: dict[str, bytes] = {}
+    for name, table in tables.items():
+        parquet = BytesIO()
+        table.to_parquet(parquet, index=False)
+        files |= {f"{name}.parquet": parquet.getvalue(), f"{name}.csv": as_csv(table)}
+    put_files(files, folder)
     return {name: len(table) for name, table in tables.items()}
 
 
-@contextmanager
-def writable(folder: Path) -> Iterator[None]:
-    """Within the block, a folder that cannot be written is a user's mistake."""
+def put_files(files: Mapping[str, bytes], folder: Path) -> None:
+    """Write files to a folder of exports, which keeps a list of them in `LIST`.
+
+    Args:
+        files: by name.
+        folder: is created if missing. Files of earlier exports are replaced.
+
+    Raises:
+        UserError: a file of one of these names was not written by an export, and nothing was
+            changed; or the folder cannot be written.
+    """
+    earlier = _exported(folder)
+    for name in sorted({*files, LIST} - earlier):
+        if taken := in_the_way(folder, name):
+            raise UserError(
+                "an export may replace only files of an earlier export",
+                f"{taken}, which no export wrote",
+                "Move it away, or name another folder with --to.",
+            )
+    listed = json.dumps(sorted(earlier | {*files, LIST}), indent=1)
     try:
-        yield
+        # The list first: what a killed command leaves is not taken for another's later.
+        for name, content in {LIST: f"{listed}\n".encode(), **files}.items():
+            write_atomically(folder / name, content)
     except OSError as error:
         raise UserError(
             "the folder of an export must be writable",
             f"{folder} ({error.strerror})",
             "Make it writable, or name another folder with --to.",
         ) from None
+
+
+def _exported(folder: Path) -> set[str]:
+    """The files that exports wrote to a folder, their list included; none without a list."""
+    try:
+        listed = json.loads((folder / LIST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return set()
+    return {name for name in listed if isinstance(name, str)} if isinstance(listed, list) else set()
 
 
 def export_tables(stored: Stored) -> dict[str, pd.DataFrame]:

@@ -5,7 +5,6 @@ all else that lies in its folder is left alone.
 """
 
 import json
-import os
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 from harness.errors import UserError, few
-from harness.files import write_atomically
+from harness.files import in_the_way, write_atomically
 
 STAMP = "stamp.json"
 FOLDERS = ("data", "figures")  # within a report: from these, old files are removed
@@ -143,9 +142,7 @@ def require_free(folder: Path, name: str) -> None:
     Raises:
         UserError: something is.
     """
-    path = folder / name
-    taken = path if os.path.lexists(path) else path.parent
-    if os.path.lexists(taken) and not (taken.is_dir() and taken != path):
+    if taken := in_the_way(folder, name):
         raise UserError(
             "a report may replace only an earlier report",
             f"{taken}, which no report wrote",

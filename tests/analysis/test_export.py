@@ -1,12 +1,13 @@
 """A study's runs as tidy files; those of others are among them, marked."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from harness.analysis.export import export, export_tables
+from harness.analysis.export import export, export_tables, put_files
 from harness.analysis.gather import RUN_TABLES
 from harness.errors import UserError
 from harness.study.plan import expand
@@ -113,6 +114,45 @@ def test_a_study_without_any_run_has_empty_files(tmp_path: Path) -> None:
     runs = simulated.runs_of(ASKED, simulated.noise())[:0]
     nothing = simulated.stored(ASKED, simulated.noise(), runs=runs)
     assert set(export(nothing, tmp_path).values()) == {0}
+
+
+@pytest.mark.parametrize("theirs", ["runs.csv", "weights.parquet", "exported.json", "link"])
+def test_a_file_that_no_export_wrote_is_never_replaced(
+    stored: simulated.InMemory, tmp_path: Path, theirs: str
+) -> None:
+    if theirs == "link":
+        (tmp_path / "curves.csv").symlink_to("nowhere")
+    else:
+        (tmp_path / theirs).write_text("measured by hand")
+    name = theirs if theirs != "link" else "curves.csv"
+    with pytest.raises(UserError) as refused:
+        export(stored, tmp_path)
+    assert str(refused.value) == (
+        "an export may replace only files of an earlier export; received "
+        f"{tmp_path / name}, which no export wrote. "
+        "Move it away, or name another folder with --to."
+    )
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("damaged", ["{", "7", "[3]", ""])
+def test_without_a_sound_list_all_files_are_anothers(tmp_path: Path, damaged: str) -> None:
+    put_files({"cells.tex": b"1"}, tmp_path)
+    (tmp_path / "exported.json").write_text(damaged)
+    with pytest.raises(UserError, match="which no export wrote"):
+        put_files({"cells.tex": b"2"}, tmp_path)
+    assert (tmp_path / "cells.tex").read_bytes() == b"1"
+
+
+def test_exports_share_a_folder_and_leave_others_files_there(tmp_path: Path) -> None:
+    (tmp_path / "paper.tex").write_text("mine")
+    put_files({"cells.tex": b"1"}, tmp_path)
+    put_files({"runs.csv": b"1"}, tmp_path)
+    put_files({"cells.tex": b"2"}, tmp_path)
+    found = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    listed = json.loads(found.pop("exported.json"))
+    assert found == {"paper.tex": "mine", "cells.tex": "2", "runs.csv": "1"}
+    assert listed == ["cells.tex", "exported.json", "runs.csv"]
 
 
 def test_a_folder_that_cannot_be_created_is_refused(

@@ -54,6 +54,8 @@ def command(
 
     The tables for a paper are `cells`, `effects` and `claims`. They have the numbers of the report:
     means over seeds ± half the interval, the best one marked, and notes on the verdicts.
+
+    Files of an earlier export are replaced, others never.
     """
     from harness.analysis.export import export
     from harness.analysis.gather import gather
@@ -103,18 +105,16 @@ def _for_a_paper(
     data: "StudyData", folder: Path, forms: dict[str, bool], notes: list[str]
 ) -> "tuple[ExportedTable, ...]":
     """Write cells, effects and claims in the forms that are wanted; adds what to know of them."""
-    from harness.analysis.export import writable
+    from harness.analysis.export import put_files
     from harness.analysis.integrity import require_comparable
-    from harness.files import write_atomically
     from harness.report.source import Source
     from harness.report.tables import paper_tables
     from harness.report.typeset import paper_files
 
     notes += [finding.message for finding in require_comparable(data)]
     tables = tuple(paper_tables(Source(data)))
-    with writable(folder):
-        for name, text in paper_files(tables, **forms).items():
-            write_atomically(folder / name, text.encode())
+    files = {name: text.encode() for name, text in paper_files(tables, **forms).items()}
+    put_files(files, folder)
     endings = [ending for ending, form in (("tex", "latex"), ("md", "markdown")) if forms[form]]
     return tuple(_table(table.name, len(table.rows), folder, endings) for table in tables)
 
