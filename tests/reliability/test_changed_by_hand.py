@@ -131,7 +131,7 @@ def test_a_forged_number_decides_nothing(place: Path, capsys: pytest.CaptureFixt
         assert code == 1
         assert errors == (
             "refused: 1 runs have changed params, tags or numbers since they ended. "
-            "`ablate run STUDY --repair` trains these again.\n"
+            "`ablate run kept.toml --repair` trains these again.\n"
         )
     assert output.endswith("(nothing has changed)\n")
     page = (place / "reports" / NAME / "report.md").read_text()

@@ -258,7 +258,9 @@ def test_runs_without_a_process_are_ended(uri: str) -> None:
     assert seen(uri).found == []
 
 
-@pytest.mark.parametrize("text", [None, "[]", "{", '{"study": {}, "facts": {}}', '{"facts": 1}'])
+@pytest.mark.parametrize(
+    "text", [None, "[]", "{", "[" * 100_000, '{"study": {}, "facts": {}}', '{"facts": 1}']
+)
 def test_a_definition_that_is_gone_or_damaged_is_named(filled: str, text: str | None) -> None:
     (path,) = (Path(filled.removeprefix("sqlite:///")).parent / "mlartifacts").rglob("study.json")
     path.unlink() if text is None else path.write_text(text)
