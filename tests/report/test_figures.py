@@ -1,6 +1,7 @@
 """What is drawn is what the CSVs say: coordinates are read back from the figures."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -497,3 +498,12 @@ def test_panels_of_one_layer_are_narrow(source: Source) -> None:
     axes = drawn(source, "saturation_final").axes
     shallow, _, deep = (ax.get_position().width for ax in axes[:3])
     assert shallow < 0.5 * deep
+
+
+def test_a_panel_whose_variants_have_no_runs_yet_stays_empty(core: StudyData) -> None:
+    first = facets(core.study).panels[0]
+    without = {cell_label(core.study, cell) for cell, _ in first.cells}
+    layers = core.layers[~core.layers["variant"].isin(without)]
+    made = drawn(Source(replace(core, layers=layers)), "saturation_init")
+    low, high = made.axes[0].get_ylim()
+    assert low < 0 < layers["mean"].where(layers["quantity"] == "saturation").max() <= high

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from harness.analysis.grid import cell_label
@@ -65,7 +66,8 @@ def layer_drawing(declared: LayerFigure) -> Drawing:
         sheet = lines(source, shape, table, NAMES if reference else RIGHT)
         first = sheet.axes[0]
         if declared.share:
-            top = max(ax.dataLim.ymax for ax in sheet.axes)
+            tops = [ax.dataLim.ymax for ax in sheet.axes]
+            top = max(filter(isfinite, tops), default=0.0)  # some variants may have no runs yet
             first.set_ylim(-0.03 * max(top, 0.1), max(1.08 * top, 0.1))
         if declared.log:
             scale_log(first, "y")
