@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TypedDict
 
@@ -187,8 +188,17 @@ def folder_name(request: Request, study: Study) -> str:
             data = request.load_data(file)
             if data.digest != replace(request, data=None).load_data(file).digest:
                 parts.append(f"data-{data.name}")
-    last = "-".join(re.sub(r"[^\w.,+ -]", "_", part[:LONGEST_PART]) for part in parts)
-    return os.path.join(*_folders(request), last)
+    return os.path.join(*_folders(request), "-".join(map(_as_folder, parts)))
+
+
+def _as_folder(part: str) -> str:
+    """A name as part of a folder's; names that differ stay apart.
+
+    >>> _as_folder("deep"), _as_folder("a?b"), _as_folder("a#b")
+    ('deep', 'a_b-c2a7', 'a_b-8187')
+    """
+    safe = re.sub(r"[^\w.,+ -]", "_", part[:LONGEST_PART])
+    return safe if safe == part else f"{safe}-{sha256(part.encode()).hexdigest()[:4]}"
 
 
 def _folders(request: Request) -> list[str]:
