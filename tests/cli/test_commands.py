@@ -98,7 +98,7 @@ def test_show_prints_tables_and_the_checklist() -> None:
     assert re.search(r"layer  2: mean [+-]\d\.\d\d, std \d\.\d\d, saturated: \d+\.\d\d%", output)
     assert re.search(r"last weight: -\d\.\d\d", output)
     checks = output.split("checklist\n")[1].strip().splitlines()
-    assert len(checks) == 8
+    assert len(checks) == 7
     assert all(re.match(r"  (pass|FAIL)  .+: .*\d", f"  {line.strip()}") for line in checks)
     assert "pass  running statistics finite and of the right shape: 120 numbers" in output
 
