@@ -24,7 +24,7 @@ from tests.support.stores import STUDY, grid, result, study, tracker
 __all__ = ["template", "uri"]
 
 # Of processor time, two to three times what they take on a machine that is not busy.
-READING, EXPORTING, TORCH, MLFLOW = 2.5, 5.0, 6.0, 8.0
+READING, EXPORTING, TORCH, MLFLOW = 2.5, 4.0, 6.0, 8.0
 
 QUICK = """
 import sys
