@@ -19,7 +19,7 @@ from harness.cli.progress import Bars, Lines, Together
 from harness.cli.signals import CONTINUE, INTERRUPTED, stop_signals
 from harness.engines import Engine
 from harness.engines.local import LocalEngine
-from harness.errors import Locked, Unreachable, UserError
+from harness.errors import Locked, Unreachable, UserError, counted
 from harness.flow import NOTHING_DONE, SessionSummary, run_study
 from harness.store.peek import surely_new
 from harness.store.uri import redacted, tracking_uri
@@ -310,7 +310,7 @@ def report_outcome(tally: SessionSummary, runs: int, console: Console, typed: Se
     """Say how a session ended; returns the exit code."""
     for why in sorted(set(tally.failed.values())):
         count = list(tally.failed.values()).count(why)
-        say(console, f"{count} runs failed: {last_of(why)}")
+        say(console, f"{counted(count, 'run')} failed: {last_of(why)}")
     if tally.interrupted:
         say(console, CONTINUE)
         return INTERRUPTED
@@ -324,7 +324,8 @@ def report_outcome(tally: SessionSummary, runs: int, console: Console, typed: Se
         return FAILED
     trained = len(tally.trained)
     how = f", {trained} of them now." if trained else " already; nothing to train."
-    say(console, f"all {runs} runs have ended{how}")
+    said = f"all {runs:,} runs have ended" if runs > 1 else "the run has ended"
+    say(console, f"{said}{how}")
     return DONE
 
 

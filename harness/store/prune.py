@@ -9,7 +9,7 @@ from io import StringIO
 import mlflow
 from mlflow.entities import LoggedModel, ViewType
 
-from harness.errors import UserError
+from harness.errors import UserError, counted
 from harness.store.identity import kind_of
 from harness.store.location import folder_of
 from harness.store.models import registered
@@ -51,11 +51,16 @@ class Prunable:
     def __str__(self) -> str:
         """In words."""
         model = f", the registered model '{self.registered}'" if self.registered else ""
-        stay = f"; {self.others} runs or models of others stay"
+        runs, models = counted(len(self.runs), "run"), counted(len(self.models), "model")
+        stay = f"; {_of_others(self.others)} not removed"
         return (
-            f"study '{self.name}' in {redacted(self.store.uri)}: {len(self.runs)} runs "
-            f"with their artifacts, {len(self.models)} models{model}{stay * bool(self.others)}"
+            f"study '{self.name}' in {redacted(self.store.uri)}: {runs} with artifacts, "
+            f"{models}{model}{stay * bool(self.others)}"
         )
+
+
+def _of_others(count: int) -> str:
+    return f"{counted(count, 'run or model', 'runs or models')} of others"
 
 
 def plan_prune(store: Store, name: str, workspace: Workspace) -> Prunable:
@@ -93,7 +98,7 @@ def plan_prune(store: Store, name: str, workspace: Workspace) -> Prunable:
             identity = experiment.experiment_id
             raise UserError(
                 "prune must not touch what others have logged",
-                f"'{name}', deleted in MLflow, with {others} runs or models of others in it",
+                f"'{name}', deleted in MLflow, with {_of_others(others)} in it",
                 f"Restore it (mlflow experiments restore -x {identity}); then the same command "
                 "removes the study's part.",
             )

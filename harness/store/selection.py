@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict
 
-from harness.errors import UserError, few
+from harness.errors import UserError, counted, few
 from harness.store.parent import locate, stored_runs
 from harness.store.presentation import steps_text
 from harness.store.runs import StudyRuns, key_of, outcome_of
@@ -56,8 +56,8 @@ class Others:
     def note(self, study: str) -> str:
         """That they are there, and how to use them."""
         return (
-            f"the store holds {self.count} runs of {study} {self.what}; they are other runs, and "
-            f"reports keep them apart. To continue with those: {self.option}"
+            f"the store also holds {counted(self.count, 'run')} of {study} {self.what}, "
+            f"which reports keep apart. To continue there: {self.option}"
         )
 
 
@@ -100,7 +100,7 @@ def select(store: Store, request: Request) -> tuple[Selection, list[str]]:
         )  # fmt: skip
     ended = len({key_of(run) for run in here if outcome_of(run)})
     count = f"{ended:,}" if ended == len(planned) else f"{ended:,} of {len(planned):,}"
-    took = f"{study.name}: {count} runs: {about(study)}, {data}"
+    took = f"{study.name}: {count} {'run' if len(planned) == 1 else 'runs'}: {about(study)}, {data}"
     steps = steps_text(study)
     there = {"steps": steps, "data_digest": digest}.items()
     known = any(there <= parent.data.tags.items() for parent in runs.parents)
@@ -271,6 +271,6 @@ def on_changes(name: str, changed: Sequence[str]) -> str:
 def on_doubtful(names: Sequence[str], repair: str) -> str:
     """That ended runs of these names lost files or were changed, and the command that repairs."""
     return (
-        f"{len(names)} ended runs have missing or damaged files, or were changed afterwards: "
-        f"{few(names)}. Train these again: {repair}"
+        f"ended runs with missing or damaged files, or changed afterwards: {few(names)}. "
+        f"Train these again: {repair}"
     )

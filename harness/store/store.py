@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
 
-from harness.errors import Locked, Unreachable, UserError
+from harness.errors import Locked, Unreachable, UserError, counted
 from harness.files import lacks_room
 from harness.store import location, rows
 from harness.store.database import (
@@ -259,7 +259,7 @@ class Store:
             raise UserError(
                 "the experiment of a study must be one that `ablate run` created, or empty",
                 f"'{experiment.name}' in {redacted(self.uri)}, "
-                f"with {len(found)} runs that others logged",
+                f"with {counted(len(found), 'run')} that others logged",
                 "Rename the study's file, or that experiment (mlflow experiments rename "
                 f"-x {identity} --new-name NAME), or name another store with --tracking-uri.",
             )

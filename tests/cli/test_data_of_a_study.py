@@ -28,8 +28,8 @@ WORDS = {
     "second.txt": "al\nbo\ncy\ndan\ned\nflo\n",
 }
 OTHERS = (
-    "the store holds 4 runs of s on first.txt; they are other runs, and reports keep them apart. "
-    "To continue with those: --data first.txt"
+    "the store also holds 4 runs of s on first.txt, which reports keep apart. "
+    "To continue there: --data first.txt"
 )
 
 
@@ -96,6 +96,6 @@ def test_other_data_of_a_file_of_ones_own_are_no_option(
     (folder / "first.txt").write_text("al\n")
     _, output, _ = inprocess.ablate(capsys, "plan", "s.toml")
     assert (
-        "the store holds 6 runs of s on other data of loop.py; they are other runs, and reports "
-        "keep them apart. To continue with those: undo what changed the data\n"
+        "the store also holds 6 runs of s on other data of loop.py, which reports keep apart. "
+        "To continue there: undo what changed the data\n"
     ) in output

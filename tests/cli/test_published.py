@@ -63,7 +63,7 @@ def test_every_published_run_can_be_had_again(call: Call) -> None:
     assert (code, errors) == (0, "")
     assert output.startswith("lines: 18 of 18 runs\n")
     assert output.count("  ok  ") == output.count("every bit is the same") == 18
-    assert output.endswith("verified: 18 of 18 runs of 1 published studies are the same\n")
+    assert output.endswith("verified: 18 of 18 runs of 1 published study are the same\n")
 
 
 def test_one_run_is_sampled_unless_more_are_asked_for(call: Call) -> None:
@@ -78,7 +78,7 @@ def test_the_first_quantity_and_step_that_differ_are_named(call: Call) -> None:
     code, output, _ = call("verify", "--published")
     assert code == 1
     assert "OFF intercept true, lr 0.1, seed 1: differs first in eval/error, step 200\n" in output
-    assert "NOT verified: 0 of 1 runs" in output
+    assert "NOT verified: 0 of 1 run" in output
 
 
 def test_a_file_that_differs_is_named(call: Call) -> None:

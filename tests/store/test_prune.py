@@ -203,7 +203,7 @@ def test_what_others_logged_to_the_experiment_stays_and_so_does_it(
         run.rename(place / "outside")
         run.symlink_to(place / "outside")
     what = planned(uri)
-    assert str(what).endswith("; 3 runs or models of others stay")
+    assert str(what).endswith("; 3 runs or models of others not removed")
     left = module.prune(what)
     assert [run.info.run_id for run in client.search_runs([experiment])] == [theirs.info.run_id]
     assert client.get_run(theirs.info.run_id).data.metrics == {"final/dev_loss": 1.0}
@@ -234,7 +234,7 @@ def test_an_experiment_with_runs_of_others_is_not_restored_to_be_pruned(
         planned(uri)
     assert str(refused.value) == (
         "prune must not touch what others have logged; received 'small', deleted in "
-        "MLflow, with 1 runs or models of others in it. Restore it (mlflow experiments restore "
+        "MLflow, with 1 run or model of others in it. Restore it (mlflow experiments restore "
         f"-x {experiment}); then the same command removes the study's part."
     )
     assert rows(uri) == before
@@ -286,7 +286,7 @@ def test_the_command_asks_first(uri: str) -> None:
         ablate, ["--tracking-uri", uri, "prune", "small.toml", "--yes"], catch_exceptions=False
     )
     assert answer.exit_code == 0
-    assert "9 runs with their artifacts, 1 models" in answer.output
+    assert "9 runs with artifacts, 1 model" in answer.output
     assert "the registered model 'small'" in answer.output
     assert client.get_experiment_by_name("small") is None
 

@@ -216,7 +216,7 @@ def test_an_experiment_that_others_use_is_refused_and_left_as_it_is(uri: str) ->
         tracker(uri)
     assert str(refused.value) == (
         "the experiment of a study must be one that `ablate run` created, or empty; received "
-        f"'small' in {uri}, with 1 runs that others logged. Rename the study's file, or that "
+        f"'small' in {uri}, with 1 run that others logged. Rename the study's file, or that "
         f"experiment (mlflow experiments rename -x {experiment} --new-name NAME), or name another "
         "store with --tracking-uri."
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import json_option, pass_store, study_name, study_options
+from harness.errors import counted
 
 if TYPE_CHECKING:
     from harness.analysis.frames import StudyData
@@ -93,7 +94,7 @@ def command(
     for table in tables:
         first, *more = table.files
         others = "".join(f", {Path(file).suffix}" for file in more)
-        click.echo(f"{first}{others}: {table.rows:,} rows")
+        click.echo(f"{first}{others}: {counted(table.rows, 'row')}")
 
 
 def _tidy(counts: dict[str, int], folder: Path) -> "tuple[ExportedTable, ...]":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.options import json_option, pass_store, study_options
+from harness.errors import counted
 
 if TYPE_CHECKING:
     from harness.cli.documents import Emit, StudyReport
@@ -91,7 +92,7 @@ def command(
     if stored.changed:
         say(on_changes(selected["name"], stored.changed))
     tables = gather(stored)
-    click.echo(f"{selected['name']}: {len(tables.runs):,} runs read")
+    click.echo(f"{selected['name']}: {counted(len(tables.runs), 'run')} read")
     if lost := stored.about_unread():
         again = run_command(request.study, stored.study, stored.facts["name"])
         say(f"{lost}. Train these again: {again} --repair")
@@ -103,7 +104,7 @@ def command(
         _say_verdicts(folder)
     click.echo(str(page))
     if shared:
-        click.echo(f"{folder / DIGESTS}: {len(digests):,} runs")
+        click.echo(f"{folder / DIGESTS}: {counted(len(digests), 'run')}")
     elif publish:
         say(f"no {DIGESTS}: {per_machine(stored.study)}")
     if store.writable:
