@@ -67,6 +67,14 @@ def test_an_unpaired_minibatch_order_is_refused(runs: pd.DataFrame) -> None:
     assert found(runs) == {"pairing": "refuse"}
 
 
+def test_two_seeds_with_one_minibatch_order_are_refused(runs: pd.DataFrame) -> None:
+    order = dict(zip(runs["seed"], runs["minibatches"], strict=True))
+    runs["minibatches"] = runs["minibatches"].replace(order[2], order[1])
+    (finding,) = audit(simulated.data(ASKED, simulated.noise(), runs=runs))
+    assert finding.severity == "refuse"
+    assert finding.message == "Runs of different seeds saw the same minibatches."
+
+
 def test_a_run_that_diverged_may_have_seen_fewer_minibatches(runs: pd.DataFrame) -> None:
     runs.loc[4, ["outcome", "minibatches"]] = ["diverged", "fewer"]
     assert found(runs) == {}

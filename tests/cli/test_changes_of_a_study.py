@@ -151,6 +151,9 @@ def test_seeds_of_earlier_variants_do_not_stay(tmp_path: Path, call: Call) -> No
     call("report", "s.toml", "--seeds", "4")
     assert "12 of 16 runs ended: 4 variants, 4 seeds." in page("s-seeds-1-4")
     assert "ablate report s.toml --seeds 2 judges these alone." in page("s-seeds-1-4")
+    call("run", "s.toml", "--seeds", "3")
+    write(tmp_path / "s.toml", INTERCEPT)
+    assert "the store holds 4 runs of s with seeds 3-4;" in call("plan", "s.toml")
 
 
 @pytest.mark.parametrize(

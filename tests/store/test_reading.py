@@ -19,10 +19,11 @@ from harness.store.identity import IDENTITY
 from harness.store.location import folder_of
 from harness.store.peek import surely_new
 from harness.store.reading import StoredStudy, fingerprint, read_all, read_study
-from harness.store.selection import ended_runs
+from harness.store.selection import ended_runs, select
 from harness.store.store import Store
 from harness.store.stored import find_run, find_variant
 from harness.study.plan import Run
+from harness.study.request import Request
 from harness.subjects.trace import COLUMNS
 from tests.support.stores import (
     FACTS,
@@ -154,7 +155,9 @@ def test_runs_still_in_training_are_marked(uri: str) -> None:
         write_live(tracked, result(first), share=0.5)
         tracked.fail(second, "the worker died")
         outcomes = read(uri).runs.set_index("run_key")["outcome"]
+        _, (taken,) = select(Store.existing(uri), Request("small"))
     assert dict(outcomes) == {first.key: "running", second.key: "failed"}
+    assert taken == "small: 0 of 8 runs: 50 steps, seeds 1-2, tiny"
 
 
 def test_the_facts_name_the_data_and_never_a_password(filled: str) -> None:
