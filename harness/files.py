@@ -1,15 +1,18 @@
 """Files: written so that nobody meets half of one, and read only where they have an end."""
 
 import errno
+import json
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from harness.errors import UserError
 
 ABLATIONS = "ablations"  # the folder of a project's studies and of its own levels
+LARGEST_JSON = 2**26  # bytes
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -91,6 +94,29 @@ def require_regular(path: Path, largest: int) -> None:
         raise OSError(errno.EINVAL, "not a regular file", str(path))
     if found.st_size > largest:
         raise OSError(errno.EFBIG, f"more than {largest:,} bytes", str(path))
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        OSError: it is not there, or no regular file.
+        ValueError: it is damaged.
+    """
+    require_regular(path, LARGEST_JSON)
+    return parse_json(path.read_bytes())
+
+
+def parse_json(text: bytes) -> Any:
+    """What a JSON text says.
+
+    Raises:
+        ValueError: it is none, or is nested too deeply.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def lacks_room(error: OSError) -> bool:

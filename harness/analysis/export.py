@@ -14,7 +14,7 @@ from pyarrow import parquet as pq
 from harness.analysis.frames import ROW_ORDER, TEXT_OF_A_RUN
 from harness.analysis.gather import Stored, run_tables
 from harness.errors import UserError
-from harness.files import in_the_way, write_atomically
+from harness.files import in_the_way, read_json, write_atomically
 from harness.study.study import Study
 
 LIST = "exported.json"  # names the files that exports wrote to a folder, itself among them
@@ -84,7 +84,7 @@ def put_files(files: Mapping[str, bytes], folder: Path) -> None:
 def _exported(folder: Path) -> set[str]:
     """The files that exports wrote to a folder, their list included; none without a list."""
     try:
-        listed = json.loads((folder / LIST).read_text(encoding="utf-8"))
+        listed = read_json(folder / LIST)
     except (OSError, ValueError):
         return set()
     return {name for name in listed if isinstance(name, str)} if isinstance(listed, list) else set()

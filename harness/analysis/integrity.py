@@ -55,8 +55,8 @@ def require_comparable(data: StudyData) -> list[Finding]:
         if finding.severity == "refuse":
             raise UserError(
                 "runs must be comparable",
-                finding.message,
-                "`ablate report` shows which runs are not.",
+                finding.message.removesuffix("."),
+                "`ablate report STUDY` shows which runs are not.",
             )
     return found
 

@@ -112,12 +112,17 @@ def data_from_environment() -> bool:
 
 @contextmanager
 def naming(study: str) -> Iterator[None]:
-    """Within the block, remedies that say to run STUDY name it as the user did."""
+    """Within the block, commands for STUDY in a message name it as the user did."""
     try:
         yield
     except UserError as error:
-        remedy = error.remedy.replace("ablate run STUDY", f"ablate run {study}")
-        raise UserError(error.rule, error.received, remedy) from None
+        received, remedy = (named(str(said), study) for said in (error.received, error.remedy))
+        raise UserError(error.rule, received, remedy) from None
+
+
+def named(text: str, study: str) -> str:
+    """A text whose commands for STUDY name it as the user did."""
+    return re.sub("ablate (run|report) STUDY", lambda command: f"ablate {command[1]} {study}", text)
 
 
 def runnable(study: str) -> str:
@@ -168,24 +173,29 @@ def study_options(command: Command) -> Command:
     return found
 
 
-def pass_store(command: Command) -> Command:
-    """The tracking URI as the first argument; says which store is used where it is one above.
+def _take_store(context: click.Context, _: click.Parameter, uri: str | None) -> None:
+    context.obj = uri or context.obj
 
-    It may stand after the command's name as well as before it.
-    """
+
+# may stand after a command's name as well as before it
+tracking_uri_option = click.option(
+    "--tracking-uri", hidden=True, expose_value=False, callback=_take_store
+)
+
+
+def pass_store(command: Command) -> Command:
+    """The tracking URI as the first argument; says which store is used where it is one above."""
 
     @click.pass_obj
     @wraps(command)
     def with_store(uri: str | None, *args: Any, **options: Any) -> Any:
         from harness.store.uri import found_above
 
-        uri = options.pop("tracking_uri", None) or uri
         if found := found_above(uri):
             click.echo(f"store: {found}, in a directory above", err=True)
         return command(uri, *args, **options)
 
-    wrapped: Any = click.option("--tracking-uri", hidden=True)(with_store)
-    found: Command = wrapped
+    found: Command = tracking_uri_option(with_store)  # type: ignore[assignment]
     return found
 
 

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 from harness.errors import UserError, few
-from harness.files import in_the_way, write_atomically
+from harness.files import in_the_way, read_json, write_atomically
 
 STAMP = "stamp.json"
 FOLDERS = ("data", "figures")  # within a report: from these, old files are removed
@@ -41,7 +41,7 @@ class Stamp:
     def read(cls, folder: Path) -> "Stamp":
         """The stamp of the report in a folder; an empty one where there is none to be read."""
         try:
-            stamp = json.loads((folder / STAMP).read_text(encoding="utf-8"))
+            stamp = read_json(folder / STAMP)
             return cls(str(stamp["made_from"]), str(stamp["subject"]), dict(stamp["files"]))
         except (OSError, ValueError, KeyError, TypeError):
             return cls()

@@ -62,6 +62,7 @@ class Inconsistency:
         run_id, key: of the run; "" where there is none.
         repair: does so without a guess; None where that cannot be done.
         defined: the study as stored, and its data's name, of a run that it plans.
+        undefined: what is left of a study without a definition, of it and of its runs.
     """
 
     kind: Kind
@@ -71,6 +72,22 @@ class Inconsistency:
     key: str = ""
     repair: Callable[[], None] | None = None
     defined: tuple[Study, str] | None = None
+    undefined: "Undefined | None" = None
+
+
+@dataclass(frozen=True)
+class Undefined:
+    """What the store tells of a study whose definition is gone.
+
+    Attributes:
+        steps: of its runs; None where they vary.
+        seeds: of the runs that are there.
+        data: name of its data.
+    """
+
+    steps: int | None
+    seeds: tuple[int, ...]
+    data: str
 
 
 @dataclass
@@ -179,7 +196,7 @@ def _examine_study(store: Store, experiment: Experiment, seen: Examination) -> N
     seen.studies += 1
     seen.runs += len(runs.children)
     seen.found += _running(runs, name)
-    plans = _examine_parents(store, runs, name, seen)
+    plans, undefined = _examine_parents(store, runs, name, seen)
     ended: dict[str, list[Run]] = defaultdict(list)
     unsound = set()
     for run in runs.children:
@@ -190,6 +207,8 @@ def _examine_study(store: Store, experiment: Experiment, seen: Examination) -> N
                 _, study, _ = planned
                 defined = (study, run.data.tags.get("data", ""))
                 wrong = [replace(one, defined=defined) for one in wrong]
+            elif left := undefined.get(run.data.tags.get("mlflow.parentRunId", "")):
+                wrong = [replace(one, undefined=left) for one in wrong]
             unsound |= {one.run_id for one in wrong if one.kind in TRAINED_AGAIN}
             seen.found += wrong
             ended[key_of(run)].append(run)
@@ -201,9 +220,16 @@ def _examine_study(store: Store, experiment: Experiment, seen: Examination) -> N
     seen.found += _without_mark(store, experiment)
 
 
-def _examine_parents(store: Store, runs: StudyRuns, name: str, seen: Examination) -> Plans:
-    """Look at what defines the study; returns the runs that it plans."""
+def _examine_parents(
+    store: Store, runs: StudyRuns, name: str, seen: Examination
+) -> tuple[Plans, Mapping[str, Undefined]]:
+    """Look at what defines the study.
+
+    Returns:
+        The runs that it plans; and by id of a parent run without a definition, what is left of it.
+    """
     plans: dict[str, tuple[Planned, Study, str]] = {}
+    undefined: dict[str, Undefined] = {}
     for parent in runs.parents:
         try:
             definition = read_definition(store, parent)
@@ -211,13 +237,29 @@ def _examine_parents(store: Store, runs: StudyRuns, name: str, seen: Examination
             continue
         if definition is None:
             what = f"{parent.info.run_name}: no complete study.json"
-            seen.found.append(Inconsistency("definition", name, what, parent.info.run_id))
+            left = undefined[parent.info.run_id] = _left_of(parent, runs)
+            lost = Inconsistency("definition", name, what, parent.info.run_id, undefined=left)
+            seen.found.append(lost)
         else:
             study, digest = definition[0], str(definition[1]["digest"])
             fill_in(parent, parent_tags(*definition), {})
             plans |= {run.key: (run, study, digest) for run in expand(study, digest)}
         seen.found += _lost_tags(store, parent, name)
-    return plans
+    return plans, undefined
+
+
+def _left_of(parent: Run, runs: StudyRuns) -> Undefined:
+    steps, under = parent.data.tags.get("steps", ""), parent.info.run_id
+    seeds = {
+        run.data.params.get("seed", "")
+        for run in runs.children
+        if run.data.tags.get("mlflow.parentRunId") == under
+    }
+    return Undefined(
+        int(steps) if steps.isdigit() else None,
+        tuple(sorted(int(seed) for seed in seeds if seed.isdigit())),
+        parent.data.tags.get("data", ""),
+    )
 
 
 def _of_run(store: Store, run: Run, study: str, plans: Plans) -> Iterator[Inconsistency]:

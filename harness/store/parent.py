@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.errors import UserError, counted
+from harness.files import parse_json
 from harness.store import presentation
 from harness.store.artifacts import NotWhole, read_file
 from harness.store.fetch import files_of
@@ -162,7 +163,7 @@ def read_definition(
     """
     try:
         with files_of(store, run, DEFINITION) as folder:
-            whole = json.loads(read_file(folder, DEFINITION))
+            whole = parse_json(read_file(folder, DEFINITION))
         facts = {str(name): value for name, value in whole["facts"].items()}
         if not {"name", "digest"} <= facts.keys():
             return None

@@ -14,6 +14,7 @@ from harness.store.store import Store, require_schema
 from harness.store.uri import redacted
 from harness.study.levels import Levels, format_level
 from harness.study.plan import run_key
+from harness.study.seeds import seeds_text
 from harness.study.study import Study
 from harness.subjects.subject import Subject, Trained
 
@@ -107,10 +108,13 @@ def find_variant(
     fitting = [finished[key] for key in keys if key in finished]
     if not fitting:
         asked = {**levels, **({} if seed is None else {"seed": seed})}
+        more = ""
+        if seed is not None and seed not in study.seeds:
+            more = f" --seeds {seeds_text({*study.seeds, seed})}"
         raise UserError(
             "the variant must have a finished run in the store",
             ", ".join(f"{name}={format_level(value)}" for name, value in asked.items()),
-            "Run it first (ablate run STUDY), or name another variant or seed.",
+            f"Run it first (ablate run STUDY{more}), or name another variant or seed.",
         )
     damaged: list[NotWhole] = []
     for run in fitting:

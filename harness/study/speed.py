@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.files import write_atomically
+from harness.files import read_json, write_atomically
 from harness.study.plan import Costs, Stack
 
 DEFAULT_RATE = 3.5e-5  # worker-seconds per million multiplications, where nothing is measured yet
@@ -33,7 +33,7 @@ def record_speed(subject: str, seconds: float, work: float, root: Path | None = 
 def _rates(file: Path) -> dict[str, float]:
     """Worker-seconds per million multiplications by subject, as far as they were measured."""
     try:
-        return {str(name): float(rate) for name, rate in json.loads(file.read_text()).items()}
+        return {str(name): float(rate) for name, rate in read_json(file).items()}
     except (OSError, ValueError, AttributeError, TypeError):
         return {}
 

@@ -1,6 +1,7 @@
 """A study's runs as tidy files; those of others are among them, marked."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -144,13 +145,20 @@ def test_a_file_that_no_export_wrote_is_never_replaced(
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-@pytest.mark.parametrize("damaged", ["{", "7", "[3]", ""])
+@pytest.mark.parametrize("damaged", ["{", "7", "[3]", "", "[" * 100_000])
 def test_without_a_sound_list_all_files_are_anothers(tmp_path: Path, damaged: str) -> None:
     put_files({"cells.tex": b"1"}, tmp_path)
     (tmp_path / "exported.json").write_text(damaged)
     with pytest.raises(UserError, match="which no export wrote"):
         put_files({"cells.tex": b"2"}, tmp_path)
     assert (tmp_path / "cells.tex").read_bytes() == b"1"
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_in_the_place_of_the_list_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "exported.json")
+    with pytest.raises(UserError, match="which no export wrote"):
+        put_files({"cells.tex": b"1"}, tmp_path)
 
 
 def test_exports_share_a_folder_and_leave_others_files_there(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 import re
 import shlex
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -116,3 +118,58 @@ def test_a_remedy_names_a_study_that_can_be_run(call: Call, study: str, remedy: 
     code, _, errors = call("export", study)
     assert code == 2
     assert f"Run it first (ablate run {remedy})" in errors
+
+
+@pytest.mark.parametrize("command", ["sample", "show"])
+def test_a_seed_that_the_study_lacks_is_run_by_the_remedy(call: Call, command: str) -> None:
+    call("run", FILE, *DATA)
+    code, _, errors = call(command, FILE, "seed=3", *DATA)
+    assert code == 2
+    (remedy,) = commands(errors)
+    assert call(*remedy)[0] == 0
+    assert call(command, FILE, "seed=3", *DATA)[0] == 0
+
+
+def test_a_definition_that_is_gone_is_written_by_the_remedy(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("my studies")
+    data = ("--data", "../my data/words.txt")
+    call("run", "s.toml", *data)
+    call("run", "s.toml", "--steps", "7", "--seeds", "3", *data)
+    for path in Path("../mlartifacts").rglob("study.json"):
+        path.unlink()
+    shutil.copy("../my data/words.txt", ".")  # the store has only its name
+    code, output, _ = call("doctor")
+    assert code == 1
+    for remedy in commands(output):
+        assert call(*remedy)[0] == 0
+    assert call("doctor")[0] == 0
+    assert call("plan", "s.toml", *data)[1].count("ended") == 2
+
+
+def test_runs_that_lost_their_files_are_run_again_by_the_remedy(call: Call) -> None:
+    call("run", FILE, *DATA)
+    next(Path("mlartifacts").rglob("trace.parquet")).unlink()
+    code, output, _ = call("report", FILE, *DATA)
+    assert (code, "missing or damaged" in output) == (0, True)
+    (remedy,) = commands(output)
+    assert call(*remedy)[0] == 0
+    assert "missing or damaged" not in call("report", FILE, *DATA)[1]
+
+
+@pytest.mark.parametrize(
+    "refused", [("report", FILE, *DATA), ("compare", FILE, "norm=none", "norm=batch", *DATA)]
+)
+def test_runs_that_were_changed_are_run_again_by_the_remedy(
+    call: Call, refused: tuple[str, ...]
+) -> None:
+    call("run", FILE, *DATA)
+    with closing(sqlite3.connect("mlflow.db")) as database, database:
+        database.execute("UPDATE latest_metrics SET value = 9 WHERE key = 'final/dev_loss'")
+    code, _, errors = call(*refused)
+    assert code != 0
+    remedy, *others = commands(errors)
+    assert [call(*other)[0] for other in others] == [1] * len(others)  # it shows which runs
+    assert call(*remedy)[0] == 0
+    assert call(*refused)[0] == 0

@@ -95,3 +95,22 @@ def test_studies_of_different_subjects_are_not_compared(both: Path) -> None:
         "studies to compare must have the same subject; "
         "received tests.support.linear, char_mlp. Compare studies of the same subject."
     )
+
+
+@pytest.mark.usefixtures("template")
+def test_studies_of_one_name_in_two_folders_are_told_apart(both: Path) -> None:
+    for folder, text in (("one", ONE), ("two", OTHER)):
+        (both / folder).mkdir()
+        (both / folder / "s.toml").write_text(text)
+        call("run", f"{folder}/s.toml")
+    said = call("compare", "one/s.toml", "two/s.toml")
+    assert "batch: one/s.toml 8; two/s.toml 16" in said
+    rows = [line.split() for line in said.splitlines()]
+    assert ["claim", "one/s.toml", "two/s.toml"] in rows
+    assert ["intercept-helps", "SUPPORTED", "SUPPORTED"] in rows
+    with pytest.raises(UserError) as refused:
+        call("compare", "one/s.toml", "one/s.toml")
+    assert str(refused.value) == (
+        "studies to compare must be different ones; received one/s.toml, one/s.toml. "
+        "Name each of them once."
+    )

@@ -121,7 +121,7 @@ def test_below_a_store_a_command_uses_it_and_says_so(
     assert "0 of them ended" in output
     assert errors == ""
     assert succeeds(capsys, "plan", *study, *new) == (output, "")  # after the command as well
-    succeeds(capsys, *new, "run", *study, "--seeds", "1")
+    succeeds(capsys, "run", *study, "--seeds", "1", *new)
     assert sorted(path.name for path in below.iterdir()) == ["mlartifacts", "mlflow.db"]
     monkeypatch.chdir(place / "below")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store(below))

@@ -129,7 +129,7 @@ def test_a_forged_number_decides_nothing(place: Path, capsys: pytest.CaptureFixt
         assert code == 1
         assert errors == (
             "refused: 1 run has params, tags or numbers that were changed after the end. "
-            "`ablate run STUDY --repair` trains such runs again.\n"
+            "`ablate run kept.toml --repair` trains such runs again.\n"
         )
     assert output.endswith("(nothing has changed)\n")
     page = (place / "reports" / NAME / "report.md").read_text()

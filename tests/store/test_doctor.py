@@ -287,7 +287,9 @@ def test_another_process_that_writes_the_study_keeps_only_its_own_runs_running(u
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", [None, "[]", "{", '{"study": {}, "facts": {}}', '{"facts": 1}'])
+@pytest.mark.parametrize(
+    "text", [None, "[]", "{", "[" * 100_000, '{"study": {}, "facts": {}}', '{"facts": 1}']
+)
 def test_a_definition_that_is_gone_or_damaged_is_named(filled: str, text: str | None) -> None:
     (path,) = (Path(filled.removeprefix("sqlite:///")).parent / "mlartifacts").rglob("study.json")
     path.unlink() if text is None else path.write_text(text)

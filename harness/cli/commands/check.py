@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import study_options
+from harness.cli.options import study_options, tracking_uri_option
 
 if TYPE_CHECKING:
     from harness.study.request import Request
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @study_options
-@click.pass_obj
-def command(uri: str | None, request: "Request") -> None:  # noqa: ARG001 - nothing is stored
+@tracking_uri_option  # as of the other commands: nothing is stored
+def command(request: "Request") -> None:
     """Check STUDY, or a model file, with a few training steps.
 
     A study is checked with one variant for each level; a .py file with the defaults of its fields.

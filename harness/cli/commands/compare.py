@@ -57,7 +57,8 @@ def command(
     console = Console(highlight=False)
     if all(studies):
         requests = [request, *(replace(request, study=name) for name in names)]
-        _studies(console, [_comparable(uri, one, say) for one in requests], emit, notes)
+        data = [_comparable(uri, one, say) for one in requests]
+        _studies(console, _told_apart(data, [one.study for one in requests]), emit, notes)
     elif len(names) == 2 and not any(studies):
         _variants(console, _comparable(uri, request, say), names, emit, notes)
     else:
@@ -84,13 +85,35 @@ def _comparable(uri: str | None, request: "Request", say: Callable[[str], None])
         store = Store.existing(uri)
         selected, notes = select(store, request)
         stored = read_study(store, **selected)
-    if stored.changed:
-        notes.append(on_changes(selected["name"], stored.changed))
-    tables = gather(stored.numbers())
-    notes += [finding.message for finding in require_comparable(tables)]
+        if stored.changed:
+            notes.append(on_changes(selected["name"], stored.changed))
+        tables = gather(stored.numbers())
+        notes += [finding.message for finding in require_comparable(tables)]
     for note in notes:
         say(note)
     return tables
+
+
+def _told_apart(data: "list[StudyData]", typed: Sequence[str]) -> "list[StudyData]":
+    """Studies of different names: as typed, where files of one name lie in several folders.
+
+    Raises:
+        UserError: one of them was typed twice.
+    """
+    from dataclasses import replace
+
+    from harness.errors import UserError
+
+    if len({one.study.name for one in data}) == len(data):
+        return data
+    if len(set(typed)) < len(typed):
+        raise UserError(
+            "studies to compare must be different ones", ", ".join(typed), "Name each of them once."
+        )
+    return [
+        replace(one, study=one.study.model_copy(update={"name": name}))
+        for one, name in zip(data, typed, strict=True)
+    ]
 
 
 def _variants(

@@ -1,6 +1,8 @@
 """`ablate doctor`: what does not fit together in a store."""
 
+import shlex
 import sys
+from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,10 +105,18 @@ def _described(one: "Inconsistency", study: str | None, *, repair: bool) -> "Fou
 
 
 def _run_command(one: "Inconsistency", study: str | None) -> str:
+    from harness.errors import UserError
     from harness.store.selection import run_command
+    from harness.study.files import load_study
 
     spelled = study or _spelled(one.study)
-    return run_command(spelled, *one.defined) if one.defined else f"ablate run {spelled}"
+    if one.defined:
+        return run_command(spelled, *one.defined)
+    if left := one.undefined:
+        with suppress(UserError):  # its file is not here, or says something else now
+            asked = load_study(spelled).override(steps=left.steps, seeds=left.seeds or None)
+            return run_command(spelled, asked, left.data)
+    return f"ablate run {shlex.quote(spelled)}"
 
 
 def _spelled(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import json_option, pass_store, study_options
+from harness.cli.options import json_option, named, pass_store, study_options
 from harness.errors import counted
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def command(
         click.echo(f"{folder / 'index.html'} (nothing has changed)")
         if emit:
             emit(_document(folder, notes, changed=False))
-        _say_refusals(folder)
+        _say_refusals(folder, request)
         return
 
     def say(note: str) -> None:
@@ -94,7 +94,9 @@ def command(
     tables = gather(stored)
     click.echo(f"{selected['name']}: {counted(len(tables.runs), 'run')} read")
     if lost := stored.about_unread():
-        again = run_command(request.study, stored.study, stored.facts["name"])
+        again = f"ablate run {request.typed}"
+        if not request.data:
+            again = run_command(request.study, stored.study, stored.facts["name"])
         say(f"{lost}. Train these again: {again} --repair")
     shared = publish and stored.study.model.same_bits
     digests = run_digests(stored) if shared else []
@@ -114,7 +116,7 @@ def command(
     if emit:
         emit(_document(folder, notes, changed=True))
     if figure is None:
-        _say_refusals(folder)
+        _say_refusals(folder, request)
 
 
 def _document(folder: Path, notes: Sequence[str], *, changed: bool) -> "StudyReport":
@@ -165,11 +167,11 @@ def _say_verdicts(folder: Path) -> None:
         click.echo(wrapped(f"{word:{width}}  ", text))
 
 
-def _say_refusals(folder: Path) -> None:
+def _say_refusals(folder: Path, request: "Request") -> None:
     """Say why no contrast was made of the runs, and exit with 1, if none was."""
     from harness.report import refusals
 
     if found := refusals(folder):
         for message in found:
-            click.echo(f"refused: {message}", err=True)
+            click.echo(f"refused: {named(message, request.typed)}", err=True)
         sys.exit(1)

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.commands.report import command as reporting
-from harness.cli.options import cpu_only, json_option, study_options, workers_option
+from harness.cli.options import (
+    cpu_only,
+    json_option,
+    study_options,
+    tracking_uri_option,
+    workers_option,
+)
 
 if TYPE_CHECKING:
     from harness.cli.documents import Emit
@@ -36,6 +42,7 @@ if TYPE_CHECKING:
 )
 @click.option("--report", is_flag=True, help="Write the report afterwards, like `ablate report`.")
 @json_option
+@tracking_uri_option
 @click.pass_context
 def command(
     context: click.Context,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.files import write_atomically
+from harness.files import read_json, write_atomically
 from harness.subjects.corpus.corpus import NAMES_DIGEST, Corpus
 from harness.subjects.corpus.fetch import NAMES_URL, FetchError, fetch_names
 from harness.subjects.corpus.given_names import EMBEDDED, embedded_corpus
@@ -107,7 +107,7 @@ def _open(use: str, folder: Path, url: str) -> Corpus:
 def _read_choice(path: Path) -> tuple[str, str] | None:
     """The chosen corpus and its digest; None if none has been chosen."""
     try:
-        choice = json.loads(path.read_bytes())
+        choice = read_json(path)
         return str(choice["use"]), str(choice["digest"])
     except FileNotFoundError:
         return None
