@@ -2,7 +2,6 @@
 
 import gc
 import os
-import re
 import shlex
 import sys
 import uuid
@@ -22,7 +21,7 @@ from harness.engines.local import LocalEngine
 from harness.errors import Locked, Unreachable, UserError, counted
 from harness.flow import NOTHING_DONE, SessionSummary, run_study
 from harness.store.peek import surely_new
-from harness.store.uri import redacted, tracking_uri
+from harness.store.uri import redacted, tracking_uri, without_credentials
 from harness.store.workspace import Workspace
 from harness.study.plan import Run, one_of_each_level
 from harness.study.request import Plan, Request
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from harness.store.tracker import Tracker
 
 DONE, FAILED = 0, 1  # exit codes; `signals` has another
-CREDENTIALS = r"(?<=://)[^/]*@|(?<=password=)[^&]*"  # in a URI
 
 
 @dataclass(frozen=True)
@@ -338,4 +336,4 @@ def last_of(why: str) -> str:
 
 def rerun_command(arguments: Sequence[str]) -> str:
     """The command that continues where this one stopped, without credentials."""
-    return shlex.join(["ablate", *(re.sub(CREDENTIALS, "", argument) for argument in arguments)])
+    return shlex.join(["ablate", *map(without_credentials, arguments)])

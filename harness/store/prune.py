@@ -1,6 +1,7 @@
 """Removing a study from its store for good: runs, models, artifacts, and what waits on disk."""
 
 import os
+import shlex
 import shutil
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -58,6 +59,12 @@ class Prunable:
             f"{models}{model}{stay * bool(self.others)}"
         )
 
+    def includes(self) -> set[str]:
+        """Ids of all that is removed; who else has logged there is part of what is agreed to."""
+        runs = {run.info.run_id for run in self.runs}
+        models = {model.model_id for model in self.models}
+        return runs | models | {f"{self.others} others", f"registered as {self.registered}"}
+
 
 def _of_others(count: int) -> str:
     return f"{counted(count, 'run or model', 'runs or models')} of others"
@@ -114,9 +121,17 @@ def prune(what: Prunable) -> list[str]:
     """Remove it; after a kill the same call continues. Returns what is left to others to do.
 
     Raises:
-        UserError: a process is at work on the study, or artifacts cannot be removed.
+        UserError: a process is at work on the study, it is not what was agreed to any more, or
+            artifacts cannot be removed.
     """
     with what.workspace.locked():
+        now = plan_prune(what.store, what.name, what.workspace)
+        if now.includes() != what.includes():  # people take their time to confirm
+            raise UserError(
+                "a study that is removed must be as it was when you agreed to that",
+                f"what it is now, {now}",
+                "Nothing was removed; give the same command again.",
+            )
         if what.registered:
             with what.store.reach():
                 what.store.client.delete_registered_model(what.registered)
@@ -166,16 +181,19 @@ def _remove(what: Prunable, experiment: Experiment) -> list[str]:
             client.rename_experiment(identity, f"{what.name} (pruned, {identity})")
             client.delete_experiment(identity)
     which = f"--run-ids {','.join(runs)}" if what.others else f"--experiment-ids {identity}"
-    command = f"mlflow gc --backend-store-uri … {which}"
+    address = shlex.quote(redacted(what.store.uri))
     if server:
         return [
             "the runs are marked as deleted; to remove them permanently, run this where the server "
-            f"runs: {command} --artifacts-destination …"
+            f"runs: mlflow gc --backend-store-uri … --tracking-uri {address} {which}"
         ]
     root = what.store.artifact_root()
+    # MLflow asks the server that has them for such artifacts.
+    behind = any(uri.startswith("mlflow-artifacts:") for uri in outside)
+    command = f"mlflow gc --backend-store-uri {address} --tracking-uri {'…' if behind else address}"
     return [
         *(f"artifacts outside {root} were left alone: {uri}" for uri in outside),
-        f"the runs are marked as deleted; this removes them and those artifacts: {command}",
+        f"the runs are marked as deleted; this removes them and those artifacts: {command} {which}",
     ]
 
 
