@@ -153,7 +153,7 @@ def test_seeds_of_earlier_variants_do_not_stay(tmp_path: Path, call: Call) -> No
     assert "ablate report s.toml --seeds 2 judges these alone." in page("s-seeds-1-4")
     call("run", "s.toml", "--seeds", "3")
     write(tmp_path / "s.toml", INTERCEPT)
-    assert "the store holds 4 runs of s with seeds 3-4;" in call("plan", "s.toml")
+    assert "the store also holds 4 runs of s with seeds 3-4," in call("plan", "s.toml")
 
 
 @pytest.mark.parametrize(
