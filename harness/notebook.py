@@ -78,7 +78,8 @@ def load(
     """
     from harness.analysis.gather import gather
     from harness.store.reading import read_study
-    from harness.store.selection import on_changes, select
+    from harness.store.remarks import on_changes
+    from harness.store.selection import select
     from harness.store.store import Store
 
     opened = Store.existing(_uri(store))

@@ -237,7 +237,7 @@ def introduce(
     study: Study, store: "Store", tracker: "Tracker", engine: Engine, console: Console
 ) -> None:
     """Say what people want to know of the store and the engine before training."""
-    from harness.store.selection import on_changes, other_data
+    from harness.store.remarks import on_changes, other_data
 
     if store.settle(tracker.experiment_id):
         place = store.artifact_root()
@@ -278,7 +278,7 @@ def look_after(
 ) -> None:
     """Have runs that lost files or were changed trained again, or say that there are some."""
     from harness.store.doctor import doubtful, reopen
-    from harness.store.selection import on_doubtful
+    from harness.store.remarks import on_doubtful
 
     name, keys = plan.study.name, {run.key for run in plan.runs}
     if repair:

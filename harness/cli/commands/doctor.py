@@ -106,7 +106,7 @@ def _described(one: "Inconsistency", study: str | None, *, repair: bool) -> "Fou
 
 def _run_command(one: "Inconsistency", study: str | None) -> str:
     from harness.errors import UserError
-    from harness.store.selection import run_command
+    from harness.store.naming import run_command
     from harness.study.files import load_study
 
     spelled = study or _spelled(one.study)

@@ -62,8 +62,9 @@ def command(
     from harness.analysis.gather import gather
     from harness.cli.documents import ExportedTables
     from harness.errors import UserError
+    from harness.store.naming import folder_name
     from harness.store.reading import read_all, read_study
-    from harness.store.selection import folder_name, select
+    from harness.store.selection import select
     from harness.store.store import Store
 
     forms = {"latex": latex or siunitx, "siunitx": siunitx, "markdown": markdown}

@@ -94,7 +94,8 @@ def _ended(
     if surely_new(uri, plan.study.name):  # without loading MLflow
         return {}, []
     from harness.store.doctor import doubtful
-    from harness.store.selection import known_runs, on_doubtful
+    from harness.store.remarks import on_doubtful
+    from harness.store.selection import known_runs
     from harness.store.store import Store
 
     store, keys = Store.existing(uri), {run.key for run in plan.runs}

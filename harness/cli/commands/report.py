@@ -57,9 +57,11 @@ def command(
     from harness.errors import UserError
     from harness.report import build, is_current, written
     from harness.store.afterwards import keep_report
+    from harness.store.naming import folder_name, run_command
     from harness.store.publishing import run_digests
     from harness.store.reading import fingerprint, read_study
-    from harness.store.selection import folder_name, on_changes, run_command, select
+    from harness.store.remarks import on_changes
+    from harness.store.selection import select
     from harness.store.store import Store
     from harness.training.digests import DIGESTS, digests_csv
     from harness.training.published import PUBLISHED, per_machine
