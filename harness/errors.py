@@ -59,6 +59,19 @@ def few(names: Collection[str], most: int = 4) -> str:
     return "; ".join([*list(names)[:most], *more])
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """How many there are of something, for a message.
+
+    Args:
+        count: how many.
+        one, many: the word where it is one, and otherwise; default: an s is added.
+
+    >>> counted(1, "run"), counted(2000, "run"), counted(0, "study", "studies")
+    ('1 run', '2,000 runs', '0 studies')
+    """
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
 def suggest(word: object, valid: Iterable[object], noun: str = "one") -> str:
     """The nearest valid word as advice, or all of them when none is near.
 

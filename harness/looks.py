@@ -10,7 +10,7 @@ from dataclasses import replace
 from harness.analysis.frames import StudyData
 from harness.analysis.gather import gather
 from harness.analysis.stages import Stage, ended_runs, named, needed_runs, stages
-from harness.errors import UserError, few
+from harness.errors import UserError, counted, few
 from harness.store.reading import read_planned
 from harness.store.store import Store
 from harness.store.tracker import Tracker
@@ -69,7 +69,7 @@ def judged(store: Store, plan: Plan) -> StudyData:
     if len(changed):
         raise UserError(
             "claims need runs that have not changed since they ended",
-            f"{len(changed)} changed runs: {few(list(changed['run_name']))}",
+            f"{counted(len(changed), 'changed run')}: {few(list(changed['run_name']))}",
             "Train these again: ablate run STUDY --repair.",
         )
     return data

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import UserError, suggest
+from harness.errors import UserError, counted, suggest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +78,8 @@ def load(
     """
     from harness.analysis.gather import gather
     from harness.store.reading import read_study
-    from harness.store.selection import on_changes, select
+    from harness.store.remarks import on_changes
+    from harness.store.selection import select
     from harness.store.store import Store
 
     opened = Store.existing(_uri(store))
@@ -121,8 +122,9 @@ class Results:
     def __repr__(self) -> str:
         """The study's name, and how much of it is there."""
         runs = self.data.ended
-        ended = f"{len(runs)} of {len(self._source.expected)} runs ended"
-        return f"<Results of {self.study.name}: {ended}, {len(self.study.claims)} claims>"
+        ended = f"{len(runs)} of {counted(len(self._source.expected), 'run')} ended"
+        claims = counted(len(self.study.claims), "claim")
+        return f"<Results of {self.study.name}: {ended}, {claims}>"
 
     @property
     def study(self) -> "Study":

@@ -81,7 +81,7 @@ def test_a_project_has_studies_models_and_a_harness_of_its_own(
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, text=True,
                           env={**os.environ, "PYTHONPATH": str(installed)},
                           capture_output=True)  # fmt: skip
-    assert done.stdout == "<Results of mine: 8 of 8 runs ended, 1 claims>\n"
+    assert done.stdout == "<Results of mine: 8 of 8 runs ended, 1 claim>\n"
 
 
 OWN_LEVEL = """

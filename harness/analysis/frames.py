@@ -199,18 +199,13 @@ def typed(table: pd.DataFrame, types: dict[str, str]) -> pd.DataFrame:
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as `as_csv` has it."""
-    path.write_bytes(as_csv(table))
-
-
-def as_csv(table: pd.DataFrame) -> bytes:
-    """A table whose numbers read back to the last bit, alike on every system.
+    """Write a table so that its numbers read back to the last bit, alike on every system.
 
     True and false stand as TOML has them.
     """
     flags = table.select_dtypes(["bool", "boolean"])
     words = {str(name): flags[name].map({True: "true", False: "false"}) for name in flags}
-    return table.assign(**words).to_csv(index=False, lineterminator="\n").encode()
+    path.write_bytes(table.assign(**words).to_csv(index=False, lineterminator="\n").encode())
 
 
 def read_csv(path: Path) -> pd.DataFrame:

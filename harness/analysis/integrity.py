@@ -12,7 +12,7 @@ import pandas as pd
 
 from harness.analysis.frames import StudyData, level_texts
 from harness.analysis.stages import ended_runs, expected_runs
-from harness.errors import UserError
+from harness.errors import UserError, counted
 from harness.study.levels import format_level
 from harness.study.plan import expand, variant_label
 
@@ -75,14 +75,17 @@ def _changes(data: StudyData) -> Iterator[Finding]:
     """Runs whose params, tags or responses are not those that they ended with."""
     changed = data.trained[data.trained["changed"] == "yes"]
     if len(changed):
+        runs = counted(len(changed), "run has", "runs have")
         message = (
-            f"{len(changed)} runs have changed params, tags or numbers since they ended. "
-            "`ablate run STUDY --repair` trains these again."
+            f"{runs} params, tags or numbers that were changed after the end. "
+            "`ablate run STUDY --repair` trains such runs again."
         )
         yield Finding("changed", "refuse", message, _names(changed))
     unknown = data.trained[data.trained["changed"] == "unknown"]
     if len(unknown):
-        message = f"Whether {len(unknown)} runs were changed since they ended cannot be checked."
+        message = (
+            f"Whether {counted(len(unknown), 'run was', 'runs were')} changed cannot be checked."
+        )
         yield Finding("unchecked", "banner", message, _names(unknown))
 
 
@@ -94,7 +97,8 @@ def _duplicates(data: StudyData) -> Iterator[Finding]:
             message = f"{len(twice)} runs have the same {what} as another run."
             yield Finding("duplicates", "refuse", message, _names(twice))
     if count := int(data.facts.get("duplicates") or 0):
-        message = f"{count} runs were left out: for each, an older run with the same key counts."
+        runs = counted(count, "run was", "runs were")
+        message = f"{runs} left out: for each, an older run with the same key counts."
         yield Finding("duplicates", "banner", message)
 
 
@@ -126,7 +130,7 @@ def _identities(data: StudyData) -> Iterator[Finding]:
         else:
             wrong.append(False)
     if any(wrong):
-        message = f"{sum(wrong)} runs have labels that do not match their identity."
+        message = f"Labels of {counted(sum(wrong), 'run')} do not match the identity."
         yield Finding("labels", "refuse", message, _names(data.trained[wrong]))
 
 
@@ -143,7 +147,8 @@ def _budgets(data: StudyData) -> Iterator[Finding]:
         for variant, budget in zip(data.trained["variant"], budgets, strict=True)
     ]
     if any(wrong):
-        message = f"{sum(wrong)} runs differ from the plan in {', '.join(names)}."
+        runs = counted(sum(wrong), "run differs", "runs differ")
+        message = f"{runs} from the plan in {', '.join(names)}."
         yield Finding("budget", "refuse", message, _names(data.trained[wrong]))
 
 
@@ -160,7 +165,7 @@ def _pairing(data: StudyData) -> Iterator[Finding]:
     if (complete.groupby("minibatches")["seed"].nunique() > 1).any():
         yield Finding("pairing", "refuse", "Runs of different seeds saw the same minibatches.")
     if len(unknown):
-        message = f"The minibatch order of {len(unknown)} runs is not known."
+        message = f"The minibatch order of {counted(len(unknown), 'run')} is not known."
         yield Finding("pairing", "banner", message, _names(unknown))
 
 
@@ -174,7 +179,8 @@ def _coverage(data: StudyData) -> Iterator[Finding]:
         yield Finding("missing", "banner", message, tuple(f"{v}, seed {s}" for v, s in lost))
     planned = data.trained["variant"].isin(variants) & data.trained["seed"].isin(data.study.seeds)
     if not planned.all():
-        message = f"{(~planned).sum()} runs are not part of the study and are left out."
+        runs = counted((~planned).sum(), "run is", "runs are")
+        message = f"{runs} not part of the study, and left out."
         yield Finding("unplanned", "banner", message, _names(data.trained[~planned]))
 
 
@@ -192,17 +198,17 @@ def _remains(data: StudyData) -> Iterator[Finding]:
     unread = data.trained[data.trained["files"] != ""]
     if len(unread):
         message = (
-            f"The files of {len(unread)} runs are missing or damaged: their numbers and curves "
-            "come from the database, but layers, weights and histograms lack them."
+            f"The files of {counted(len(unread), 'run')} are missing or damaged: the numbers and "
+            "curves come from the database, but layers, weights and histograms lack them."
         )
         yield Finding("files", "banner", message, tuple(unread["files"]))
     lacking = data.trained[data.trained["lacking"] != ""]
     if len(lacking):
         lost = dict.fromkeys(name for names in lacking["lacking"] for name in names.split(", "))
-        message = (
-            f"{len(lacking)} runs lack {', '.join(lost)}, which were restored from other data."
-        )
+        runs = counted(len(lacking), "run lacks", "runs lack")
+        message = f"{runs} {', '.join(lost)}: these were restored from other data."
         yield Finding("lacking", "banner", message, _names(lacking))
     if count := int(data.facts.get("unidentified") or 0):
-        message = f"{count} runs were left out: they lack tags and cannot be identified."
+        runs = counted(count, "run was", "runs were")
+        message = f"{runs} left out: without all tags, a run cannot be identified."
         yield Finding("unidentified", "banner", message)

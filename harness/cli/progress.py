@@ -19,6 +19,7 @@ from rich.progress import (
 )
 
 from harness.engines import Task, TaskDone
+from harness.errors import counted
 from harness.flow import Progress as Watcher
 from harness.study.levels import place_label
 from harness.study.plan import Costs, Stack
@@ -61,7 +62,7 @@ class Bars:
         self._done = dict.fromkeys(self._work, 0.0)
         runs = sum(len(task.stack.runs) for task in tasks)
         self._all = self._progress.add_task(
-            f"{runs} runs", total=sum(self._work.values()) or None, loss=""
+            counted(runs, "run"), total=sum(self._work.values()) or None, loss=""
         )
 
     def follow(self, task: Task, event: Event | TaskDone) -> None:
@@ -151,7 +152,7 @@ def announce(tasks: Sequence[Task], costs: Costs, workers: int, compiling: float
     """What will be trained, the estimate of how long it takes, and what of that comes first."""
     runs = sum(len(task.stack.runs) for task in tasks)
     whole = format_duration(session_seconds(tasks, costs, workers, compiling))
-    said = f"training {runs} runs in {len(tasks)} stacks, about {whole}"
+    said = f"training {counted(runs, 'run')} in {counted(len(tasks), 'stack')}, about {whole}"
     if compiling:
         said += f", first {format_duration(compiling)} of compiling, once on this machine"
     return said

@@ -2,7 +2,6 @@
 
 import gc
 import os
-import re
 import shlex
 import sys
 import uuid
@@ -19,10 +18,10 @@ from harness.cli.progress import Bars, Lines, Together
 from harness.cli.signals import CONTINUE, INTERRUPTED, stop_signals
 from harness.engines import Engine
 from harness.engines.local import LocalEngine
-from harness.errors import Locked, Unreachable, UserError
+from harness.errors import Locked, Unreachable, UserError, counted
 from harness.flow import NOTHING_DONE, SessionSummary, run_study
 from harness.store.peek import surely_new
-from harness.store.uri import redacted, tracking_uri
+from harness.store.uri import redacted, tracking_uri, without_credentials
 from harness.store.workspace import Workspace
 from harness.study.plan import Run, one_of_each_level
 from harness.study.request import Plan, Request
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from harness.store.tracker import Tracker
 
 DONE, FAILED = 0, 1  # exit codes; `signals` has another
-CREDENTIALS = r"(?<=://)[^/]*@|(?<=password=)[^&]*"  # in a URI
 
 
 @dataclass(frozen=True)
@@ -239,7 +237,7 @@ def introduce(
     study: Study, store: "Store", tracker: "Tracker", engine: Engine, console: Console
 ) -> None:
     """Say what people want to know of the store and the engine before training."""
-    from harness.store.selection import on_changes, other_data
+    from harness.store.remarks import on_changes, other_data
 
     if store.settle(tracker.experiment_id):
         place = store.artifact_root()
@@ -280,7 +278,7 @@ def look_after(
 ) -> None:
     """Have runs that lost files or were changed trained again, or say that there are some."""
     from harness.store.doctor import doubtful, reopen
-    from harness.store.selection import on_doubtful
+    from harness.store.remarks import on_doubtful
 
     name, keys = plan.study.name, {run.key for run in plan.runs}
     if repair:
@@ -310,7 +308,7 @@ def report_outcome(tally: SessionSummary, runs: int, console: Console, typed: Se
     """Say how a session ended; returns the exit code."""
     for why in sorted(set(tally.failed.values())):
         count = list(tally.failed.values()).count(why)
-        say(console, f"{count} runs failed: {last_of(why)}")
+        say(console, f"{counted(count, 'run')} failed: {last_of(why)}")
     if tally.interrupted:
         say(console, CONTINUE)
         return INTERRUPTED
@@ -324,7 +322,8 @@ def report_outcome(tally: SessionSummary, runs: int, console: Console, typed: Se
         return FAILED
     trained = len(tally.trained)
     how = f", {trained} of them now." if trained else " already; nothing to train."
-    say(console, f"all {runs} runs have ended{how}")
+    said = f"all {runs:,} runs have ended" if runs > 1 else "the run has ended"
+    say(console, f"{said}{how}")
     return DONE
 
 
@@ -337,4 +336,4 @@ def last_of(why: str) -> str:
 
 def rerun_command(arguments: Sequence[str]) -> str:
     """The command that continues where this one stopped, without credentials."""
-    return shlex.join(["ablate", *(re.sub(CREDENTIALS, "", argument) for argument in arguments)])
+    return shlex.join(["ablate", *map(without_credentials, arguments)])

@@ -149,11 +149,6 @@ def contrasted(row: pd.Series) -> str:
     return f"{row['factor']}: {row['level']}{' − ' if row['versus'] else ''}{row['versus']}"
 
 
-def counted(count: int, noun: str) -> str:
-    """A count with its noun: "1 seed", "1,200 runs"."""
-    return f"{count:,} {noun}{'s' * (count != 1)}"
-
-
 def capital(text: str) -> str:
     """The text as it begins a sentence."""
     return text[:1].upper() + text[1:]

@@ -4,7 +4,9 @@
 maps a run to tags, params and metrics, `artifacts.py` to files, `presentation.py` to names and
 notes. `delivery.py` and `workspace.py` keep results on disk until the store has them, `reading.py`
 and `stored.py` read back, also where files or tags were lost (`identity.py`); `digest.py` tells
-whether a run was changed, and `doctor.py` looks for what does not fit together. `takeover.py` takes
+whether a run was changed, and `doctor.py` looks for what does not fit together. `selection.py`
+chooses the runs that a command is about, `remarks.py` says what else there is, and `naming.py`
+names what differs from a study's file. `takeover.py` takes
 runs from other studies of the store, `merge.py` from another store. `uri.py` and
 `database.py` find and check the store, `location.py` finds artifacts beside a database, wherever it
 was moved, and `fetch.py` the files of a run. May import: errors, files, subjects, study, training,

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Literal
 
-from harness.errors import UserError
+from harness.errors import UserError, counted
 from harness.files import parse_json
 from harness.store import presentation
 from harness.store.artifacts import NotWhole, read_file
@@ -179,7 +179,7 @@ def progress(ended: Mapping[str, Outcome], expected: Collection[str]) -> str:
     outcomes = [ended[key] for key in expected if key in ended]
     diverged = outcomes.count("diverged")
     end = f", {diverged} of them diverged" if diverged else ""
-    return f"{len(outcomes)} of {len(expected)} runs{end}"
+    return f"{len(outcomes)} of {counted(len(expected), 'run')}{end}"
 
 
 def stored_runs(store: Store, name: str) -> StudyRuns:

@@ -2,6 +2,7 @@
 
 from html import escape
 
+from harness.errors import counted
 from harness.store.schema import DEFINITION, IS_SCHEMA, LONGEST_NAME, SCHEMA
 from harness.store.views import views
 from harness.study.files import as_typed
@@ -84,7 +85,7 @@ def experiment_tags(study: Study) -> dict[str, str]:
         ),
         "mlflow.note.content": experiment_note(study),
         "question": study.question,
-        **views(study),
+        **views(study, steps_text(study)),
     }
 
 
@@ -92,8 +93,9 @@ def study_note(study: Study, data: str) -> str:
     """What a parent run is, as Markdown."""
     cells = study.size() // len(study.seeds)
     most = "at most " if study.declared_looks else ""
+    variants, seeds = counted(cells, "variant"), counted(len(study.seeds), "seed")
     return (
-        f"**{plain(study.question)}**\n\n{cells} variants × {most}{len(study.seeds)} seeds, "
+        f"**{plain(study.question)}**\n\n{variants} × {most}{seeds}, "
         f"{steps_text(study)} steps each, on {plain(data)}. The runs are this run's children; "
         f"the tag `progress` says how many have ended.\n\nUnder *Artifacts*: `{DEFINITION}`, the "
         "study as resolved, and `report/` with the report, once it is written "

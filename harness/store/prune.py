@@ -1,6 +1,7 @@
 """Removing a study from its store for good: runs, models, artifacts, and what waits on disk."""
 
 import os
+import shlex
 import shutil
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from io import StringIO
 import mlflow
 from mlflow.entities import LoggedModel, ViewType
 
-from harness.errors import UserError
+from harness.errors import UserError, counted
 from harness.store.identity import kind_of
 from harness.store.location import folder_of
 from harness.store.models import registered
@@ -51,11 +52,22 @@ class Prunable:
     def __str__(self) -> str:
         """In words."""
         model = f", the registered model '{self.registered}'" if self.registered else ""
-        stay = f"; {self.others} runs or models of others stay"
+        runs, models = counted(len(self.runs), "run"), counted(len(self.models), "model")
+        stay = f"; {_of_others(self.others)} not removed"
         return (
-            f"study '{self.name}' in {redacted(self.store.uri)}: {len(self.runs)} runs "
-            f"with their artifacts, {len(self.models)} models{model}{stay * bool(self.others)}"
+            f"study '{self.name}' in {redacted(self.store.uri)}: {runs} with artifacts, "
+            f"{models}{model}{stay * bool(self.others)}"
         )
+
+    def includes(self) -> set[str]:
+        """Ids of all that is removed; who else has logged there is part of what is agreed to."""
+        runs = {run.info.run_id for run in self.runs}
+        models = {model.model_id for model in self.models}
+        return runs | models | {f"{self.others} others", f"registered as {self.registered}"}
+
+
+def _of_others(count: int) -> str:
+    return f"{counted(count, 'run or model', 'runs or models')} of others"
 
 
 def plan_prune(store: Store, name: str, workspace: Workspace) -> Prunable:
@@ -93,7 +105,7 @@ def plan_prune(store: Store, name: str, workspace: Workspace) -> Prunable:
             identity = experiment.experiment_id
             raise UserError(
                 "prune must not touch what others have logged",
-                f"'{name}', deleted in MLflow, with {others} runs or models of others in it",
+                f"'{name}', deleted in MLflow, with {_of_others(others)} in it",
                 f"Restore it (mlflow experiments restore -x {identity}); then the same command "
                 "removes the study's part.",
             )
@@ -109,9 +121,17 @@ def prune(what: Prunable) -> list[str]:
     """Remove it; after a kill the same call continues. Returns what is left to others to do.
 
     Raises:
-        UserError: a process is at work on the study, or artifacts cannot be removed.
+        UserError: a process is at work on the study, it is not what was agreed to any more, or
+            artifacts cannot be removed.
     """
     with what.workspace.locked():
+        now = plan_prune(what.store, what.name, what.workspace)
+        if now.includes() != what.includes():  # people take their time to confirm
+            raise UserError(
+                "a study that is removed must be as it was when you agreed to that",
+                f"what it is now, {now}",
+                "Nothing was removed; give the same command again.",
+            )
         if what.registered:
             with what.store.reach():
                 what.store.client.delete_registered_model(what.registered)
@@ -161,16 +181,19 @@ def _remove(what: Prunable, experiment: Experiment) -> list[str]:
             client.rename_experiment(identity, f"{what.name} (pruned, {identity})")
             client.delete_experiment(identity)
     which = f"--run-ids {','.join(runs)}" if what.others else f"--experiment-ids {identity}"
-    command = f"mlflow gc --backend-store-uri … {which}"
+    address = shlex.quote(redacted(what.store.uri))
     if server:
         return [
             "the runs are marked as deleted; to remove them permanently, run this where the server "
-            f"runs: {command} --artifacts-destination …"
+            f"runs: mlflow gc --backend-store-uri … --tracking-uri {address} {which}"
         ]
     root = what.store.artifact_root()
+    # MLflow asks the server that has them for such artifacts.
+    behind = any(uri.startswith("mlflow-artifacts:") for uri in outside)
+    command = f"mlflow gc --backend-store-uri {address} --tracking-uri {'…' if behind else address}"
     return [
         *(f"artifacts outside {root} were left alone: {uri}" for uri in outside),
-        f"the runs are marked as deleted; this removes them and those artifacts: {command}",
+        f"the runs are marked as deleted; this removes them and those artifacts: {command} {which}",
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness.errors import few
+from harness.errors import counted, few
 from harness.store.artifacts import TRACE, NotWhole, read_artifacts, read_trace, require_unchanged
 from harness.store.digest import is_changed, kept_files
 from harness.store.fetch import files_of, local_folder
@@ -119,8 +119,8 @@ class StoredStudy:
         if not self.unread:
             return ""
         return (
-            f"the files of {len(self.unread)} runs are missing or damaged, so only their numbers "
-            f"and curves are used: {few(self.unread.values())}"
+            f"the files of {counted(len(self.unread), 'run')} are missing or damaged; only numbers "
+            f"and curves are used there: {few(self.unread.values())}"
         )
 
     def _measured(self, run: Run) -> pd.DataFrame:

@@ -1,17 +1,18 @@
 """MLflow's UI on this machine: a light server that starts, answers, and stops without a trace."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
+from urllib.request import ProxyHandler, build_opener
 
 from harness.errors import UserError
 from harness.store.database import ARTIFACTS
@@ -21,6 +22,12 @@ HOST = "127.0.0.1"
 START_TIMEOUT = 60  # seconds that the server may take to answer
 STOP_TIMEOUT = 5  # seconds that it may take to stop
 LIGHT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+# MLflow's variables for a server that is set up for others: they would keep this one from starting,
+# or from answering.
+SET_UP = re.compile(
+    "MLFLOW_(SERVER?_|ARTIFACTS_ONLY|STATIC_PREFIX|EXPOSE_PROMETHEUS|(GUNICORN|UVICORN)_OPTS|"
+    "READ_REPLICA_|REGISTRY_STORE_|WORKSPACE|ENABLE_WORKSPACES)"
+)
 OWNED = "ABLATE_SERVER_OWNED"  # environment variable of a server that ends with who started it
 
 
@@ -41,7 +48,8 @@ def serving(uri: str, port: int) -> Iterator[str]:
                "--workers", "1", "--app-name", "ablate",
                "--artifacts-destination", (folder / ARTIFACTS).as_uri()]  # fmt: skip
     # The address may hold a password, which a command line would show to everyone.
-    environment = {**os.environ, **LIGHT, OWNED: "1", "MLFLOW_BACKEND_STORE_URI": for_mlflow(uri)}
+    inherited = {name: value for name, value in os.environ.items() if not SET_UP.match(name)}
+    environment = {**inherited, **LIGHT, OWNED: "1", "MLFLOW_BACKEND_STORE_URI": for_mlflow(uri)}
     with (
         tempfile.TemporaryFile() as log,
         subprocess.Popen(  # noqa: S603
@@ -64,29 +72,32 @@ def serving(uri: str, port: int) -> Iterator[str]:
 
 
 def require_free_port(port: int) -> None:
-    """Check that nothing listens on the port.
+    """Check that a server may listen on the port.
 
     Raises:
-        UserError: something does.
+        UserError: it may not, or another program does.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
-        except OSError:
+        except OSError as error:
+            probe.bind((HOST, 0))
             raise UserError(
-                "the port must be free",
-                f"{port}, which another program uses",
-                f"Stop that program, or choose another port, for example --port {port + 1}.",
+                "the port must be free, and one that you may use",
+                f"{port} ({error.strerror})",
+                f"Choose another port, for example --port {probe.getsockname()[1]}, or stop the "
+                "program that uses this one.",
             ) from None
 
 
 def answers(process: subprocess.Popen[bytes], address: str) -> bool:
     """Wait until the server answers; False if it ends, or takes too long."""
     end = time.monotonic() + START_TIMEOUT
+    direct = build_opener(ProxyHandler({}))  # no proxy leads to this machine
     while process.poll() is None and time.monotonic() < end:
         try:
-            with urllib.request.urlopen(f"{address}/health", timeout=2):  # noqa: S310 - loopback
+            with direct.open(f"{address}/health", timeout=2):
                 return True
         except OSError:
             time.sleep(0.1)

@@ -7,6 +7,7 @@ for a process that has a database locked.
 """
 
 import os
+import re
 import shlex
 import shutil
 import sqlite3
@@ -16,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
 
-from harness.errors import Locked, Unreachable, UserError
+from harness.errors import Locked, Unreachable, UserError, counted
 from harness.files import lacks_room
 from harness.store import location, rows
 from harness.store.database import (
@@ -239,15 +240,28 @@ class Store:
         found = self.experiment(study)
         if found is not None and IS_SCHEMA not in found.tags:
             self._require_unused(found)
+        if found is None:
+            return self._create_experiment(study, tags)
         with self.reach():
-            if found is None:
-                address = self._artifact_address()
-                identity: str = self.client.create_experiment(study, address, tags)
-                return identity
             for name, value in tags.items():
                 if found.tags.get(name) != value:
                     self.client.set_experiment_tag(found.experiment_id, name, value)
         return found.experiment_id
+
+    def _create_experiment(self, study: str, tags: dict[str, str]) -> str:
+        from mlflow.exceptions import MlflowException
+
+        address = self._artifact_address()
+        with self.reach():
+            try:
+                identity: str = self.client.create_experiment(study, address, tags)
+            except MlflowException as error:
+                # Another process, or this one by an answer that was lost, has just created it.
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            else:
+                return identity
+        return self.open_experiment(study, tags)
 
     def _require_unused(self, experiment: Experiment) -> None:
         """Check that others do not use an experiment without our mark, so that it may be ours."""
@@ -259,7 +273,7 @@ class Store:
             raise UserError(
                 "the experiment of a study must be one that `ablate run` created, or empty",
                 f"'{experiment.name}' in {redacted(self.uri)}, "
-                f"with {len(found)} runs that others logged",
+                f"with {counted(len(found), 'run')} that others logged",
                 "Rename the study's file, or that experiment (mlflow experiments rename "
                 f"-x {identity} --new-name NAME), or name another store with --tracking-uri.",
             )
@@ -378,8 +392,16 @@ class Store:
         if error.error_code == "RESOURCE_DOES_NOT_EXIST" or "must be in the 'active' state" in text:
             raise TargetDeleted(f"{redacted(self.uri)}: {text}") from None
         status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]
-        if status >= 429:  # too many requests, or a failure on their side
+        # Too many requests, a failure on their side, or the answer of a program before the server.
+        if status >= 429 or "failed with error code" in text:
             raise Unreachable(f"{redacted(self.uri)}: {text}") from None
+        if is_server(self.uri):
+            raise UserError(
+                "the MLflow server must take what the harness sends",
+                f"a refusal by {redacted(self.uri)}: {text}",
+                "Its MLflow may be of another version, or limited: see its log, or name another "
+                "store with --tracking-uri.",
+            ) from None
         raise error
 
     def _refuse_known(self, text: str) -> None:
@@ -443,5 +465,6 @@ def probe(uri: str) -> None:
 
 
 def one_line(error: Exception) -> str:
-    """The first line of an error's message, short enough to show."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+    """The first line of an error's message, short enough to show, and without a URI's password."""
+    line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return re.sub(r"(?<=://)[^/]*@", "", line)[:300]

@@ -14,13 +14,19 @@ from harness.errors import UserError
 from harness.files import project_folders
 
 DATABASES = ("postgresql", "mysql", "mssql")
+SERVERS = ("http", "https")
+ENCODED = "must have the signs /, ?, # and @ of a user or password as %2F, %3F, %23 and %40"
 DATABASE = "mlflow.db"
 SQLITE = "sqlite:///"  # begins a file's URL
 PLAIN = re.compile(r"/[\w./-]+", re.ASCII)  # a path that is the same in a URL
+# A password may hold any sign, also one that ought to be encoded, and a scheme may be forgotten.
+CREDENTIALS = re.compile(r"(?<=://)[^/].*@|^[^/@:]+:[^/].*@|(?<=password=)[^&]*")
 
 
 def tracking_uri(uri: str | None) -> str:
-    """The store that a tracking URI means; a SQLite file by its real path.
+    """The store that a tracking URI means: a SQLite file by its real path, a server by its address.
+
+    What follows a server's address is left out, so that one copied from a browser will do.
 
     Args:
         uri: as given by the user; None or "" for the `mlflow.db` that `found_database` finds.
@@ -28,18 +34,24 @@ def tracking_uri(uri: str | None) -> str:
     Raises:
         UserError: it is not the address of a store that the harness can use.
     """
-    if not uri:
+    if not (uri := (uri or "").lstrip()):
         return sqlite_uri(found_database())
     try:
         parts = urlsplit(uri)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise _refused("cannot be read", uri) from None
+        raise _refused(ENCODED if "@" in uri else "cannot be read", uri) from None
     kind = parts.scheme.partition("+")[0]
     if kind == "sqlite":
         return sqlite_uri(_named_file(uri))
-    if kind in DATABASES or (kind in ("http", "https") and host):
-        return uri
+    if kind in (*DATABASES, *SERVERS) and "@" in parts.path + parts.query + parts.fragment:
+        raise _refused(ENCODED, uri)
+    if kind in DATABASES:
+        return parts.scheme + uri[len(parts.scheme) :]
+    if kind in SERVERS and host:
+        user, at, place = parts.netloc.rpartition("@")
+        netloc = f"{user}{at}{place.lower()}"
+        return urlunsplit((kind, netloc, parts.path.rstrip("/"), "", ""))
     if kind in ("", "file"):
         raise _refused("cannot be a directory or a bare path", uri)
     raise _refused("must be the address of an MLflow store", uri)
@@ -143,13 +155,13 @@ def is_server(uri: str) -> bool:
 
 def redacted(uri: str) -> str:
     """The URI without user and password: what may be shown and written down."""
-    try:
-        parts = urlsplit(uri)
-    except ValueError:
-        return "an address that cannot be read"
-    if not parts.netloc:  # a file
-        return uri
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))
+    shown = without_credentials(uri)
+    return shown if shown.startswith("sqlite:") else shown.partition("?")[0]
+
+
+def without_credentials(uri: str) -> str:
+    """The URI without user and password, of a database's with what else it asks for."""
+    return CREDENTIALS.sub("", uri)
 
 
 def _named_file(uri: str) -> Path:

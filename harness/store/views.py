@@ -24,8 +24,14 @@ LINE = json.loads("""{
 SECTION = "chosen"  # of the charts chosen here
 
 
-def views(study: Study) -> dict[str, str]:
-    """The study's saved views as experiment tags: "runs", a table, "charts", and "factors"."""
+def views(study: Study, steps: str) -> dict[str, str]:
+    """The study's saved views as experiment tags: "runs", a table, "charts", and "factors".
+
+    Args:
+        study: as it is run.
+        steps: of its runs, "varied" where that is a factor. Else charts and factors show runs of
+            this length alone: means over runs of several lengths would say nothing.
+    """
     primary, factors = study.primary, list(study.varied)
     charted = [name for name, curve in study.model.curves.items() if curve.charted]
     lines = [
@@ -48,11 +54,13 @@ def views(study: Study) -> dict[str, str]:
         "runsHiddenMode": "SHOW_ALL",
         "groupBy": None,
     }
+    length = f" and params.steps = '{steps}'" if steps.isdigit() else ""
+    alike = table | {"searchFilter": f"{table['searchFilter']}{length}"}
     states = {
         "runs": table,
-        "charts": table | _charts(study, [*lines, bars], 3) | {"groupBy": GROUPED_BY_VARIANT},
+        "charts": alike | _charts(study, [*lines, bars], 3) | {"groupBy": GROUPED_BY_VARIANT},
         # MLflow draws no parallel coordinates of groups, since these have no params: its own view
-        "factors": table | _charts(study, [parallel], 1),
+        "factors": alike | _charts(study, [parallel], 1),
     }
     places = range(len(states), 0, -1)  # the menu lists the latest first
     return {

@@ -16,7 +16,7 @@ from typing import TextIO, TypeVar
 from harness.errors import UserError
 from harness.files import write_atomically
 from harness.store.database import no_directory
-from harness.store.uri import sqlite_path
+from harness.store.uri import sqlite_path, without_credentials
 from harness.training.records import Checkpoint, Result, unpack
 
 logger = logging.getLogger(__name__)
@@ -42,13 +42,15 @@ class Workspace:
         Args:
             study: its name.
             store: the resolved tracking URI; a hash keeps stores apart, of a SQLite file that of
-                its name, so that the workspace can be moved with the store.
+                its name, so that the workspace can be moved with the store. Who opens it does not
+                matter: the command that continues a session is printed without credentials.
             root: the working directory, if it is another: for a store that is no SQLite file.
         """
         path = sqlite_path(store)
-        root, known_by = (path.parent, path.name) if path else (root or Path.cwd(), store)
+        place = path.parent if path else root or Path.cwd()
+        known_by = path.name if path else without_credentials(store)
         name = f"{study}-{sha256(known_by.encode()).hexdigest()[:8]}"
-        return cls(root / ".ablate" / name)
+        return cls(place / ".ablate" / name)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

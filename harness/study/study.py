@@ -33,7 +33,7 @@ from harness.study.levels import (
 )
 from harness.study.partial import Only, require_partial, require_variants
 from harness.study.validation import validated
-from harness.subjects import DEFAULT, find_subject
+from harness.subjects import DEFAULT, find_subject, subjects_with
 from harness.subjects.subject import Response, RunFields, Subject
 
 FEWEST_TO_TUNE = 3  # seeds: with one left out, another is chosen for by the rest
@@ -244,6 +244,8 @@ class Study(BaseModel):
             for name in names:
                 if name not in known:
                     hint = suggest(name, known, "fields")
+                    if others := subjects_with(name):
+                        hint = f"It is a field of subject {' and '.join(others)}. {hint}"
                     raise InvalidValue(f"[{table}] must name fields of a run", name, hint)
         for (one, these), (other, those) in combinations(tables.items(), 2):
             for name in these.keys() & those.keys():

@@ -28,6 +28,11 @@ def subject_names() -> list[str]:
     return sorted(p for p in packages if hasattr(import_module(f"{__name__}.{p}"), "SUBJECT"))
 
 
+def subjects_with(field: str) -> list[str]:
+    """Names of those of these subjects whose runs have a field."""
+    return [name for name in subject_names() if field in find_subject(name).Fields.model_fields]
+
+
 def _of_a_file(path: Path) -> Subject:
     from harness.subjects.user_file import load_user_file
 

@@ -53,7 +53,7 @@ def train(
     training = Training(stack.runs, subject, data, resume)
     while training.active and training.step < training.steps:
         yield from training.advance()
-        pausing = training.active and training.step and training.step % CHECK_EVERY == 0
+        pausing = training.active and training.step % CHECK_EVERY == 0
         if pausing and checkpoint_wanted():
             yield training.checkpoint()
     yield from training.finish()

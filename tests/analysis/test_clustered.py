@@ -50,14 +50,14 @@ def whole(items: Items) -> float:
     return float((items.means * items.sizes).sum() / items.sizes.sum())
 
 
-def data(asked: Study, items: dict[str, Items]) -> StudyData:
+def data(asked: Study, items: dict[str, Items], **more: Any) -> StudyData:
     keys = {(variant_label(run.cell), run.seed): run.key for run in expand(asked, simulated.DIGEST)}
 
     def truth(cell: Levels, seed: int) -> float:
         return whole(items[keys[variant_label(cell), seed]])
 
     kept = {key: {"dev_loss": one} for key, one in items.items()}
-    return simulated.data(asked, truth, items=kept)
+    return simulated.data(asked, truth, items=kept, **more)
 
 
 def of(items: dict[str, Items], runs: list[Run], norm: str) -> np.ndarray[Any, Any]:
@@ -131,14 +131,16 @@ def test_nothing_is_said_of_items_that_differ_or_are_not_all_known() -> None:
         assert stability_table(found, verdicts(found)).iloc[0]["other_items"] == ""
 
 
-def test_a_run_at_the_cap_counts_as_that_whatever_the_items() -> None:
+@pytest.mark.parametrize("outcome", ["finished", "diverged"])
+def test_a_run_at_the_cap_counts_as_that_whatever_the_items(outcome: str) -> None:
     asked = study(seeds=2)
     items = made_up(asked)
-    runs = expand(asked, simulated.DIGEST)
-    capped = next(run for run in runs if run.cell["norm"] == "none")
+    capped, other = [r for r in expand(asked, simulated.DIGEST) if r.cell["norm"] == "none"]
     high = items | {capped.key: Items(items[capped.key].means + 9, items[capped.key].sizes)}
-    found = covariances(data(asked, high), RESPONSE)
-    other = next(run for run in runs if run.cell["norm"] == "none" and run is not capped)
+    kept = high if outcome == "finished" else {k: i for k, i in items.items() if k != capped.key}
+    runs = simulated.runs_of(asked, simulated.noise())
+    runs.loc[runs["run_key"] == capped.key, "outcome"] = outcome
+    found = covariances(data(asked, kept, runs=runs), RESPONSE)
     alone = items[other.key]
     residual = alone.sizes * (alone.means - whole(alone)) / alone.sizes.sum() / 2
     expected = float((residual**2).sum()) * WORDS / (WORDS - 1)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from harness.analysis.export import export, export_tables, put_files
+from harness.analysis.frames import read_csv
 from harness.analysis.gather import RUN_TABLES
 from harness.errors import UserError
 from harness.study.plan import expand
@@ -103,9 +104,17 @@ def test_files_read_back_as_the_tables(stored: simulated.InMemory, tmp_path: Pat
         assert counts[name] == len(table) > 0
         back = pd.read_parquet(tmp_path / "out" / f"{name}.parquet")
         pd.testing.assert_frame_equal(back, table, check_exact=True)
-        text = pd.read_csv(tmp_path / "out" / f"{name}.csv")
+        text = read_csv(tmp_path / "out" / f"{name}.csv")
         assert list(text.columns) == list(table.columns)
-        assert len(text) == len(table)
+        for column in table:
+            values = table[column]
+            if values.dtype == "float64":
+                numbers = [float(value or "nan") for value in text[column]]
+                np.testing.assert_array_equal(numbers, values)
+            else:
+                flags = {"True": "true", "False": "false"} if values.dtype == "boolean" else {}
+                words = ["" if pd.isna(v) else flags.get(str(v), str(v)) for v in values]
+                assert list(text[column]) == words
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     export(stored, tmp_path / "out")
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before

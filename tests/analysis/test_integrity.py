@@ -67,6 +67,14 @@ def test_an_unpaired_minibatch_order_is_refused(runs: pd.DataFrame) -> None:
     assert found(runs) == {"pairing": "refuse"}
 
 
+def test_two_seeds_with_one_minibatch_order_are_refused(runs: pd.DataFrame) -> None:
+    order = dict(zip(runs["seed"], runs["minibatches"], strict=True))
+    runs["minibatches"] = runs["minibatches"].replace(order[2], order[1])
+    (finding,) = audit(simulated.data(ASKED, simulated.noise(), runs=runs))
+    assert finding.severity == "refuse"
+    assert finding.message == "Runs of different seeds saw the same minibatches."
+
+
 def test_a_run_that_diverged_may_have_seen_fewer_minibatches(runs: pd.DataFrame) -> None:
     runs.loc[4, ["outcome", "minibatches"]] = ["diverged", "fewer"]
     assert found(runs) == {}
@@ -95,7 +103,7 @@ def test_a_budget_that_was_not_planned_is_refused(runs: pd.DataFrame, field: str
     runs.loc[2, field] = "99"
     (finding,) = audit(simulated.data(ASKED, simulated.noise(), runs=runs))
     assert (finding.check, finding.severity) == ("budget", "refuse")
-    assert finding.message == "1 runs differ from the plan in steps, batch, train_words, split."
+    assert finding.message == "1 run differs from the plan in steps, batch, train_words, split."
 
 
 def test_another_version_of_the_subject_is_refused(runs: pd.DataFrame) -> None:
@@ -145,11 +153,11 @@ def test_what_was_lost_and_what_cannot_be_checked_is_bannered(runs: pd.DataFrame
     data = simulated.data(ASKED, simulated.noise(), runs=runs, facts=facts, unread=unread)
     assert [(one.check, one.severity, one.message) for one in audit(data)] == [
         ("unchecked", "banner",
-         "Whether 120 runs were changed since they ended cannot be checked."),
+         "Whether 120 runs were changed cannot be checked."),
         ("files", "banner",
-         "The files of 1 runs are missing or damaged: their numbers and curves come from the "
+         "The files of 1 run are missing or damaged: the numbers and curves come from the "
          "database, but layers, weights and histograms lack them."),
-        ("lacking", "banner", "2 runs lack variant, seed, which were restored from other data."),
+        ("lacking", "banner", "2 runs lack variant, seed: these were restored from other data."),
         ("unidentified", "banner",
-         "2 runs were left out: they lack tags and cannot be identified."),
+         "2 runs were left out: without all tags, a run cannot be identified."),
     ]  # fmt: skip

@@ -214,7 +214,7 @@ def test_a_variant_that_is_left_out_but_was_trained_is_not_used(data: StudyData)
     assert effects_table(whole, LOSS).equals(effects_table(data, LOSS))
     assert grid(whole, LOSS).values.equals(grid(data, LOSS).values)
     (finding,) = audit(whole)
-    assert finding.message == "30 runs are not part of the study and are left out."
+    assert finding.message == "30 runs are not part of the study, and left out."
 
 
 def test_a_predicted_difference_is_between_variants_that_have_a_counterpart() -> None:

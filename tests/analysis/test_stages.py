@@ -12,9 +12,9 @@ from harness.analysis.compare import compare
 from harness.analysis.effects import effects_table
 from harness.analysis.frames import StudyData
 from harness.analysis.gather import gather
-from harness.analysis.grid import grid
+from harness.analysis.grid import contrast, grid
 from harness.analysis.integrity import audit
-from harness.analysis.stages import Stage, expected_runs, needed_runs, stages
+from harness.analysis.stages import Stage, expected_runs, needed_grid, needed_runs, stages
 from harness.analysis.statements import variants_of
 from harness.analysis.verdicts import bare_verdict, verdicts, verdicts_by_look
 from harness.report.sections.bottom_line import bottom_line
@@ -196,6 +196,9 @@ def test_later_seeds_are_needed_only_where_claims_are_open() -> None:
     ]
     assert audit(data) == []
     assert not effects_table(data, "final/dev_loss")["note"].str.contains("missing").any()
+    early = needed_grid(data, "final/dev_loss").of_seeds((1, 2, 3))
+    deep = contrast(early, {"none, depth 3": 1.0})
+    assert (deep.runs, deep.missing) == (2, 0)
     compared = compare(data, "batch, depth 1", "batch, depth 3")
     loss = compared[compared["response"] == "final/dev_loss"].iloc[0]
     assert (loss["n"], loss["note"]) == (2, "few seeds, wide interval")

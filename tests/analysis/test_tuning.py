@@ -147,6 +147,25 @@ def test_a_run_worse_than_the_cap_counts_as_the_cap_when_levels_are_chosen() -> 
     assert set(data(one_bad_seed).runs["lr"]) == {"1"}
 
 
+def test_levels_are_chosen_on_the_dev_split_even_where_the_primary_response_is_a_tests() -> None:
+    asked = study(primary="final/test_loss", claims=[])
+    runs = simulated.runs_of(asked, truth)
+    runs["final/test_loss"] = -runs["final/dev_loss"]
+    assert set(data(asked=asked, runs=runs).runs["lr"]) == {"0.3", "1"}
+
+
+def test_of_the_levels_taken_the_one_most_often_taken_alone_has_a_level_to_add() -> None:
+    def good_but_for_one_seed(cell: Levels, seed: int) -> float:
+        if cell["lr"] == 1.0:
+            return 3.0 if seed == 1 else 1.0
+        return 1.3 + 0.1 * (cell["lr"] == 0.1)
+
+    taken = taken_table(data(good_but_for_one_seed)).query("variant == 'batch'")
+    assert list(taken.itertuples(index=False, name=None)) == [
+        ("batch", "lr 0.3", 5, 6, ""), ("batch", "lr 1", 1, 6, ""),
+    ]  # fmt: skip
+
+
 def test_what_is_said_of_the_levels_taken() -> None:
     found = data()
     taken = taken_table(found)

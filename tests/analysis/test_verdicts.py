@@ -355,6 +355,8 @@ def test_stability_names_the_seed_that_a_verdict_hangs_on() -> None:
         "INCONCLUSIVE", "SUPPORTED", "3",
     )  # fmt: skip
     assert row["sign_flip"] == "too few seeds"  # five cannot decide: 2 · 2^-5 > 0.05
+    fewest = simulated.data(simulated.study(claims=[LOWER], seeds=3), shifted(-0.1, sd=1e-4))
+    assert verdicts(fewest)[0].without_one == dict.fromkeys((1, 2, 3), "SUPPORTED")
 
 
 def facts(data: StudyData, **more: str) -> StudyData:

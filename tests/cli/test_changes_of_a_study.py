@@ -151,13 +151,16 @@ def test_seeds_of_earlier_variants_do_not_stay(tmp_path: Path, call: Call) -> No
     call("report", "s.toml", "--seeds", "4")
     assert "12 of 16 runs ended: 4 variants, 4 seeds." in page("s-seeds-1-4")
     assert "ablate report s.toml --seeds 2 judges these alone." in page("s-seeds-1-4")
+    call("run", "s.toml", "--seeds", "3")
+    write(tmp_path / "s.toml", INTERCEPT)
+    assert "the store also holds 4 runs of s with seeds 3-4," in call("plan", "s.toml")
 
 
 @pytest.mark.parametrize(
     ("option", "value", "other", "folder"),
     [
-        ("--seeds", "3", "the store holds 2 runs of s with seed 3;", "s-seeds-1-3"),
-        ("--steps", "50", "the store holds 4 runs of s with 50 steps;", "s-steps-50"),
+        ("--seeds", "3", "the store also holds 2 runs of s with seed 3,", "s-seeds-1-3"),
+        ("--steps", "50", "the store also holds 4 runs of s with 50 steps,", "s-steps-50"),
     ],
 )
 def test_the_file_decides_and_other_runs_are_apart(
@@ -172,7 +175,7 @@ def test_the_file_decides_and_other_runs_are_apart(
         said = call(command[0], "s.toml", *command[1:])
         assert "s: 4 runs: 40 steps, seeds 1-2, line\n" in said or command == ("plan",)
         assert other in said
-    (named,) = re.findall(r"To continue with those: (.*)\n", said)
+    (named,) = re.findall(r"To continue there: (.*)\n", said)
     assert "4 of 4 runs ended: 2 variants, 2 seeds." in page()
     runs = pd.read_csv("exports/s/runs.csv")
     assert (len(runs), set(runs["steps"]), set(runs["seed"])) == (4, {40}, {1, 2})

@@ -98,7 +98,7 @@ def test_show_prints_tables_and_the_checklist() -> None:
     assert re.search(r"layer  2: mean [+-]\d\.\d\d, std \d\.\d\d, saturated: \d+\.\d\d%", output)
     assert re.search(r"last weight: -\d\.\d\d", output)
     checks = output.split("checklist\n")[1].strip().splitlines()
-    assert len(checks) == 8
+    assert len(checks) == 7
     assert all(re.match(r"  (pass|FAIL)  .+: .*\d", f"  {line.strip()}") for line in checks)
     assert "pass  running statistics finite and of the right shape: 120 numbers" in output
 
@@ -132,7 +132,7 @@ def test_run_with_report_writes_it_once() -> None:
 def test_export_writes_tables_for_a_paper_in_the_forms_asked_for() -> None:
     output = run("export", "small.toml", "--latex", "--markdown").output.splitlines()
     assert output[-2:] == [
-        "exports/small/cells.tex, .md: 2 rows", "exports/small/effects.tex, .md: 1 rows"
+        "exports/small/cells.tex, .md: 2 rows", "exports/small/effects.tex, .md: 1 row"
     ]  # fmt: skip
     assert Path("exports/small/effects.md").exists()
     assert (
@@ -141,7 +141,7 @@ def test_export_writes_tables_for_a_paper_in_the_forms_asked_for() -> None:
         .startswith("% \\usepackage{booktabs, graphicx}\n")
     )
     assert run("export", "small.toml", "--siunitx", "--to", "paper").output.splitlines()[-2:] == [
-        "paper/cells.tex: 2 rows", "paper/effects.tex: 1 rows"
+        "paper/cells.tex: 2 rows", "paper/effects.tex: 1 row"
     ]  # fmt: skip
     assert "\\num{" in Path("paper/cells.tex").read_text()
     assert not list(Path("exports/small").glob("*.csv"))

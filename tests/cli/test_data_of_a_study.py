@@ -28,8 +28,8 @@ WORDS = {
     "second.txt": "al\nbo\ncy\ndan\ned\nflo\n",
 }
 OTHERS = (
-    "the store holds 4 runs of s on first.txt; they are other runs, and reports keep them apart. "
-    "To continue with those: --data first.txt"
+    "the store also holds 4 runs of s on first.txt, which reports keep apart. "
+    "To continue there: --data first.txt"
 )
 
 
@@ -96,6 +96,17 @@ def test_other_data_of_a_file_of_ones_own_are_no_option(
     (folder / "first.txt").write_text("al\n")
     _, output, _ = inprocess.ablate(capsys, "plan", "s.toml")
     assert (
-        "the store holds 6 runs of s on other data of loop.py; they are other runs, and reports "
-        "keep them apart. To continue with those: undo what changed the data\n"
+        "the store also holds 6 runs of s on other data of loop.py, which reports keep apart. "
+        "To continue there: undo what changed the data\n"
     ) in output
+
+
+def test_runs_of_a_file_of_ones_own_are_repaired_without_naming_data(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "loop.py").write_text(LOOP)
+    (folder / "s.toml").write_text(LOOP_STUDY.format(steps=4))
+    assert inprocess.ablate(capsys, "run", "s.toml")[0] == 0
+    next(folder.rglob("trace.parquet")).unlink()
+    _, output, _ = inprocess.ablate(capsys, "report", "s.toml")
+    assert "Train these again: ablate run s.toml --repair\n" in output

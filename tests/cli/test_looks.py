@@ -205,7 +205,7 @@ def test_only_the_cells_of_unsettled_claims_are_trained_on(
         "training 8 runs",
         "look at 2 seeds: 1 of 2 claims is settled; not settled: order-matters",
         "next: seed 3 of 1 of 4 variants, those that unsettled claims need",
-        "training 1 runs",
+        "training 1 run",
         "look at 3 seeds: 1 of 2 claims is settled; not settled: order-matters",
         "next: seeds 4-5 of 1 of 4 variants, those that unsettled claims need",
         "training 2 runs",
@@ -259,7 +259,7 @@ def test_a_study_that_is_interrupted_in_a_look_goes_on_there(
     assert "next: seed 3" in output
     assert len(trained) == 8
     planned = call("plan", "lines.toml")
-    assert "to train until the next look: 1 runs in 1 stacks" in planned
+    assert "to train until the next look: 1 run in 1 stack" in planned
     assert "8 of them ended" in planned
     call("report", "lines.toml")
     page = (place / "reports" / "lines" / "report.md").read_text()
@@ -361,7 +361,7 @@ def test_no_look_decides_by_a_number_that_was_changed(
         with pytest.raises(UserError) as refused:
             call(command, "lines.toml")
         assert str(refused.value) == (
-            "claims need runs that have not changed since they ended; received 1 changed runs: "
+            "claims need runs that have not changed since they ended; received 1 changed run: "
             f"{run.info.run_name}. Train these again: ablate run lines.toml --repair."
         )
     assert len(trained) == before

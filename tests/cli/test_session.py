@@ -23,6 +23,10 @@ from harness.flow import SessionSummary
             "ablate --tracking-uri=https://host:1 run 'my core'",
         ),
         (
+            ["--tracking-uri", "https://ann:se/cret@host:1", "run", "core"],
+            "ablate --tracking-uri https://host:1 run core",
+        ),
+        (
             ["--tracking-uri=postgresql://h/db?user=a&password=secret&x=1", "run", "core"],
             "ablate '--tracking-uri=postgresql://h/db?user=a&password=&x=1' run core",
         ),

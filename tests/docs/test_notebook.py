@@ -53,7 +53,7 @@ def cells(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def test_the_code_on_the_page_does_what_it_says(cells: dict[str, Any]) -> None:
     results = cells["results"]
     assert isinstance(results, Results)
-    assert repr(results) == "<Results of smoke: 12 of 12 runs ended, 1 claims>"
+    assert repr(results) == "<Results of smoke: 12 of 12 runs ended, 1 claim>"
     assert set(results.study.seeds) == {1, 2, 3}
     assert len(cells["losses"]) == 12
     assert cells["losses"]["value"].notna().all()

@@ -70,9 +70,7 @@ def test_lost_files_are_named_by_every_command_and_trained_again_on_request(
 
     code, output, _ = ablate(capsys, "report", FILE)
     assert code == 0
-    about = (
-        "the files of 2 runs are missing or damaged, so only their numbers and curves are used: "
-    )
+    about = "the files of 2 runs are missing or damaged; only numbers and curves are used there: "
     assert about in output
     assert all(why in output for why in lost)
     assert f". Train these again: ablate run {FILE} --data words.txt --repair\n" in output
@@ -100,7 +98,7 @@ def test_lost_files_are_named_by_every_command_and_trained_again_on_request(
 
     again = " ".join(["ablate", *RUN, "--repair"])
     doubted = (
-        "1 ended runs have missing or damaged files, or were changed afterwards: "
+        "ended runs with missing or damaged files, or changed afterwards: "
         f"batch, lr 0.1 · seed 1. Train these again: {again}\n"
     )
     assert doubted in ablate(capsys, "plan", *RUN[1:])[1]
@@ -130,8 +128,8 @@ def test_a_forged_number_decides_nothing(place: Path, capsys: pytest.CaptureFixt
         code, output, errors = ablate(capsys, "report", FILE)
         assert code == 1
         assert errors == (
-            "refused: 1 runs have changed params, tags or numbers since they ended. "
-            "`ablate run kept.toml --repair` trains these again.\n"
+            "refused: 1 run has params, tags or numbers that were changed after the end. "
+            "`ablate run kept.toml --repair` trains such runs again.\n"
         )
     assert output.endswith("(nothing has changed)\n")
     page = (place / "reports" / NAME / "report.md").read_text()
@@ -139,7 +137,7 @@ def test_a_forged_number_decides_nothing(place: Path, capsys: pytest.CaptureFixt
     assert "SUPPORTED" not in page.partition("## How to read")[0]
     code, _, errors = ablate(capsys, "compare", FILE, "norm=none", "norm=batch")
     assert code == 2
-    assert "runs must be comparable; received 1 runs have changed params" in errors
+    assert "runs must be comparable; received 1 run has params" in errors
     code, output, _ = ablate(capsys, "verify", FILE, "--data", "words.txt")
     assert code == 1
     assert "OFF digest: batch, lr 0.1 · seed 1 was changed since it ended\n" in output
@@ -185,7 +183,7 @@ def test_deleted_tags_stop_no_command_and_doctor_writes_them_back(
         assert (code, errors) == (0, took), command
     assert output.endswith("nothing to train.\n")
     page = (place / "reports" / NAME / "report.md").read_text().replace("\\", "")
-    assert "3 runs lack ablate.kind, variant, run_key, which were restored from other data." in page
+    assert "3 runs lack ablate.kind, variant, run_key: these were restored from other data." in page
     code, output, _ = ablate(capsys, "doctor")
     assert code == 1
     lacking = [

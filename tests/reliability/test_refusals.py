@@ -157,6 +157,13 @@ FILES: dict[str, tuple[str | bytes, str]] = {
         TOML.replace("depth = 2", "dept = 2"),
         "study 'kept': [fixed] must name fields of a run; received 'dept'. Did you mean 'depth'?",
     ),
+    "a field of another subject": (
+        TOML.replace("depth = 2", "positions = 'none'"),
+        "study 'kept': [fixed] must name fields of a run; received 'positions'. It is a field of "
+        "subject char_transformer. Valid fields: activation, batch, context, depth, embedding, "
+        "gain, init, lr, lr_drop, lr_drop_at, momentum, norm, output_norm, output_scale, residual, "
+        "split, steps, train_words, weight_decay, width.",
+    ),
     "a factor that is fixed": (
         TOML.replace("depth = 2", "lr = 2.0"),
         "study 'kept': a field must not be in both [fixed] and [factors]; received 'lr'. "

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.analysis.frames import StudyData
@@ -20,6 +20,7 @@ from harness.report.names import (
     ordered_names,
     short_names,
     shortened,
+    without_shared_end,
 )
 from harness.report.share import MOST_NAMED, shareable
 from harness.report.source import Source
@@ -76,9 +77,11 @@ def test_long_names_keep_their_numbers_and_their_last_part(name: str, label: str
 
 
 @given(st.lists(st.text("ab.", min_size=1, max_size=60), unique=True))
+@example(["..", "aaaaaaaaaaaaaaaaaaaaa.."])
 def test_labels_differ_where_names_do(names: list[str]) -> None:
-    labels = short_names(names)
-    assert all(label in (shortened(name), name) for label, name in zip(labels, names, strict=True))
+    labels, ends = short_names(names), without_shared_end(names)
+    for label, name, end in zip(labels, names, ends, strict=True):
+        assert label in (shortened(name), shortened(end), name)
     assert len(set(labels)) == len(labels)
 
 

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from mlflow import MlflowClient
 from harness.store.doctor import Examination, doubtful, examine, reopen
 from harness.store.identity import IDENTITY
 from harness.store.location import folder_of
+from harness.store.selection import ended_runs
 from harness.store.server import serving
+from harness.store.session import Session
 from harness.store.store import Store
 from tests.store.test_server import free_port
 from tests.support.stores import (
@@ -122,6 +125,13 @@ def test_runs_that_lost_files_get_them_again_and_no_other_run_is_touched(
     assert {run.info.run_id for run in children(filled)} >= {one.info.run_id, other.info.run_id}
 
 
+@pytest.mark.parametrize("name", ["trace.parquet", "model/config.json"])
+def test_a_run_that_lacks_one_file_is_doubtful_at_a_glance(filled: str, name: str) -> None:
+    run = children(filled)[0]
+    (folder(run) / name).unlink()
+    assert doubtful(Store.existing(filled), "small", KEYS) == [run.info.run_name]
+
+
 FORGERIES = {
     "a point logged by hand": lambda uri, run: MlflowClient(uri).log_metric(
         run.info.run_id, "final/dev_loss", 0.5, step=1
@@ -178,6 +188,13 @@ def test_a_tag_that_was_deleted_is_written_back(filled: str, tag: str) -> None:
     repair(filled)
     assert picture(filled) == before
     assert seen(filled).found == []
+
+
+def test_a_run_without_its_mark_that_was_changed_is_no_run_of_ours(filled: str) -> None:
+    run, client = children(filled)[0], MlflowClient(filled)
+    client.log_metric(run.info.run_id, "final/dev_loss", 0.5, step=1)
+    client.delete_tag(run.info.run_id, "ablate.schema")
+    assert found(filled) == []
 
 
 def test_all_tags_and_a_param_that_follow_from_the_rest_are_written_back(filled: str) -> None:
@@ -240,6 +257,7 @@ def test_of_equal_twins_the_one_that_is_whole_stays(filled: str, stop: float) ->
     )
     ((kind, _, mends),) = found(filled)
     assert (kind, mends) == ("twins", stop == 1.0)
+    assert ended_runs(Store.existing(filled), "small")[first.key] == "finished"  # the first counts
     if mends:
         shutil.rmtree(folder(old))
         repair(filled)
@@ -256,6 +274,17 @@ def test_runs_without_a_process_are_ended(uri: str) -> None:
     (stored,) = children(uri)
     assert (stored.info.status, stored.data.tags["outcome"]) == ("KILLED", "interrupted")
     assert seen(uri).found == []
+
+
+def test_another_process_that_writes_the_study_keeps_only_its_own_runs_running(uri: str) -> None:
+    writing = tracker(uri, study().override(steps=20), "two")
+    tag = replace(Session.here("two"), host="elsewhere").to_tag()
+    MlflowClient(uri).set_tag(writing.parent_id, "session", tag)
+    killed = tracker(uri)
+    write_live(killed, result(grid(study())[0]), share=0.5)
+    assert [(one.kind, one.run_id) for one in seen(uri).found] == [
+        ("running", killed.parent_id), ("running", children(uri)[0].info.run_id),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,7 @@ def test_a_study_that_is_new_here_is_created_as_it_is_there(uri: str, other: str
 def test_a_second_merge_changes_nothing(uri: str, other: str) -> None:
     train(other, small())
     merge(other, uri)
+    MlflowClient(uri).set_tag(parent(uri).info.run_id, "mlflow.note.content", "by a person")
     before = picture(uri)
     assert merge(other, uri) == [Merged("small", new=False, here=4)]
     assert picture(uri) == before

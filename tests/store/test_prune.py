@@ -1,6 +1,7 @@
 """Removing a study for good, and nothing else."""
 
 import os
+import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -16,7 +17,7 @@ from harness.cli import ablate
 from harness.errors import UserError
 from harness.store import prune as module
 from harness.store.prune import Prunable, plan_prune
-from harness.store.schema import IS_KIND
+from harness.store.schema import IS_KIND, IS_SCHEMA, SCHEMA
 from harness.store.server import serving
 from harness.store.session import SESSION, Session
 from harness.store.store import Store
@@ -63,6 +64,14 @@ def rows(uri: str) -> dict[str, int]:
             for name in names
             if name not in LEFT_BY_MLFLOW
         }
+
+
+def collect_garbage(uri: str, sentence: str) -> None:
+    """Run the command that a sentence ends with, as the administrator of the database."""
+    command = sentence.partition(": mlflow ")[2].replace(
+        "--backend-store-uri …", f"--backend-store-uri {uri}"
+    )
+    subprocess.run([sys.executable, "-m", "mlflow", *shlex.split(command)], check=True)
 
 
 def test_nothing_is_left_of_a_study(uri: str, place: Path) -> None:
@@ -135,6 +144,8 @@ def test_artifacts_elsewhere_are_left_alone(uri: str, place: Path, how: str) -> 
     assert any(path.is_file() for path in outside.rglob("*"))
     assert MlflowClient(uri).get_experiment_by_name("small") is None
     assert {path.name for path in (place / "mlartifacts").iterdir()} <= {"models", run.name}
+    collect_garbage(uri, rest)
+    assert rows(uri)["runs"] == 0
     fill(uri)  # the name is free again
 
 
@@ -203,7 +214,7 @@ def test_what_others_logged_to_the_experiment_stays_and_so_does_it(
         run.rename(place / "outside")
         run.symlink_to(place / "outside")
     what = planned(uri)
-    assert str(what).endswith("; 3 runs or models of others stay")
+    assert str(what).endswith("; 3 runs or models of others not removed")
     left = module.prune(what)
     assert [run.info.run_id for run in client.search_runs([experiment])] == [theirs.info.run_id]
     assert client.get_run(theirs.info.run_id).data.metrics == {"final/dev_loss": 1.0}
@@ -216,11 +227,26 @@ def test_what_others_logged_to_the_experiment_stays_and_so_does_it(
     if outside:
         assert len(left) == 2
         assert " --run-ids " in left[1]
+        collect_garbage(uri, left[1])
+        assert rows(uri)["runs"] == 2
     else:
         assert left == []
         assert rows(uri)["runs"] == 2
     fill(uri)  # it is a study's experiment still
     assert len(children(uri)) == 8
+
+
+@pytest.mark.parametrize("who", ["others", "the study"])
+@pytest.mark.usefixtures("place")
+def test_what_was_logged_while_a_person_confirmed_is_not_removed(uri: str, who: str) -> None:
+    client, what = MlflowClient(uri), planned(uri)
+    tags = {IS_SCHEMA: SCHEMA, IS_KIND: "run"} if who == "the study" else {}
+    client.create_run(experiment_id(uri), tags=tags)
+    before = rows(uri)
+    with pytest.raises(UserError, match="give the same command again"):
+        module.prune(what)
+    assert rows(uri) == before
+    assert prune(uri) == []
 
 
 def test_an_experiment_with_runs_of_others_is_not_restored_to_be_pruned(
@@ -234,7 +260,7 @@ def test_an_experiment_with_runs_of_others_is_not_restored_to_be_pruned(
         planned(uri)
     assert str(refused.value) == (
         "prune must not touch what others have logged; received 'small', deleted in "
-        "MLflow, with 1 runs or models of others in it. Restore it (mlflow experiments restore "
+        "MLflow, with 1 run or model of others in it. Restore it (mlflow experiments restore "
         f"-x {experiment}); then the same command removes the study's part."
     )
     assert rows(uri) == before
@@ -286,7 +312,7 @@ def test_the_command_asks_first(uri: str) -> None:
         ablate, ["--tracking-uri", uri, "prune", "small.toml", "--yes"], catch_exceptions=False
     )
     assert answer.exit_code == 0
-    assert "9 runs with their artifacts, 1 models" in answer.output
+    assert "9 runs with artifacts, 1 model" in answer.output
     assert "the registered model 'small'" in answer.output
     assert client.get_experiment_by_name("small") is None
 
@@ -301,7 +327,9 @@ def test_on_a_server_the_name_is_free_again_and_the_rest_is_said(
         fill(server)
         keep_best(server)
         (says,) = prune(server)
-        assert "mlflow gc" in says
+        collect_garbage(uri, says)
+        assert rows(uri)["runs"] == 0
+        assert not [path for path in (tmp_path / "mlartifacts").rglob("*") if path.is_file()]
         assert MlflowClient(server).search_registered_models() == []
         fill(server)
         client = MlflowClient(server)

@@ -19,10 +19,11 @@ from harness.store.identity import IDENTITY
 from harness.store.location import folder_of
 from harness.store.peek import surely_new
 from harness.store.reading import StoredStudy, fingerprint, read_all, read_study
-from harness.store.selection import ended_runs
+from harness.store.selection import ended_runs, select
 from harness.store.store import Store
 from harness.store.stored import find_run, find_variant
 from harness.study.plan import Run
+from harness.study.request import Request
 from harness.subjects.trace import COLUMNS
 from tests.support.stores import (
     FACTS,
@@ -154,7 +155,9 @@ def test_runs_still_in_training_are_marked(uri: str) -> None:
         write_live(tracked, result(first), share=0.5)
         tracked.fail(second, "the worker died")
         outcomes = read(uri).runs.set_index("run_key")["outcome"]
+        _, (taken,) = select(Store.existing(uri), Request("small"))
     assert dict(outcomes) == {first.key: "running", second.key: "failed"}
+    assert taken == "small: 0 of 8 runs: 50 steps, seeds 1-2, tiny"
 
 
 def test_the_facts_name_the_data_and_never_a_password(filled: str) -> None:
@@ -309,7 +312,7 @@ def test_a_tag_that_was_deleted_is_derived_and_named(filled: str, tag: str) -> N
     pd.testing.assert_frame_equal(stored.runs, before.runs.drop(columns="lacking"))
     (finding,) = audit(gather(read(filled)))
     assert (finding.check, finding.severity) == ("lacking", "banner")
-    assert finding.message == f"1 runs lack {tag}, which were restored from other data."
+    assert finding.message == f"1 run lacks {tag}: these were restored from other data."
     assert ended_runs(Store.existing(filled), "small").keys() == {r.key for r in grid(study())}
     assert find_run(Store.existing(filled), run.info.run_id).key == run.data.tags["run_key"]
     assert len(read_all(Store.existing(filled), "small").runs) == 8
@@ -336,7 +339,7 @@ def test_a_run_of_which_nothing_tells_which_it_is_is_left_out_and_counted(filled
     findings = {finding.check: finding.message for finding in audit(gather(read(filled)))}
     assert findings.keys() == {"missing", "unidentified"}
     assert findings["unidentified"] == (
-        "1 runs were left out: they lack tags and cannot be identified."
+        "1 run was left out: without all tags, a run cannot be identified."
     )
     exported = read_all(Store.existing(filled), "small").runs
     assert run.info.run_id in set(exported["run_key"])
@@ -348,8 +351,8 @@ def test_a_number_that_was_changed_is_named_and_refused(filled: str) -> None:
     (finding,) = audit(gather(read(filled)))
     assert (finding.check, finding.severity) == ("changed", "refuse")
     assert finding.message == (
-        "1 runs have changed params, tags or numbers since they ended. "
-        "`ablate run STUDY --repair` trains these again."
+        "1 run has params, tags or numbers that were changed after the end. "
+        "`ablate run STUDY --repair` trains such runs again."
     )
     assert finding.runs == (f"{run.data.tags['variant']}, seed {run.data.params['seed']}",)
 
@@ -369,7 +372,7 @@ def test_that_runs_have_no_digest_is_said_once(filled: str) -> None:
         MlflowClient(filled).delete_tag(run.info.run_id, "digest")
     (finding,) = audit(gather(read(filled)))
     assert (finding.check, finding.severity) == ("unchecked", "banner")
-    assert finding.message == "Whether 8 runs were changed since they ended cannot be checked."
+    assert finding.message == "Whether 8 runs were changed cannot be checked."
 
 
 def test_the_fingerprint_knows_whether_files_are_there(filled: str) -> None:

@@ -12,6 +12,8 @@ from harness.errors import UserError
 from harness.store.pages import PAGE, enlarged
 from harness.store.server import HOST, require_free_port, serving
 
+direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -38,6 +40,30 @@ def test_only_the_number_of_runs_that_the_ui_asks_for_is_raised():
     )
     for other in (b'{"max_results": 2}', b'{"max_results": 1000}', b"{}", b"[]", b"not json"):
         assert enlarged(other) == other
+
+
+def test_the_port_that_is_named_can_be_used():
+    with socket.socket() as last:
+        last.bind((HOST, 65535))
+        last.listen()
+        with pytest.raises(UserError) as refused:
+            require_free_port(65535)
+    require_free_port(int(refused.value.remedy.partition("--port ")[2].split(",")[0]))
+
+
+@pytest.mark.service
+def test_what_is_set_up_for_another_server_or_a_proxy_does_not_matter(uri, monkeypatch):
+    for name, value in {
+        "http_proxy": "http://127.0.0.1:9",
+        "MLFLOW_STATIC_PREFIX": "/mlflow",
+        "MLFLOW_ARTIFACTS_ONLY": "true",
+        "MLFLOW_EXPOSE_PROMETHEUS": "metrics",
+        "MLFLOW_GUNICORN_OPTS": "--workers 3",
+        "MLFLOW_SERVER_ALLOWED_HOSTS": "mlflow.example.org",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with serving(uri, free_port()) as address, direct.open(address) as page:
+        assert page.status == 200
 
 
 @pytest.mark.service

@@ -54,7 +54,7 @@ def test_a_run_is_stored_with_all_that_belongs_to_it(uri: str) -> None:
     }  # fmt: skip
 
 
-def test_curves_grow_while_a_run_trains(uri: str) -> None:
+def test_curves_grow_while_a_run_trains_and_go_on_after_an_interruption(uri: str) -> None:
     run = grid(study())[0]
     with tracker(uri) as tracked:
         write_live(tracked, result(run), share=0.5)
@@ -62,6 +62,12 @@ def test_curves_grow_while_a_run_trains(uri: str) -> None:
         assert live.info.status == "RUNNING"
         assert live.data.metrics["train/loss"] > 0
         assert live.data.params["norm"] == "none"
+    (left,) = children(uri)
+    assert (left.info.status, left.data.tags["outcome"]) == ("KILLED", "interrupted")
+    with tracker(uri, session="two") as tracked:
+        tracked.deliver(result(run))
+    (ended,) = children(uri)
+    assert (ended.info.run_id, ended.info.status) == (live.info.run_id, "FINISHED")
 
 
 def test_a_run_that_just_began_is_not_logged_live(uri: str) -> None:
@@ -114,6 +120,7 @@ def test_delivering_again_changes_nothing(uri: str, expected: Stored) -> None:
     with tracker(uri, session="two") as tracked:
         assert set(tracked.ended) == {run.key for run in grid(study())}
         for run in grid(study()):
+            write_live(tracked, result(run))
             tracked.deliver(result(run))
     assert picture(uri) == expected
 
@@ -153,6 +160,9 @@ def test_a_diverged_run_is_complete_and_says_so(uri: str) -> None:
     assert "final/dev_loss" not in stored.data.metrics
     with tracker(uri, session="two") as again:
         assert again.ended == {run.key: "diverged"}
+    MlflowClient(uri).set_terminated(stored.info.run_id, "KILLED")  # before the very last call
+    with tracker(uri, session="three") as again:
+        assert again.ended == {}
 
 
 def test_progress_and_the_study_stand_on_the_parent(uri: str) -> None:
@@ -164,6 +174,18 @@ def test_progress_and_the_study_stand_on_the_parent(uri: str) -> None:
     assert parent.info.run_name == "small · 50 steps · tiny"
     assert "&lt;b&gt;this" in parent.data.tags["mlflow.note.content"]
     assert parent.info.status == "FINISHED"
+
+
+@pytest.mark.parametrize(
+    ("raised", "status"),
+    [(KeyboardInterrupt, "KILLED"), (SystemExit, "KILLED"), (ValueError, "FAILED")],
+)
+def test_the_parent_ends_as_the_session_does(
+    uri: str, raised: type[BaseException], status: str
+) -> None:
+    with pytest.raises(raised), tracker(uri) as tracked:
+        raise raised
+    assert MlflowClient(uri).get_run(tracked.parent_id).info.status == status
 
 
 def test_a_server_that_does_not_answer_is_unreachable_at_once() -> None:
@@ -188,7 +210,7 @@ def test_a_full_disk_for_artifacts_leaves_the_result_undelivered(uri: str) -> No
 
 
 def test_a_run_starts_and_ends_in_mlflow_when_its_training_did(uri: str) -> None:
-    first, second, *_ = grid(study())
+    first, second, third, *_ = grid(study())
     began, ended = 1_700_000_000_000, 1_700_000_004_500
     with tracker(uri) as tracked:
         tracked.deliver(replace(result(first), began=began, ended=ended))
@@ -198,10 +220,15 @@ def test_a_run_starts_and_ends_in_mlflow_when_its_training_did(uri: str) -> None
             tracked.write(replace(record, began=began))
     with tracker(uri, session="two") as tracked:  # which starts it anew
         tracked.deliver(replace(live, began=ended, ended=ended + 1000))
+        # another machine, whose clock is behind, ended it
+        tracked.deliver(replace(result(third), began=ended, ended=began))
     found = {run.data.tags["run_key"]: run for run in children(uri)}
     times = {key: (run.info.start_time, run.info.end_time) for key, run in found.items()}
-    assert times == {first.key: (began, ended), second.key: (began, ended + 1000)}
+    assert times == {
+        first.key: (began, ended), second.key: (began, ended + 1000), third.key: (ended, ended),
+    }  # fmt: skip
     for run in found.values():
+        began = run.info.start_time
         points = MlflowClient(uri).get_metric_history(run.info.run_id, "train/loss")
         assert [point.timestamp - began for point in points] == [point.step for point in points]
         assert len({point.step for point in points}) == len(points)
@@ -216,7 +243,7 @@ def test_an_experiment_that_others_use_is_refused_and_left_as_it_is(uri: str) ->
         tracker(uri)
     assert str(refused.value) == (
         "the experiment of a study must be one that `ablate run` created, or empty; received "
-        f"'small' in {uri}, with 1 runs that others logged. Rename the study's file, or that "
+        f"'small' in {uri}, with 1 run that others logged. Rename the study's file, or that "
         f"experiment (mlflow experiments rename -x {experiment} --new-name NAME), or name another "
         "store with --tracking-uri."
     )

@@ -130,6 +130,31 @@ def test_servers_and_databases_are_taken_as_they_are(uri):
 
 
 @pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("http://127.0.0.1:5000/", "http://127.0.0.1:5000"),
+        ("HTTPS://Ann:Secret@Team.Example//", "https://Ann:Secret@team.example"),
+        (" http://[::1]:5000", "http://[::1]:5000"),
+        ("http://h:5000/#/experiments/1/runs?searchFilter=", "http://h:5000"),
+        ("http://h/mlflow/?workflowType=x#/experiments", "http://h/mlflow"),
+        ("POSTGRESQL:///db?host=/run", "postgresql:///db?host=/run"),
+    ],
+)
+def test_an_address_may_be_written_in_several_ways(typed, meant):
+    assert tracking_uri(typed) == meant
+
+
+@pytest.mark.parametrize("sign", ["/", "?", "#"])
+@pytest.mark.parametrize("before", ["12", "se"])
+@pytest.mark.parametrize("kind", ["http", "postgresql"])
+def test_a_password_with_signs_of_an_address_is_refused_and_not_shown(sign, before, kind):
+    with pytest.raises(UserError, match="%2F") as refused:
+        tracking_uri(f"{kind}://ann:{before}{sign}cret@host:1/db")
+    assert "cret" not in str(refused.value)
+    assert before not in str(refused.value.received)
+
+
+@pytest.mark.parametrize(
     "uri",
     ["mlruns", "./mlflow.db", "file:///tmp/mlruns", "ftp://host", "http://", "nonsense://x",
      "sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:///x?mode=ro", "sqlite:x.db",
@@ -144,6 +169,10 @@ def test_anything_else_is_refused_with_a_remedy(uri):
 
 def test_credentials_are_never_shown():
     assert redacted("https://ann:secret@host:1/x") == "https://host:1/x"
+    assert redacted("https://ann:se cr@t@host") == "https://host"
+    assert redacted("ann:secret@host:1") == "host:1"
+    assert redacted("postgresql:///db?host=/run&password=secret") == "postgresql:///db"
+    assert redacted("sqlite:////a@b/x:y@z.db") == "sqlite:////a@b/x:y@z.db"
     assert redacted("postgresql://h/db?user=ann&password=secret") == "postgresql://h/db"
     assert redacted("sqlite:////a/x.db") == "sqlite:////a/x.db"
     with pytest.raises(UserError) as refused:

@@ -12,7 +12,7 @@ from tests.support.stores import FACTS, children, experiment_id, grid, result, s
 
 
 def test_views_choose_the_factors_the_seed_and_the_primary_response():
-    made = views(study())
+    made = views(study(), "50")
     table = state_of(made["mlflow.sharedViewState.runs"])
     assert table["selectedColumns"][:4] == [
         "metrics.`final/dev_loss`", "params.`norm`", "params.`residual`", "params.`seed`"
@@ -25,6 +25,14 @@ def test_views_choose_the_factors_the_seed_and_the_primary_response():
     assert all(len(text) < 5000 for text in made.values())  # of a tag
 
 
+def test_charts_show_runs_of_one_length_alone():
+    for steps, wanted in (("50", " and params.steps = '50'"), ("varied", "")):
+        made = views(study(), steps)
+        filters = {tag.rpartition(".")[2]: state_of(made[tag])["searchFilter"] for tag in made}
+        ours = "tags.`ablate.kind` = 'run'"
+        assert filters == {"runs": ours, "charts": ours + wanted, "factors": ours + wanted}
+
+
 def state_of(view: str) -> dict[str, Any]:
     """What a saved view holds."""
     state: dict[str, Any] = json.loads(json.loads(view)["state"])
@@ -32,10 +40,10 @@ def state_of(view: str) -> dict[str, Any]:
 
 
 def test_views_are_in_the_form_that_mlflow_lists() -> None:
-    made = {tag: json.loads(view) for tag, view in views(study()).items()}
+    made = {tag: json.loads(view) for tag, view in views(study(), "50").items()}
     assert {view["name"] for view in made.values()} == set(NAMES.values())
     assert all(type(view["createdAt"]) is int for view in made.values())
-    assert views(study()) == views(study())
+    assert views(study(), "50") == views(study(), "50")
     newest_first = sorted(made.values(), key=lambda view: -view["createdAt"])
     assert [view["name"] for view in newest_first] == list(NAMES.values())
 

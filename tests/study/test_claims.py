@@ -89,6 +89,11 @@ def test_a_claim_on_an_unknown_response_is_refused() -> None:
         study(LOWER | {"response": "final/dev_los"})
 
 
+def test_two_claims_of_one_id_are_refused() -> None:
+    with pytest.raises(ValidationError, match=r"must have a different id.*\['a', 'a'\]"):
+        study(LOWER, LOWER | {"says": "another"})
+
+
 def test_a_claim_on_an_unknown_level_is_refused() -> None:
     with pytest.raises(ValidationError, match="claim 'a' must name a level that norm has"):
         study(LOWER | {"versus": "layer"})

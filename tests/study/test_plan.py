@@ -60,6 +60,14 @@ def test_what_defines_a_run_changes_its_key_and_nothing_else_does() -> None:
     assert len({key, *others}) == len(others) + 1
 
 
+def test_a_key_does_not_depend_on_the_order_in_which_fields_are_declared() -> None:
+    class Moved(Fields):
+        def model_dump(self, **_: Any) -> dict[str, Any]:
+            return dict(reversed(super().model_dump().items()))
+
+    assert run_key(SUBJECT, Moved(), 1, "data") == run_key(SUBJECT, Fields(), 1, "data")
+
+
 def test_more_seeds_and_levels_keep_the_keys_that_were_there() -> None:
     before = {run.key for run in expand(study(), "digest")}
     more_seeds = {run.key for run in expand(study(seeds=5), "digest")}

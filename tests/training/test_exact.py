@@ -155,6 +155,11 @@ class TestDivergence:
             assert np.isnan(losses[step:]).all()
             assert samples(result) == []
 
+    def test_the_cause_is_that_of_the_bad_step_of_several_taken_at_once(self, tiny: Corpus) -> None:
+        wild = results(grid(tiny, (4.0, 8.0), norm="none", activation="relu", residual=True), tiny)
+        second = [r for r in wild.values() if r.facts.get("diverged_step") == 5]  # of steps 4 and 5
+        assert {result.facts["diverged_cause"] for result in second} == {"loss"}
+
     def test_its_neighbours_do_not_notice(self, tiny: Corpus) -> None:
         _, together, calm = self.study(tiny)
         finished = {key: r for key, r in together.items() if r.outcome == "finished"}

@@ -1,5 +1,7 @@
 """A result survives its file to the bit, and damaged bytes are noticed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ from tests.support.runs import grid, results
 @pytest.fixture(scope="module")
 def result(tiny: Corpus) -> Result:
     (found,) = results(grid(tiny, steps=20)[:1], tiny).values()
-    return found
+    return replace(found, ended=found.began + 1500)
 
 
 def test_bytes_restore_a_result(result: Result) -> None:
@@ -20,6 +22,8 @@ def test_bytes_restore_a_result(result: Result) -> None:
     assert_equal(restored, result)
     assert restored.key == result.key
     assert restored.facts == result.facts
+    assert 0 < restored.began < restored.ended
+    assert (restored.began, restored.ended) == (result.began, result.ended)
 
 
 @pytest.mark.parametrize("cut", [0, 1, 7, 100, -1])

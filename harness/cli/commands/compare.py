@@ -78,7 +78,8 @@ def _comparable(uri: str | None, request: "Request", say: Callable[[str], None])
     from harness.analysis.gather import gather
     from harness.analysis.integrity import require_comparable
     from harness.store.reading import read_study
-    from harness.store.selection import on_changes, select
+    from harness.store.remarks import on_changes
+    from harness.store.selection import select
     from harness.store.store import Store
 
     with naming(request.typed):

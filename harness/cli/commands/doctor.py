@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import json_option, pass_store, study_name
+from harness.errors import counted
 
 if TYPE_CHECKING:
     from harness.cli.documents import Emit, FoundInconsistency
@@ -78,12 +79,14 @@ def command(uri: str | None, study: str | None, repair: bool, emit: "Emit | None
         for remedy in filter(None, remedies):
             click.echo(f"  {remedy}")
     if seen.unchecked:
-        click.echo(f"{seen.unchecked:,} runs have no digest, so changes to them cannot be detected")
+        runs = counted(seen.unchecked, "run has", "runs have")
+        click.echo(f"{runs} no digest, so changes there cannot be detected")
     repairable = sum(one.repairable for one in left)
     how = f"; --repair repairs {repairable}" if repairable else ""
+    wrong = counted(len(left), "inconsistency", "inconsistencies") if left else "no inconsistencies"
     click.echo(
-        f"{redacted(store.uri)}: {seen.studies} {'study' if seen.studies == 1 else 'studies'}, "
-        f"{seen.runs:,} runs, {len(left) or 'no'} inconsistencies{' left' * repair}{how}"
+        f"{redacted(store.uri)}: {counted(seen.studies, 'study', 'studies')}, "
+        f"{counted(seen.runs, 'run')}, {wrong}{' left' * repair}{how}"
     )
     sys.exit(1 if left else 0)
 
@@ -103,7 +106,7 @@ def _described(one: "Inconsistency", study: str | None, *, repair: bool) -> "Fou
 
 def _run_command(one: "Inconsistency", study: str | None) -> str:
     from harness.errors import UserError
-    from harness.store.selection import run_command
+    from harness.store.naming import run_command
     from harness.study.files import load_study
 
     spelled = study or _spelled(one.study)

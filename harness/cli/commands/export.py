@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import json_option, pass_store, study_name, study_options
+from harness.errors import counted
 
 if TYPE_CHECKING:
     from harness.analysis.frames import StudyData
@@ -61,8 +62,9 @@ def command(
     from harness.analysis.gather import gather
     from harness.cli.documents import ExportedTables
     from harness.errors import UserError
+    from harness.store.naming import folder_name
     from harness.store.reading import read_all, read_study
-    from harness.store.selection import folder_name, select
+    from harness.store.selection import select
     from harness.store.store import Store
 
     forms = {"latex": latex or siunitx, "siunitx": siunitx, "markdown": markdown}
@@ -93,7 +95,7 @@ def command(
     for table in tables:
         first, *more = table.files
         others = "".join(f", {Path(file).suffix}" for file in more)
-        click.echo(f"{first}{others}: {table.rows:,} rows")
+        click.echo(f"{first}{others}: {counted(table.rows, 'row')}")
 
 
 def _tidy(counts: dict[str, int], folder: Path) -> "tuple[ExportedTable, ...]":

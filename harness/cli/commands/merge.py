@@ -5,6 +5,7 @@ import sys
 import click
 
 from harness.cli.options import pass_store
+from harness.errors import counted
 
 
 @click.command()
@@ -34,7 +35,7 @@ def command(uri: str | None, other: str) -> None:
         merged = merge_study(source, study, target)
         new = ", a new study here" if merged.new else ""
         here = f", {merged.here:,} already here" if merged.here else ""
-        click.echo(f"{merged.study}: {merged.brought:,} runs copied{here}{new}")
+        click.echo(f"{merged.study}: {counted(merged.brought, 'run')} copied{here}{new}")
         if merged.differs:
             click.echo(f"  {', '.join(merged.differs)} differ there; the definition here stays")
         for why in merged.left:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import json_option, pass_store, study_options, workers_option
+from harness.errors import counted
 
 if TYPE_CHECKING:
     from harness.cli.documents import Emit, PlannedVariant, Training
@@ -76,8 +77,8 @@ def command(
     tuned = "".join(f" × {len(levels)} {field}" for field, levels in study.tuned.items())
     most = "at most " if len(study.stage_ends) > 1 else ""
     click.echo(
-        f"\n{cells} variants{tuned} × {len(study.seeds)} seeds = {most}"
-        f"{found.runs:,} runs, {found.ended:,} of them ended"
+        f"\n{counted(cells, 'variant')}{tuned} × {counted(len(study.seeds), 'seed')} = {most}"
+        f"{counted(found.runs, 'run')}, {found.ended:,} of them ended"
     )
     until = " until the next look" if most else ""
     for line in (*filter(None, about_grid), _about_training(found.training, until), *advice):
@@ -93,7 +94,8 @@ def _ended(
     if surely_new(uri, plan.study.name):  # without loading MLflow
         return {}, []
     from harness.store.doctor import doubtful
-    from harness.store.selection import known_runs, on_doubtful
+    from harness.store.remarks import on_doubtful
+    from harness.store.selection import known_runs
     from harness.store.store import Store
 
     store, keys = Store.existing(uri), {run.key for run in plan.runs}
@@ -114,7 +116,8 @@ def _elsewhere(uri: str | None, plan: "Plan", missing: list["Run"]) -> tuple[set
 
     keys = {run.key for run in missing}
     found = finished_elsewhere(Store.existing(uri), plan.study.name, plan.data.digest, keys)
-    return set(found), [f"{len(found):,} runs will be {about_taken(found)}"] if found else []
+    taken = f"{counted(len(found), 'run')} will be {about_taken(found)}"
+    return set(found), [taken] if found else []
 
 
 def _needed(uri: str | None, plan: "Plan") -> tuple[list["Run"], list[str]]:
@@ -190,11 +193,12 @@ def _about_training(training: "Training", until: str) -> str:
     if training.members is None:
         return "nothing to train"
     least, most = training.members
-    members = f"{most}" if least == most else f"{least} to {most}"
+    members = counted(most, "member") if least == most else f"{least} to {most} members"
     guess = "" if training.measured else " (a rough estimate; --calibrate measures this machine)"
     return (
-        f"to train{until}: {training.runs:,} runs in {training.stacks:,} stacks of {members} "
-        f"members, about {format_duration(training.seconds)} on {training.workers} workers{guess}"
+        f"to train{until}: {counted(training.runs, 'run')} in "
+        f"{counted(training.stacks, 'stack')} of {members}, about "
+        f"{format_duration(training.seconds)} on {counted(training.workers, 'worker')}{guess}"
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.options import json_option, named, pass_store, study_options
+from harness.errors import counted
 
 if TYPE_CHECKING:
     from harness.cli.documents import Emit, StudyReport
@@ -56,9 +57,11 @@ def command(
     from harness.errors import UserError
     from harness.report import build, is_current, written
     from harness.store.afterwards import keep_report
+    from harness.store.naming import folder_name, run_command
     from harness.store.publishing import run_digests
     from harness.store.reading import fingerprint, read_study
-    from harness.store.selection import folder_name, on_changes, run_command, select
+    from harness.store.remarks import on_changes
+    from harness.store.selection import select
     from harness.store.store import Store
     from harness.training.digests import DIGESTS, digests_csv
     from harness.training.published import PUBLISHED, per_machine
@@ -91,7 +94,7 @@ def command(
     if stored.changed:
         say(on_changes(selected["name"], stored.changed))
     tables = gather(stored)
-    click.echo(f"{selected['name']}: {len(tables.runs):,} runs read")
+    click.echo(f"{selected['name']}: {counted(len(tables.runs), 'run')} read")
     if lost := stored.about_unread():
         again = f"ablate run {request.typed}"
         if not request.data:
@@ -105,7 +108,7 @@ def command(
         _say_verdicts(folder)
     click.echo(str(page))
     if shared:
-        click.echo(f"{folder / DIGESTS}: {len(digests):,} runs")
+        click.echo(f"{folder / DIGESTS}: {counted(len(digests), 'run')}")
     elif publish:
         say(f"no {DIGESTS}: {per_machine(stored.study)}")
     if store.writable:

@@ -15,6 +15,7 @@ from harness.cli.options import (
     seeds_option,
     steps_option,
 )
+from harness.errors import counted
 
 if TYPE_CHECKING:
     from harness.store.store import Store
@@ -102,7 +103,7 @@ def _verify_published(
                 f"{corpus.name} (digest {corpus.digest[:16]}, not {edition.data_digest[:16]})",
                 "Name this data with --data.",
             )
-        click.echo(f"{edition.name}: {len(chosen)} of {len(edition.rows):,} runs")
+        click.echo(f"{edition.name}: {len(chosen)} of {counted(len(edition.rows), 'run')}")
         for run, difference in edition.compare(chosen, corpus):
             said = f"differs first in {difference}" if difference else "every bit is the same"
             click.echo(f"  {'OFF' if difference else 'ok '} {run.variant}, seed {run.seed}: {said}")
@@ -110,7 +111,8 @@ def _verify_published(
         compared += 1
     verdict = "verified" if same == trained > 0 else "NOT verified"
     click.echo(
-        f"\n{verdict}: {same} of {trained} runs of {compared} published studies are the same"
+        f"\n{verdict}: {same} of {counted(trained, 'run')} of "
+        f"{counted(compared, 'published study', 'published studies')} are the same"
     )
     return 0 if same == trained > 0 else 1
 
@@ -183,8 +185,11 @@ def _against_store(
 def _conclusion(found: "list[Comparison]", runs: int) -> str:
     off = sum(not comparison.passed for comparison in found)
     if off:
-        return f"NOT verified: {off} of {len(found)} comparisons of {runs} runs are off"
-    text = f"verified on {runs} runs: bit-equal alone, restacked and in the store where it has them"
+        return f"NOT verified: {off} of {len(found)} comparisons of {counted(runs, 'run')} are off"
+    text = (
+        f"verified on {counted(runs, 'run')}: bit-equal alone, restacked and in the store "
+        "where it has them"
+    )
     tolerant = [comparison for comparison in found if comparison.allowed]
     if tolerant:
         worst = max(comparison.deviation for comparison in tolerant)

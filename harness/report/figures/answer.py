@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from harness.analysis.verdicts import NOT_TESTABLE
+from harness.errors import counted
 from harness.report.canvas import RIGHT, Layout, scale_as
 from harness.report.drawing import Drawing
 from harness.report.source import Source
 from harness.report.style import FAINT, INK
 from harness.report.verdict_signs import colour_of, marked
-from harness.report.words import claim_words, contrasted, counted
+from harness.report.words import claim_words, contrasted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

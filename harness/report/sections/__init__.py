@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from harness.analysis.stages import count_seeds
+from harness.errors import counted
 from harness.report.document import Document, Picture, Section
 from harness.report.sections import answers, ending, opening, running
 from harness.report.sections.cards import takeaway
 from harness.report.sections.reading import reading
 from harness.report.source import Source
-from harness.report.words import counted
 
 
 def document(source: Source, pictures: Iterable[tuple[str, Picture]]) -> Document:

@@ -8,6 +8,7 @@ import pandas as pd
 from harness.analysis.effects import NOT_ESTIMABLE, ranks_disagree
 from harness.analysis.tuning import about_tuning
 from harness.analysis.verdicts import NOT_TESTABLE
+from harness.errors import counted
 from harness.report.document import (
     Block,
     Callout,
@@ -25,7 +26,6 @@ from harness.report.words import (
     capital,
     claim_words,
     contrasted,
-    counted,
     difference,
     difference_interval,
     level_words,

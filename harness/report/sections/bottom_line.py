@@ -15,6 +15,7 @@ from harness.analysis.intervals import ROUNDING, mean
 from harness.analysis.stages import about_stages, count_seeds, stages
 from harness.analysis.tuning import about_tuning
 from harness.analysis.verdicts import PROMISE, VERDICTS
+from harness.errors import counted
 from harness.report.source import Source
 from harness.study.files import as_typed
 from harness.study.plan import about_partial, about_twins
@@ -50,8 +51,8 @@ def _accounting(source: Source) -> Iterator[str]:
     seeds = f"{count} seeds" if count > 1 else "one seed"
     tuned = "".join(f", {len(levels)} levels of {field}" for field, levels in study.tuned.items())
     yield (
-        f"{len(ended)} of {len(source.expected)} runs ended:"
-        f" {len(data.variants())} variants{tuned}, {seeds}."
+        f"{len(ended)} of {counted(len(source.expected), 'run')} ended:"
+        f" {counted(len(data.variants()), 'variant')}{tuned}, {seeds}."
     )
     yield from about_stages(study, stages(data))
     yield from about_tuning(data)
@@ -71,9 +72,9 @@ def _accounting(source: Source) -> Iterator[str]:
         counts = diverged["variant"].value_counts().head(3)
         where = ", ".join(f"{variant} ({count})" for variant, count in counts.items())
         capped = ", ".join(r.label for r in study.model.responses.values() if r.cap)
-        counted = f"their capped responses ({capped}) count as the cap, and " if capped else ""
+        those = f"their capped responses ({capped}) count as the cap, and " if capped else ""
         yield (
-            f"{len(diverged)} of them diverged, most often in: {where}; {counted}contrasts that"
+            f"{len(diverged)} of them diverged, most often in: {where}; {those}contrasts that"
             f" need {'another' if capped else 'one'} of their responses are not testable, unless it"
             " is measured at initialisation."
         )

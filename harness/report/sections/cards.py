@@ -6,6 +6,7 @@ from functools import partial
 import pandas as pd
 
 from harness.analysis.verdicts import NOT_EVERYWHERE, SUPPORTED
+from harness.errors import counted
 from harness.report.document import Card
 from harness.report.sections.bottom_line import averaged, largest
 from harness.report.source import Source
@@ -29,7 +30,7 @@ def takeaway(source: Source) -> str:
     found, label = [], source.primary.label
     if not source.claims.empty:
         count = int((source.claims["verdict"] == SUPPORTED).sum())
-        found.append(f"{SUPPORTED}: {count} of {len(source.claims)} claims")
+        found.append(f"{SUPPORTED}: {count} of {counted(len(source.claims), 'claim')}")
     row = largest(source.effects)
     if row is None:
         found.append(f"no main effect on {label} can be estimated")

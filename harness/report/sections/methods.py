@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from harness.analysis.failures import DISTANCE
 from harness.analysis.stages import count_seeds
 from harness.analysis.verdicts import ALPHA, level
+from harness.errors import counted
 from harness.report.document import Paragraph, Section
 from harness.report.sections.cards import with_unit
 from harness.report.source import Source
-from harness.report.words import counted, measured
+from harness.report.words import measured
 from harness.study.levels import format_level, place_label
 from harness.study.plan import about_partial
 from harness.study.seeds import seeds_text
@@ -153,7 +154,8 @@ def _outcomes(source: Source, limits: str) -> Iterator[str]:
     ended = source.data.all_ended.drop_duplicates(["variant", "seed"])
     diverged = int((ended["outcome"] == "diverged").sum())
     failed = int(source.failures["failed"].sum())
-    yield f"{len(ended)} of {len(source.expected)} runs ended, of which {diverged} diverged."
+    runs = counted(len(source.expected), "run")
+    yield f"{len(ended)} of {runs} ended, of which {diverged} diverged."
     if limits:
         yield (
             f"{failed} failed, that is, diverged or ended more than {DISTANCE:.0f} robust "

@@ -7,10 +7,11 @@ import pandas as pd
 
 from harness.analysis.failures import DISTANCE
 from harness.analysis.intervals import mean_intervals
+from harness.errors import counted
 from harness.report.document import Block, Paragraph, Section, Table, Words
 from harness.report.links import compare_link, run_link
 from harness.report.source import Source
-from harness.report.words import counted, elapsed, measured, number, with_interval
+from harness.report.words import elapsed, measured, number, with_interval
 from harness.subjects.subject import Response
 
 OUTCOMES = ("finished", "diverged", "failed", "interrupted", "running")

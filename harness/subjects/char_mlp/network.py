@@ -11,6 +11,7 @@ from harness.subjects.char_mlp.draws import normal
 from harness.subjects.char_mlp.fields import Fields
 from harness.subjects.char_mlp.init import INITS
 from harness.subjects.char_mlp.layers.embedding import Embedding
+from harness.subjects.char_mlp.layers.forms import Draw
 from harness.subjects.char_mlp.layers.linear import Linear
 from harness.subjects.streams import stream
 
@@ -42,6 +43,7 @@ class MLP:
         fields: of the run.
         vocabulary: number of characters.
         generator: draws the embedding, then each weight from input to output.
+        draw: the normal deviates of a shape; the default's have the same bits everywhere.
 
     Attributes:
         embedding: of the characters.
@@ -49,14 +51,16 @@ class MLP:
         output: the last block, which has no activation.
     """
 
-    def __init__(self, fields: Fields, vocabulary: int, generator: torch.Generator) -> None:
+    def __init__(
+        self, fields: Fields, vocabulary: int, generator: torch.Generator, draw: Draw = normal
+    ) -> None:
         divisor = INITS[fields.init]
-        self.embedding = Embedding(vocabulary, fields.embedding, generator, normal)
+        self.embedding = Embedding(vocabulary, fields.embedding, generator, draw)
         self.hidden: list[Block] = []
         fan_in = fields.context * fields.embedding
         for _ in range(fields.depth):
             linear = Linear(
-                fan_in, fields.width, generator, fields.norm == "none", divisor(fan_in), normal
+                fan_in, fields.width, generator, fields.norm == "none", divisor(fan_in), draw
             )
             linear.weight *= fields.gain
             activation = layers.activation(fields.activation).Textbook()
@@ -65,7 +69,7 @@ class MLP:
             self.hidden.append(Block({"linear": linear, **norm, "activation": activation}, skip))
             fan_in = fields.width
         last = Linear(
-            fan_in, vocabulary, generator, fields.output_norm == "none", divisor(fan_in), normal
+            fan_in, vocabulary, generator, fields.output_norm == "none", divisor(fan_in), draw
         )
         self.output = Block({"linear": last} | _norm(fields.output_norm, vocabulary))
         self._scale_output(fields.output_scale)
@@ -86,7 +90,8 @@ class MLP:
     @classmethod
     def restored(cls, fields: Fields, vocabulary: int, state: dict[str, Tensor]) -> "MLP":
         """The network with this state."""
-        network = cls(fields, vocabulary, torch.Generator())
+        # torch's deviates are at hand; compiled code for others would take half a second to load.
+        network = cls(fields, vocabulary, torch.Generator(), torch.randn)
         network.load(state)
         return network
 

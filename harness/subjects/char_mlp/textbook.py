@@ -15,6 +15,7 @@ from harness.subjects.streams import stream
 from harness.subjects.subject import Array, Comparison, deviation
 
 STEPS = 200  # of the comparison
+LARGEST_BATCH = 64  # contexts
 TOLERANCE = 1e-9  # of it, in float64, relative to numbers above 1
 LARGEST = float(np.finfo(np.float32).max)  # of the numbers that training knows
 
@@ -70,6 +71,17 @@ def against_textbook(
     compared = f"textbook layers in float64, {STEPS} steps"
     for quantity, apart in largest.items():
         yield Comparison(compared, quantity, apart, TOLERANCE)
+    trained = MLP.restored(first, corpus.vocabulary, stack.member_state(0))
+    apart = _apart_in_eval_mode(trained, X)
+    yield Comparison("a context alone and in a batch, in eval mode", "logits", apart, TOLERANCE)
+
+
+@torch.no_grad()
+def _apart_in_eval_mode(network: MLP, contexts: torch.Tensor) -> float:
+    """How much a context's logits depend on the rest of the batch."""
+    network.train(False)
+    alone, among = network(contexts[:1]), network(contexts[:LARGEST_BATCH])[:1]  # (1, V)
+    return relative(alone.numpy(), among.numpy())
 
 
 def try_step(fields: Fields, corpus: Corpus) -> None:

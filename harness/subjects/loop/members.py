@@ -159,11 +159,11 @@ class LoopMembers:
         return Steps(loss[None], np.isfinite(loss).astype(np.int64), measured)
 
     def _series(self, prefix: str) -> Iterator[Series]:
-        """The latest value of every metric that all members have."""
+        """The latest value of every metric; NaN, which no trace shows, of a member without one."""
         for name in self.metrics:
-            values = [member.latest.get(name) for member in self.members]
-            if name != "loss" and None not in values:
-                yield Series(f"{prefix}{name}", np.array(values, np.float64))
+            if name != "loss":
+                values = [member.latest.get(name, float("nan")) for member in self.members]
+                yield Series(f"{prefix}{name}", np.array(values))
 
     def evaluate(self, step: int) -> Iterable[Series]:
         """The final metrics, after the last step."""

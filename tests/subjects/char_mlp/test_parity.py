@@ -181,7 +181,7 @@ def test_verify_compares_a_stack_with_the_textbook_layers(tiny: Corpus) -> None:
     fields = [Fields(depth=2, width=20, init=init, momentum=0.5, weight_decay=0.01)
               for init in ("naive", "kaiming")]  # fmt: skip
     found = {one.quantity: one for one in against_textbook(fields, [1, 2], tiny)}
-    assert found.keys() == {"loss", "weights"}
+    assert found.keys() == {"loss", "weights", "logits"}
     assert all(one.passed and one.allowed == TOLERANCE for one in found.values())
 
 
@@ -214,6 +214,20 @@ def test_verify_notices_a_wrong_step(tiny: Corpus, monkeypatch: pytest.MonkeyPat
     found = {one.quantity: one for one in against_textbook([Fields(depth=1)], [1], tiny)}
     assert not found["weights"].passed
     assert found["weights"].deviation == pytest.approx(1e-6, rel=1e-3)
+
+
+def test_verify_notices_outputs_that_depend_on_the_batch_in_eval_mode(
+    tiny: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forward = MLP.__call__
+
+    def dependent(network: MLP, x: torch.Tensor) -> torch.Tensor:
+        out = forward(network, x)
+        return out - 1e-6 * out.mean(0)
+
+    monkeypatch.setattr(MLP, "__call__", dependent)
+    found = {one.quantity: one for one in against_textbook([Fields(depth=1)], [1], tiny)}
+    assert not found["logits"].passed
 
 
 def test_the_seed_network_has_47024_parameters() -> None:

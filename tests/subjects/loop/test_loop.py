@@ -65,22 +65,38 @@ def test_bits_depend_neither_on_company_nor_on_an_interruption(folder: Path, sav
             assert comparison.deviation == 0, comparison
 
 
-def test_metrics_on_the_way_are_curves_also_after_an_interruption(folder: Path) -> None:
-    """One that is yielded now and then is followed by its latest value."""
+def test_metrics_on_the_way_are_curves_also_in_company_and_after_an_interruption(
+    folder: Path,
+) -> None:
+    """One that is yielded now and then, by this run alone, is followed by its latest value."""
     text = LOOP.replace(
         'yield step, {"loss": (error**2).mean()}',
-        'yield step, {"loss": (error**2).mean(), **({"near": step} if step % 40 == 0 else {})}',
+        'now = {"near": step} if run.seed == 1 and step % 40 == 0 else {}\n'
+        '        yield step, {"loss": (error**2).mean(), **now}',
     )
     (folder / "loop.py").write_text(text)
     asked = plan(folder)
     run = asked.runs[0]
     alone = retrain(run, [], asked.subject, asked.data)
     assert alone.trace.at("train/near", 119) == 80
+    assert "train/dev_error" not in alone.trace.columns()["series"]
+    for comparison in restacked(run, alone, asked.runs, asked.subject, asked.data):
+        assert comparison.deviation == 0, comparison
     checkpoint = next(e for e in events(asked, [run], checkpoint_wanted=lambda: True)
                       if isinstance(e, Checkpoint))  # fmt: skip
     (resumed,) = [e for e in events(asked, [run], resume=checkpoint) if isinstance(e, Result)]
     (same, *_) = bit_differences("resumed", alone, resumed.files, resumed.trace.columns())
     assert same.deviation == 0
+
+
+def test_a_loop_that_goes_on_beyond_the_step_that_is_due_is_refused(folder: Path) -> None:
+    late = LOOP.replace('"step": step + 1', '"step": step + 3')
+    (folder / "loop.py").write_text(late)
+    asked = plan(folder)
+    stopping = events(asked, asked.runs[:1], checkpoint_wanted=lambda: True)
+    checkpoint = next(event for event in stopping if isinstance(event, Checkpoint))
+    with pytest.raises(UserError, match="must yield every step; received step 51 where 50 was due"):
+        events(asked, asked.runs[:1], resume=checkpoint)
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_and_not_its_neighbours(folder: Path) -> None:

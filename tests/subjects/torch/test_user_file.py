@@ -24,7 +24,7 @@ from harness.subjects.streams import seeded, stream
 from harness.subjects.subject import WEIGHTS
 from harness.subjects.torch.data import SPLITS, digest
 from harness.subjects.torch.members import all_finite
-from harness.subjects.torch.taps import distinct, tap_name, update_data
+from harness.subjects.torch.taps import Taps, distinct, tap_name, update_data
 from harness.subjects.user_file import load_user_file
 from harness.training.minibatches import Minibatches
 from harness.training.records import Checkpoint, Result
@@ -112,6 +112,8 @@ def test_a_study_finds_its_file_and_has_its_metrics_as_responses(folder: Path) -
     elsewhere = {name: one.elsewhere for name, one in asked.subject.responses.items()}
     assert elsewhere["final/dev_near"] == "final/test_near"
     assert elsewhere["final/test_near"] == elsewhere["final/train_near"] == ""
+    not_chosen_by = {name for name, one in asked.subject.responses.items() if not one.selects}
+    assert not_chosen_by == {"final/test_loss", "final/test_near"}
     assert asked.data.size == "200 train, 50 dev, 50 test examples"
 
 
@@ -315,7 +317,13 @@ def test_local_packages_count_and_names_of_pythons_modules_are_refused(folder: P
     (package / "deep.py").write_text("B = 1  # a comment\n")
     assert load_user_file(folder / "net.py").version == first
     (package / "deep.py").write_text("B = 2\n")
-    assert load_user_file(folder / "net.py").version != first
+    second = load_user_file(folder / "net.py").version
+    assert second != first
+    (folder / "deep.py").write_text("B = 1\n")  # named as the package's
+    (folder / "net.py").write_text(MODEL + "\nimport deep\nfrom parts.deep import B\n")
+    third = load_user_file(folder / "net.py").version
+    (package / "deep.py").write_text("B = 3\n")
+    assert load_user_file(folder / "net.py").version not in (first, second, third)
     (folder / "code.py").write_text("C = 1\n")
     (folder / "net.py").write_text(MODEL + "\nimport code\n")
     with pytest.raises(UserError, match="must not have the name of a Python module; received"):
@@ -454,7 +462,37 @@ def test_a_finite_loss_with_a_gradient_that_is_none_ends_a_run(folder: Path) -> 
     asked = plan(folder)
     (result,) = [e for e in events(asked, asked.runs[:1]) if isinstance(e, Result)]
     assert (result.outcome, result.facts["diverged_cause"]) == ("diverged", "gradient")
+    assert not len(result.trace.columns()["step"])  # nothing of a step that was not taken
     assert all(t.isfinite().all() for t in load(result.files[WEIGHTS]).values())
+
+
+def test_a_step_that_is_not_taken_leaves_everything_as_it_was(folder: Path) -> None:
+    """Also what its forward pass drew and added to running statistics."""
+    lost = MODEL.replace("return (model(x) - y) ** 2", "return (model(x) - y) ** 2 * float('nan')")
+    (folder / "net.py").write_text(lost)
+    asked = plan(folder)
+    run = asked.runs[0]
+    members = asked.subject.start([run.fields], [run.seed], asked.data)
+    before = members.state(0)
+    rows = np.arange(run.fields.batch).reshape(1, 1, -1)
+    assert members.advance(0, rows, probe=False).taken.tolist() == [0]
+    after = members.state(0)
+    assert after.keys() == before.keys()
+    assert all(np.array_equal(after[name], array) for name, array in before.items())
+
+
+@pytest.mark.parametrize(
+    ("activation", "share"),
+    [(torch.nn.ReLU(), 3 / 5), (torch.nn.Hardtanh(), 2 / 5), (torch.nn.GELU(), float("nan"))],
+)
+def test_outputs_at_the_ends_of_an_activation_have_no_slope(
+    activation: torch.nn.Module, share: float
+) -> None:
+    taps = Taps(activation)
+    with taps.watching():
+        activation(torch.tensor([-2.0, -0.5, 0.0, 0.5, 2.0]))
+    ((_, _, flat),) = taps.outputs
+    assert flat == pytest.approx(share, nan_ok=True)
 
 
 def test_an_update_is_measured_against_the_weight_before_it() -> None:
