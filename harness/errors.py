@@ -79,8 +79,10 @@ def suggest(word: object, valid: Iterable[object], noun: str = "one") -> str:
     "Did you mean 'batch'?"
     >>> suggest("x", ["none", "batch"], "norm")
     'Valid norm: batch, none.'
+    >>> suggest("0.2", [0.1, 0.2], "level")
+    'Valid level: 0.1, 0.2.'
     """
     names = sorted(str(name) for name in valid)
-    misspelt = isinstance(word, str)  # a number is not
+    misspelt = isinstance(word, str) and word not in names  # a number is not, nor one in quotes
     near = get_close_matches(str(word), names, n=1, cutoff=0.6) if misspelt else []
     return f"Did you mean '{near[0]}'?" if near else f"Valid {noun}: {', '.join(names)}."

@@ -21,8 +21,8 @@ COMMANDS_OF_A_SUBJECT = ("cli/commands/data.py", "cli/commands/lecture.py")
 
 # What subjects are written with, and how they are found.
 SHARED = {"subject", "figures", "trace", "items", "works", "streams", "exact", "user_file",
-          "user_fields", "metrics", "characters", "corpus", "torch", "find_subject", "subjects_with",
-          "subject_names", "DEFAULT"}  # fmt: skip
+          "user_fields", "metrics", "characters", "corpus", "torch", "find_subject",
+          "subjects_with", "subject_names", "DEFAULT"}  # fmt: skip
 
 FILES = sorted(path.relative_to(HARNESS).as_posix() for path in HARNESS.rglob("*.py"))
 

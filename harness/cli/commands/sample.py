@@ -50,7 +50,7 @@ def command(
         raise UserError(
             "the subject must write samples",
             f"'{found.subject.name}', the subject of {found.tags.get('study', request.study)}",
-            "`ablate show RUN` shows what its runs hold.",
+            f"`ablate show {found.key}` shows what the run holds.",
         )
     for sample in samples:
         click.echo(sample)
