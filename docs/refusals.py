@@ -44,7 +44,10 @@ def refused_in(tree: ast.Module, *, validators: bool) -> Iterator[tuple[str, str
     for node in ast.walk(tree):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
             continue
-        if node.func.id in ("UserError", "InvalidValue", "NotWhole") and len(node.args) == 3:
+        if (
+            node.func.id in ("UserError", "InvalidValue", "NotWhole", "NotPermitted")
+            and len(node.args) == 3
+        ):
             rule, remedy = _text(node.args[0]), _text(node.args[2])
         elif node.func.id == "ValueError" and validators:  # reported by `study.validation`
             rule, remedy = f"… {_text(node.args[0])}", "Fix that entry."

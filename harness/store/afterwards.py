@@ -3,12 +3,13 @@
 import shutil
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from harness.store.parent import parent_key
 from harness.store.runs import StudyRuns
 from harness.store.schema import VERIFICATION
-from harness.store.store import Store
+from harness.store.store import NotPermitted, Store
 from harness.study.study import Study
 
 
@@ -20,16 +21,25 @@ def keep_verification(store: Store, study: Study, digest: str, text: str) -> Non
             store.client.set_tag(parent.info.run_id, VERIFICATION, text)
 
 
-def keep_report(store: Store, parent_run_id: str, folder: Path, files: Iterable[str]) -> None:
-    """Keep a report with the study's parent run, where the UI shows it.
+def keep_report(store: Store, parent_run_id: str, folder: Path, files: Iterable[str]) -> bool:
+    """Keep a report with the study's parent run, where the UI shows it, if the user may do that.
 
     Args:
         store: where the run is.
         parent_run_id: MLflow's name of it.
         folder: of the report.
         files: those that are the report's, by their paths in the folder.
+
+    Returns:
+        Whether it is kept; not where the store may only be read.
     """
-    with store.reach(), tempfile.TemporaryDirectory(prefix="ablate-") as scratch:
+    if not store.writable:
+        return False
+    with (
+        suppress(NotPermitted),
+        store.reach(),
+        tempfile.TemporaryDirectory(prefix="ablate-") as scratch,
+    ):
         report = Path(scratch) / "report"  # MLflow copies the mode of the folder, too
         for name in files:
             kept = report / name
@@ -37,3 +47,5 @@ def keep_report(store: Store, parent_run_id: str, folder: Path, files: Iterable[
             shutil.copyfile(folder / name, kept)
         address = store.client.get_run(parent_run_id).info.artifact_uri
         store.log_files(str(report), address, "report")
+        return True
+    return False

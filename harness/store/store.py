@@ -56,6 +56,10 @@ class TargetDeleted(Unreachable):
     """Raised when what was to be written to has been deleted from the store meanwhile."""
 
 
+class NotPermitted(UserError):  # noqa: N818 - a state of the store, not an error of ours
+    """Raised when a server refuses to do something for this user."""
+
+
 class Store:
     """An open MLflow store.
 
@@ -147,6 +151,8 @@ class Store:
         except OSError as error:  # that of the network is one
             if lacks_room(error):
                 raise self._no_room(one_line(error)) from None
+            if getattr(getattr(error, "response", None), "status_code", 0) in (401, 403):
+                raise self._not_permitted() from None  # to handle a run's files
             raise Unreachable(f"{redacted(self.uri)}: {one_line(error)}") from None
 
     @contextmanager
@@ -369,12 +375,7 @@ class Store:
     def _translate(self, error: "MlflowException") -> NoReturn:
         text = one_line(error)
         if error.error_code in REFUSALS or "error code 401" in text or "error code 403" in text:
-            raise UserError(
-                "the MLflow server must grant you access",
-                f"a refusal by {redacted(self.uri)}",
-                "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, "
-                "or MLFLOW_TRACKING_TOKEN.",
-            ) from None
+            raise self._not_permitted() from None
         if "mlflow-artifacts URI" in text:
             raise UserError(
                 "a study stored through an MLflow server must be read through that server",
@@ -412,6 +413,14 @@ class Store:
             raise self._no_room("database or disk is full") from None
         if "readonly database" in text:
             raise not_writable(redacted(self.uri)) from None
+
+    def _not_permitted(self) -> NotPermitted:
+        return NotPermitted(
+            "the MLflow server must grant you access",
+            f"a refusal by {redacted(self.uri)}",
+            "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, "
+            "of a user who may do this.",
+        )
 
     def _no_room(self, how: str) -> UserError:
         return UserError(

@@ -51,11 +51,11 @@ def team_server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture(scope="session")
 def guarded_server(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An MLflow server that requires a name and a password."""
+    """An MLflow server that requires a name and a password; who has them may read all."""
     folder = tmp_path_factory.mktemp("guarded")
     shutil.copy(template, folder / "mlflow.db")
     (folder / "auth.ini").write_text(
-        "[mlflow]\ndefault_permission = NO_PERMISSIONS\nadmin_username = admin\n"
+        "[mlflow]\ndefault_permission = READ\nadmin_username = admin\n"
         f"database_uri = sqlite:///{folder}/auth.db\n"
         "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
     )

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import requests
 from mlflow import MlflowClient
 
 from tests.support.installed import STEPS, ablate
@@ -43,6 +44,26 @@ def test_a_study_gets_access_with_mlflows_own_variables(
     written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     for held in (output, repr(stored), repr(experiment.tags), *map(repr, written)):
         assert PASSWORD not in held
+
+
+def test_who_may_only_read_gets_a_report(guarded_server: str, tmp_path: Path) -> None:
+    write_study(tmp_path, STEPS)
+    code, output = ablate(tmp_path, "--tracking-uri", guarded_server, *command(), **ME)
+    assert code == 0, output
+    done = requests.post(
+        f"{guarded_server}/api/2.0/mlflow/users/create",
+        json={"username": "reader", "password": PASSWORD},
+        auth=("admin", PASSWORD),
+        timeout=30,
+    )
+    assert done.ok, done.text
+    reader = ME | {"MLFLOW_TRACKING_USERNAME": "reader"}
+    asked = ("report", NAME, "--data", "words.txt")
+    code, output = ablate(tmp_path, "--tracking-uri", guarded_server, *asked, **reader)
+    assert (tmp_path / "reports" / NAME / "index.html").exists()
+    assert "the store is read-only, so the report is not stored in it" in output
+    assert "error" not in output
+    assert code < 2
 
 
 def test_a_password_in_the_address_works_and_is_never_shown(

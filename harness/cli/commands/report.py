@@ -111,9 +111,7 @@ def command(
         click.echo(f"{folder / DIGESTS}: {counted(len(digests), 'run')}")
     elif publish:
         say(f"no {DIGESTS}: {per_machine(stored.study)}")
-    if store.writable:
-        keep_report(store, tables.facts["parent_run_id"], folder, written(folder))
-    else:
+    if not keep_report(store, tables.facts["parent_run_id"], folder, written(folder)):
         say("the store is read-only, so the report is not stored in it")
     if emit:
         emit(_document(folder, notes, changed=True))
