@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import quote, urlencode
 
 from harness.store.parent import locate, stored_runs
+from harness.store.presentation import steps_text
 from harness.store.reading import one_a_key
 from harness.store.runs import StudyRuns, key_of
 from harness.store.selection import Selection
 from harness.store.store import Store
-from harness.store.views import NAMES
+from harness.store.views import NAMES, view_key
 from harness.study.levels import Levels
 from harness.study.plan import expand
 from harness.study.study import Study
@@ -41,12 +42,13 @@ def addresses(store: Store, server: str, selected: Selection) -> dict[str, str]:
     name, steps, digest = selected["name"], selected["steps"], selected["data_digest"]
     runs, parent, _, _ = locate(store, name, steps, digest, selected["runs"])
     experiment = f"{server}/#/experiments/{runs.experiment_id}"
+    length = steps_text(selected["study"])
+    modes = {"runs": "TABLE", "charts": "CHART", "factors": "CHART"}
     found = {
-        NAMES["runs"]: f"{experiment}/runs?{_view('runs', 'TABLE')}",
-        NAMES["charts"]: f"{experiment}/runs?{_view('charts', 'CHART')}",
-        NAMES["factors"]: f"{experiment}/runs?{_view('factors', 'CHART')}",
-        "study and report": f"{experiment}/runs/{parent.info.run_id}/artifacts?{QUERY}",
+        NAMES[view]: f"{experiment}/runs?{_view(view_key(view, length), mode)}"
+        for view, mode in modes.items()
     }
+    found["study and report"] = f"{experiment}/runs/{parent.info.run_id}/artifacts?{QUERY}"
     compared = _compared(runs, selected["study"], digest)
     if len(compared) > 1:
         query = {"runs": json.dumps(compared), "experiments": json.dumps([runs.experiment_id])}

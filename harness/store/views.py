@@ -29,7 +29,7 @@ def views(study: Study, steps: str) -> dict[str, str]:
 
     Args:
         study: as it is run.
-        steps: of its runs, "varied" where that is a factor. Else charts and factors show runs of
+        steps: of its runs, "varied" where that is a factor. Else charts and factors are of runs of
             this length alone: means over runs of several lengths would say nothing.
     """
     primary, factors = study.primary, list(study.varied)
@@ -64,9 +64,20 @@ def views(study: Study, steps: str) -> dict[str, str]:
     }
     places = range(len(states), 0, -1)  # the menu lists the latest first
     return {
-        f"{TAG}{key}": saved(NAMES[key], place, state)
-        for place, (key, state) in zip(places, states.items(), strict=True)
+        f"{TAG}{view_key(view, steps)}": saved(view_name(view, steps), place, state)
+        for place, (view, state) in zip(places, states.items(), strict=True)
     }
+
+
+def view_key(view: str, steps: str) -> str:
+    """What a view is found by; all but the table of all runs have one for each length of runs."""
+    return f"{view}-{steps}" if view != "runs" and steps.isdigit() else view
+
+
+def view_name(view: str, steps: str) -> str:
+    """What MLflow's menu lists it as."""
+    length = f", {int(steps):,} steps" if view_key(view, steps) != view else ""
+    return f"{NAMES[view]}{length}"
 
 
 def saved(name: str, created: int, state: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from harness.store.links import together
 from harness.store.reading import read_study
 from harness.store.store import Store
-from harness.store.views import NAMES
+from harness.store.views import NAMES, view_key, view_name
 from harness.study.files import load_study
 from tests.store.test_server import listens
 from tests.support import browser
@@ -104,11 +104,13 @@ def test_the_views_are_in_the_menu_of_saved_views(page: Page, addresses: dict[st
     menu = page.get_by_test_id("saved-views-trigger")
     expect(menu).to_have_text("all runs")  # the one that is open
     menu.click()
-    for key, name in NAMES.items():
+    steps = str(browser.STEPS)
+    for view in NAMES:
+        key, name = view_key(view, steps), view_name(view, steps)
         expect(page.get_by_test_id(f"saved-views-item-{key}")).to_have_text(name)
-    page.get_by_test_id("saved-views-item-charts").click()
+    page.get_by_test_id(f"saved-views-item-{view_key('charts', steps)}").click()
     expect(page.get_by_text("Group by: variant")).to_be_visible()
-    expect(menu).to_have_text("charts by variant")
+    expect(menu).to_have_text(view_name("charts", steps))
 
 
 def test_factors_and_outcome_are_drawn_as_parallel_coordinates_of_all_runs(

@@ -7,7 +7,7 @@ from harness.store.presentation import colours, plain
 from harness.store.runs import StudyRuns
 from harness.store.selection import Selection
 from harness.store.store import Store
-from harness.store.views import NAMES, views
+from harness.store.views import views
 from tests.support.stores import FACTS, children, experiment_id, grid, result, study, tracker
 
 
@@ -19,18 +19,22 @@ def test_views_choose_the_factors_the_seed_and_the_primary_response():
     ]  # fmt: skip
     assert (table["orderByKey"], table["orderByAsc"]) == ("metrics.`final/dev_loss`", True)
     for view in ("charts", "factors"):
-        charts = state_of(made[f"mlflow.sharedViewState.{view}"])
+        charts = state_of(made[f"mlflow.sharedViewState.{view}-50"])
         sections = {section["uuid"] for section in charts["compareRunSections"]}
         assert {card["metricSectionId"] for card in charts["compareRunCharts"]} <= sections
     assert all(len(text) < 5000 for text in made.values())  # of a tag
 
 
 def test_charts_show_runs_of_one_length_alone():
-    for steps, wanted in (("50", " and params.steps = '50'"), ("varied", "")):
+    ours, fifty = "tags.`ablate.kind` = 'run'", " and params.steps = '50'"
+    expected = {
+        "50": {"runs": ours, "charts-50": ours + fifty, "factors-50": ours + fifty},
+        "varied": dict.fromkeys(["runs", "charts", "factors"], ours),
+    }
+    for steps, filters in expected.items():
         made = views(study(), steps)
-        filters = {tag.rpartition(".")[2]: state_of(made[tag])["searchFilter"] for tag in made}
-        ours = "tags.`ablate.kind` = 'run'"
-        assert filters == {"runs": ours, "charts": ours + wanted, "factors": ours + wanted}
+        found = {tag.rpartition(".")[2]: state_of(made[tag])["searchFilter"] for tag in made}
+        assert found == filters
 
 
 def state_of(view: str) -> dict[str, Any]:
@@ -40,12 +44,13 @@ def state_of(view: str) -> dict[str, Any]:
 
 
 def test_views_are_in_the_form_that_mlflow_lists() -> None:
-    made = {tag: json.loads(view) for tag, view in views(study(), "50").items()}
-    assert {view["name"] for view in made.values()} == set(NAMES.values())
+    made = {tag: json.loads(view) for tag, view in views(study(), "1000").items()}
+    names = {"all runs", "charts by variant, 1,000 steps", "factors and outcome, 1,000 steps"}
+    assert {view["name"] for view in made.values()} == names
     assert all(type(view["createdAt"]) is int for view in made.values())
     assert views(study(), "50") == views(study(), "50")
     newest_first = sorted(made.values(), key=lambda view: -view["createdAt"])
-    assert [view["name"] for view in newest_first] == list(NAMES.values())
+    assert [view["name"] for view in newest_first] == sorted(names)
 
 
 def test_neighbours_differ_from_the_baseline_in_one_factor():
@@ -70,6 +75,7 @@ def test_addresses_name_the_runs_to_compare(uri):
         "batch, residual false", "none, residual false", "batch, residual true"
     ]  # fmt: skip
     assert all("workflowType=machine_learning" in address for address in found.values())
+    assert "viewStateShareKey=charts-50&" in found["charts by variant"]
 
 
 def test_colours_are_distinct_for_two_dozen_variants():
