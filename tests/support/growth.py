@@ -17,7 +17,7 @@ class Sample:
     Attributes:
         ended: how many runs have ended by then.
         coordinator: of the process that was started.
-        worker: of its largest worker.
+        worker: of its largest worker; 0 where all have ended.
     """
 
     ended: int
@@ -26,13 +26,14 @@ class Sample:
 
 
 def sample_memory(folder: Path, every: float = 0.3) -> list[Sample]:
-    """Run the study in a folder, and sample its memory while its workers train."""
+    """Run the study in a folder, and sample its memory from the first worker on."""
     samples: list[Sample] = []
     process = start(folder, checkpoint_seconds=1.0)
     while process.poll() is None:
         alive = [megabytes(worker) for worker in workers(process.pid)]
-        if alive:
-            samples.append(Sample(ended(folder), megabytes(process.pid), max(alive)))
+        if alive or samples:
+            worker = max(alive, default=0.0)
+            samples.append(Sample(ended(folder), megabytes(process.pid), worker))
         time.sleep(every)
     output, _ = process.communicate()
     assert process.returncode == 0, output
@@ -40,10 +41,14 @@ def sample_memory(folder: Path, every: float = 0.3) -> list[Sample]:
 
 
 def growth(samples: list[Sample], what: str) -> float:
-    """Median memory while the last third of the runs ends, over that of the second third."""
-    runs = samples[-1].ended
-    second = [getattr(one, what) for one in samples if runs / 3 < one.ended <= 2 * runs / 3]
-    third = [getattr(one, what) for one in samples if one.ended > 2 * runs / 3]
+    """Median memory while the last third of the runs ends, over that of the second third.
+
+    The runs are those that end while the process lives: workers are done before the coordinator.
+    """
+    held = [(one.ended, getattr(one, what)) for one in samples if getattr(one, what)]
+    runs = held[-1][0]
+    second = [memory for ended, memory in held if runs / 3 < ended <= 2 * runs / 3]
+    third = [memory for ended, memory in held if ended > 2 * runs / 3]
     assert min(len(second), len(third)) >= 5
     return float(median(third) / median(second))
 
