@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -64,17 +64,27 @@ def write_atomically(path: Path, payload: bytes) -> None:
         raise
 
 
-def in_the_way(folder: Path, name: str) -> Path | None:
-    """What lies where a file is to be put: a file, a link, or something where its folder would be.
+def require_free(folder: Path, names: Iterable[str], what: str, option: str) -> None:
+    """Check that nothing lies where files are to be put: no file, no link, nothing for a folder.
 
     Args:
         folder: where to.
-        name: the file's path within it.
+        names: the files' paths within it, those that an earlier command wrote left out.
+        what: they make up, such as "report".
+        option: names another folder.
+
+    Raises:
+        UserError: something does.
     """
-    path = folder / name
-    taken = path if os.path.lexists(path) else path.parent
-    blocks = os.path.lexists(taken) and not (taken.is_dir() and taken != path)
-    return taken if blocks else None
+    for name in sorted(names):
+        path = folder / name
+        taken = path if os.path.lexists(path) else path.parent
+        if os.path.lexists(taken) and not (taken.is_dir() and taken != path):
+            raise UserError(
+                f"only files of an earlier {what} may be replaced",
+                f"{taken}, which no {what} wrote",
+                f"Move it away, or name another folder with {option}.",
+            )
 
 
 def require_regular(path: Path, largest: int) -> None:

@@ -14,7 +14,7 @@ from pyarrow import parquet as pq
 from harness.analysis.frames import ROW_ORDER, TEXT_OF_A_RUN
 from harness.analysis.gather import Stored, run_tables
 from harness.errors import UserError
-from harness.files import in_the_way, read_json, write_atomically
+from harness.files import read_json, require_free, write_atomically
 from harness.study.study import Study
 
 LIST = "exported.json"  # names the files that exports wrote to a folder, itself among them
@@ -61,13 +61,7 @@ def put_files(files: Mapping[str, bytes], folder: Path) -> None:
             changed; or the folder cannot be written.
     """
     earlier = _exported(folder)
-    for name in sorted({*files, LIST} - earlier):
-        if taken := in_the_way(folder, name):
-            raise UserError(
-                "an export may replace only files of an earlier export",
-                f"{taken}, which no export wrote",
-                "Move it away, or name another folder with --to.",
-            )
+    require_free(folder, {*files, LIST} - earlier, "export", "--to")
     listed = json.dumps(sorted(earlier | {*files, LIST}), indent=1)
     try:
         # The list first: what a killed command leaves is not taken for another's later.

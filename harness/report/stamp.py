@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 from harness.errors import UserError, few
-from harness.files import in_the_way, read_json, write_atomically
+from harness.files import read_json, require_free, write_atomically
 
 STAMP = "stamp.json"
 FOLDERS = ("data", "figures")  # within a report: from these, old files are removed
@@ -91,8 +91,7 @@ def put_files(made: Path, folder: Path, made_from: str | None, subject: str) -> 
     """
     earlier = Stamp.read(folder)
     files = hash_files(made, (path.relative_to(made).as_posix() for path in made.rglob("*")))
-    for name in sorted({*files, STAMP} - written(folder)):
-        require_free(folder, name)
+    require_free(folder, {*files, STAMP} - written(folder), "report", "--output")
     stamp = Stamp(earlier.made_from if made_from is None else made_from, subject, files)
     try:
         # First, so that a killed command leaves nothing that the next one takes for another's.
@@ -133,20 +132,6 @@ def require_own(folder: Path) -> None:
             "a report needs its own folder",
             f"{folder}, which has no report, but {few(found)}",
             f"Name a new folder, for example --output {shlex.quote(str(folder / 'report'))}",
-        )
-
-
-def require_free(folder: Path, name: str) -> None:
-    """Check that nothing is where a file of a report is to be put, which no report wrote.
-
-    Raises:
-        UserError: something is.
-    """
-    if taken := in_the_way(folder, name):
-        raise UserError(
-            "a report may replace only an earlier report",
-            f"{taken}, which no report wrote",
-            "Move it away, or name another folder with --output.",
         )
 
 

@@ -243,11 +243,11 @@ def _copy(
     info, tags = run.info, _tags(run) | {TAKEN_FROM: run.info.run_id}
     if parent := places.get(tags.pop("mlflow.parentRunId", "")):
         tags["mlflow.parentRunId"] = parent
-    begun = (key_of(run), info.run_name, tags | {"outcome": "running"}, info.start_time)
-    opened = ours.open(*begun)
+    start = (key_of(run), info.run_name, tags | {"outcome": "running"}, info.start_time)
+    opened = ours.open(*start)
     if opened.contradicts(points):
         ours.discard(key_of(run), opened)
-        opened = ours.open(*begun)
+        opened = ours.open(*start)
     params = [Param(name, value) for name, value in run.data.params.items()]
     datasets = inputs.dataset_inputs if inputs else []
     ours.complete(opened, Ended(points, params, tags, datasets, folder, info.end_time or 0))

@@ -138,7 +138,7 @@ def test_a_file_that_no_export_wrote_is_never_replaced(
     with pytest.raises(UserError) as refused:
         export(stored, tmp_path)
     assert str(refused.value) == (
-        "an export may replace only files of an earlier export; received "
+        "only files of an earlier export may be replaced; received "
         f"{tmp_path / name}, which no export wrote. "
         "Move it away, or name another folder with --to."
     )
