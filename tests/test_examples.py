@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +19,7 @@ from tests.conftest import TINY
 from tests.support import inprocess
 from tests.support.commands import HURRIED, ROOT, ablate, exported, start
 from tests.support.inprocess import InlineEngine
+from tests.support.small_study import wait_for_checkpoint
 
 pytestmark = pytest.mark.usefixtures("few_figures")
 
@@ -115,29 +115,12 @@ def test_an_example_that_is_interrupted_and_killed_ends_with_the_same_bits(
     inprocess.run_undisturbed(whole, *size)
     for number in (signal.SIGINT, signal.SIGKILL):
         process = start(disturbed, *size, program=HURRIED)
-        wait_for_a_checkpoint(process, disturbed)
+        wait_for_checkpoint(process, disturbed)
         os.killpg(process.pid, number)
         process.communicate()
         assert process.returncode == (130 if number == signal.SIGINT else -number)
     assert "runs have ended" in ablate(disturbed, *size)
     assert exported(disturbed, f"{name}.toml") == exported(whole, f"{name}.toml")
-
-
-def wait_for_a_checkpoint(process: "subprocess.Popen[str]", folder: Path) -> None:
-    """Wait until training has left one on disk that was not there before."""
-    before = checkpoints(folder)
-    while checkpoints(folder) <= before:
-        assert process.poll() is None, process.communicate()[0]
-
-
-def checkpoints(folder: Path) -> set[tuple[str, int]]:
-    found = set()
-    for path in folder.glob(".ablate/*/checkpoints/[!.]*"):
-        try:
-            found.add((path.name, path.stat().st_mtime_ns))
-        except FileNotFoundError:  # its stack has just ended
-            continue
-    return found
 
 
 @pytest.mark.service

@@ -24,20 +24,10 @@ from harness.study.plan import Stack, expand
 from harness.subjects.char_mlp import SUBJECT
 from harness.subjects.corpus import Corpus
 from harness.training.records import Record
-from tests.support.clusters import (
-    EventLog,
-    Nodes,
-    WithWorkers,
-    kill,
-    listening,
-    measured,
-    read,
-    run,
-    same_session,
-    stored,
-    study,
-    wait_until,
-)
+from tests.support.clusters import EventLog, Nodes, WithWorkers, kill, listening, run, stored, study
+from tests.support.processes import command_line, descendants
+from tests.support.small_study import checkpoints, command, start, wait_for_checkpoint, write_study
+from tests.support.small_study import run as run_command
 
 pytestmark = [
     pytest.mark.service,
@@ -133,8 +123,8 @@ def test_a_worker_that_dies_repeatedly_fails_its_runs_only(tmp_path: Path, tiny:
     def kill_worker(log: EventLog) -> None:
         if log.current != log.names[0]:
             return  # the others' workers live
-        for process in same_session():
-            if b"ray::work" in read(Path(f"/proc/{process}/cmdline")):
+        for process in descendants():
+            if b"ray::work" in command_line(process):
                 os.kill(process, signal.SIGKILL)
                 killed.append(process)
 
@@ -211,32 +201,21 @@ def test_without_ray_the_extra_is_named_and_nothing_is_written(tmp_path: Path) -
 def test_an_interrupt_saves_all_in_time_and_another_engine_continues(
     number: signal.Signals, tmp_path: Path
 ) -> None:
-    options = ["run", "smoke", "--steps", "60000", "--workers", "2"]
-    with subprocess.Popen(
-        [*ABLATE, *options, "--engine", "ray"],
-        cwd=tmp_path,
-        start_new_session=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as first:
-        assert first.stdout is not None
-        while not first.stdout.readline().startswith("training 8 runs"):
-            assert first.poll() is None
-        wait_until(lambda: measured(tmp_path / "mlflow.db") > 0, 60)
-        time.sleep(1)  # the first stack has ended, and the next is in training
-        began = time.monotonic()
-        if number == signal.SIGINT:
-            os.killpg(first.pid, number)  # as a terminal does
-        else:
-            first.send_signal(number)
-        output = first.stdout.read()
-        assert first.wait() == 130, output
-        assert time.monotonic() - began < 5
-    assert [line for line in output.splitlines() if " runs ended; " not in line] == [CONTINUE]
-    assert any((tmp_path / ".ablate").rglob("checkpoints/*.safetensors"))
-    second = subprocess.run(
-        [*ABLATE, *options], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert second.returncode == 0, second.stderr
-    assert "all 8 runs have ended" in second.stdout
+    write_study(tmp_path, steps=400_000)
+    # The next checkpoint is due when this is over: one that comes before it is the interrupt's.
+    first = start(tmp_path, command("--engine", "ray"), checkpoint_seconds=4.0)
+    wait_for_checkpoint(first, tmp_path)
+    time.sleep(1)  # the other worker's comes a moment later
+    before, began = checkpoints(tmp_path), time.monotonic()
+    if number == signal.SIGINT:
+        os.killpg(first.pid, number)  # as a terminal does
+    else:
+        first.send_signal(number)
+    output, _ = first.communicate()
+    assert first.returncode == 130, output
+    assert time.monotonic() - began < 5
+    assert output.splitlines()[-1] == CONTINUE
+    assert checkpoints(tmp_path) - before
+    code, output = run_command(tmp_path)  # by the local engine
+    assert code == 0, output
+    assert "all 8 runs have ended" in output

@@ -6,7 +6,6 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from subprocess import Popen
 from urllib.request import urlopen
 
 import pytest
@@ -21,6 +20,7 @@ from tests.store.test_server import listens
 from tests.support import browser
 from tests.support.commands import ROOT
 from tests.support.installed import ABLATE
+from tests.support.processes import descendants
 from tests.support.stores import undisturbed
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
@@ -152,24 +152,12 @@ def test_ctrl_c_stops_the_server_and_all_its_processes(core: str) -> None:
     with browser.ui(core, "core", *browser.SHORT) as (process, printed):
         address = printed["all runs:"].partition("/#")[0]
         urlopen(f"{address}/health").close()  # noqa: S310 - loopback
-        started = descendants(process)
+        started = descendants(process.pid)
         assert len(started) >= 2
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
     assert not listens(int(address.rpartition(":")[2]))
     assert not any(Path(f"/proc/{pid}").exists() for pid in started)
-
-
-def descendants(process: Popen[str]) -> list[int]:
-    """Process ids of all that a process has started, and these in turn."""
-    found: list[int] = []
-    waiting = [process.pid]
-    while waiting:
-        pid = waiting.pop()
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        waiting += map(int, children)
-        found += map(int, children)
-    return found
 
 
 def test_a_study_of_ones_own_model_is_shown_like_any_other(page: Page, tmp_path: Path) -> None:

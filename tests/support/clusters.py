@@ -27,6 +27,7 @@ from harness.study.study import Study
 from harness.subjects.corpus import Corpus
 from harness.subjects.subject import Data, Subject
 from harness.training.records import Checkpoint, Record
+from tests.support.processes import descendants
 
 STEPS = 20_000  # some seconds of training
 NODE = (  # `ray start`, but with the loopback address where it would look for this machine's own
@@ -82,7 +83,7 @@ class Nodes:
 def kill(node: subprocess.Popen[bytes]) -> None:
     """Kill every process of a node at once."""
     if node.poll() is None:
-        for process in same_session(node.pid):
+        for process in _session(node.pid):
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
         node.wait()
@@ -208,17 +209,10 @@ def contents(folder: Path) -> dict[str, str]:
     return {str(f.relative_to(folder)): sha256(f.read_bytes()).hexdigest() for f in files}
 
 
-def read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
-
-
 def listening() -> set[str]:
-    """Addresses on which this session's processes listen."""
+    """Addresses on which this process's descendants listen."""
     ours = set()
-    for process in same_session():
+    for process in descendants():
         with suppress(PermissionError, FileNotFoundError):  # another user's, or ended since
             ours |= {os.readlink(handle) for handle in Path(f"/proc/{process}/fd").iterdir()}
     hosts = set()
@@ -231,8 +225,8 @@ def listening() -> set[str]:
     return hosts
 
 
-def same_session(leader: int = 0) -> list[int]:
-    """Processes of the session that this one leads; of our own unless another is named."""
+def _session(leader: int) -> list[int]:
+    """Processes of the session that this one leads."""
     found = []
     for entry in Path("/proc").iterdir():
         with suppress(ProcessLookupError, ValueError):

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.support.processes import command_line, descendants
+
 ROOT = Path(__file__).parents[2]
 NAME = "kept"
 STUDY = """
@@ -84,14 +86,24 @@ def run(folder: Path, arguments: Sequence[str] = (), **settings: float) -> tuple
     return process.returncode, output
 
 
+def wait_for_checkpoint(process: subprocess.Popen[str], folder: Path) -> None:
+    """Wait until training has left one on disk that was not there before."""
+    before = checkpoints(folder)
+    while checkpoints(folder) <= before:
+        assert process.poll() is None, process.communicate()[0]
+
+
+def checkpoints(folder: Path) -> set[tuple[str, int]]:
+    """Names and times of the checkpoints on disk."""
+    found = set()
+    for path in folder.glob(".ablate/*/checkpoints/[!.]*"):
+        try:
+            found.add((path.name, path.stat().st_mtime_ns))
+        except FileNotFoundError:  # its stack has just ended
+            continue
+    return found
+
+
 def workers(coordinator: int) -> list[int]:
     """Process ids of a coordinator's workers."""
-    try:
-        children = Path(f"/proc/{coordinator}/task/{coordinator}/children").read_text().split()
-        return [
-            int(child)
-            for child in children
-            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
-        ]
-    except OSError:  # it has just ended
-        return []
+    return [child for child in descendants(coordinator) if b"spawn_main" in command_line(child)]
