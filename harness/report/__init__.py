@@ -10,6 +10,15 @@ May import: `analysis` and what lies below it; neither torch, numba nor MLflow.
 
 from harness.report.build import DEFAULT_FORMATS, build, refusals
 from harness.report.picture import FORMATS
+from harness.report.share import without_local_links
 from harness.report.stamp import is_current, written
 
-__all__ = ["DEFAULT_FORMATS", "FORMATS", "build", "is_current", "refusals", "written"]
+__all__ = [
+    "DEFAULT_FORMATS",
+    "FORMATS",
+    "build",
+    "is_current",
+    "refusals",
+    "without_local_links",
+    "written",
+]

@@ -16,9 +16,14 @@ def ui(facts: Mapping[str, str]) -> str:
     return address.rstrip("/") if address.startswith(("http://", "https://")) else LOCAL_UI
 
 
+def linked(facts: Mapping[str, str]) -> bool:
+    """Whether the runs' place in MLflow is known."""
+    return bool(facts.get("experiment_id"))
+
+
 def run_link(facts: Mapping[str, str], text: str, run_id: str) -> Link | str:
     """A run's page, or the text alone where its place is not known."""
-    if not facts.get("experiment_id"):
+    if not linked(facts):
         return text
     place = f"experiments/{quote(facts['experiment_id'])}/runs/{quote(run_id)}"
     return Link(text, f"{ui(facts)}/{MODE}#/{place}")
@@ -28,7 +33,7 @@ def compare_link(facts: Mapping[str, str], text: str, run_ids: list[str]) -> Lin
     """The page that compares runs, or the text alone where their place is not known."""
     if len(run_ids) < 2:
         return run_link(facts, text, run_ids[0]) if run_ids else text
-    if not facts.get("experiment_id"):
+    if not linked(facts):
         return text
     runs = quote(json.dumps(run_ids, separators=(",", ":")))
     experiments = quote(json.dumps([facts["experiment_id"]]))

@@ -25,6 +25,7 @@ POINTS = 72  # to an inch
 ONE_COLUMN, TWO_COLUMNS = 3.5, 7.0  # inches that figures in a paper are wide
 LAID_OUT = 5.0  # inches at which a figure for one column is drawn before it is made smaller
 PNG_COLOURS = 128
+JOINED = {"clip-path", "data-of"}  # what a group may say and still be joined with its neighbour
 SVG = "http://www.w3.org/2000/svg"
 ON_THE_PAGE = {INK: "var(--ink)", BLUE: "var(--blue)", PAPER: "var(--paper)"}  # light and dark
 
@@ -89,7 +90,7 @@ def compact_svg(svg: bytes, name: str) -> bytes:
 
     Coordinates are rounded to a tenth of a point, and each style is written once. Groups lose their
     identifiers, which nothing refers to and all of matplotlib's figures have in common, but for the
-    marks in them; styles apply within this figure alone.
+    marks in them, and neighbours of one kind become one; styles apply within this figure alone.
     """
     root = ElementTree.fromstring(svg)  # noqa: S314 - written by matplotlib
     root.set("id", f"svg-{name}")
@@ -105,11 +106,27 @@ def compact_svg(svg: bytes, name: str) -> bytes:
         if "style" in element.attrib:
             style = element.attrib.pop("style")
             element.set("class", styles.setdefault(style, f"c{len(styles)}"))
+    _join_groups(root)
     rules = "".join(f"#svg-{name} .{short}{{{style}}}" for style, short in styles.items())
     ElementTree.SubElement(root, f"{{{SVG}}}style").text = rules
     ElementTree.register_namespace("", SVG)
     ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
     return ElementTree.tostring(root, encoding="unicode").encode()
+
+
+def _join_groups(element: ElementTree.Element) -> None:
+    """Take out groups that say nothing, and join neighbours that say the same."""
+    parts: list[ElementTree.Element] = []
+    for part in list(element):
+        _join_groups(part)
+        alike = part.attrib.keys() <= JOINED and part.tag == f"{{{SVG}}}g"
+        if alike and not part.attrib:
+            parts += part
+        elif alike and parts and (parts[-1].tag, parts[-1].attrib) == (part.tag, part.attrib):
+            parts[-1].extend(part)
+        else:
+            parts.append(part)
+    element[:] = parts
 
 
 def _short(number: str) -> str:
@@ -126,7 +143,7 @@ def inline(svg: bytes, alt: str) -> str:
     root = ElementTree.fromstring(svg)  # noqa: S314 - written by `compact_svg`
     root.attrib |= {"role": "img", "aria-label": alt}
     del root.attrib["width"], root.attrib["height"]
-    text = ElementTree.tostring(root, encoding="unicode")
+    text = ElementTree.tostring(root, encoding="unicode").replace(" xlink:href=", " href=")
     for colour, variable in ON_THE_PAGE.items():
         text = text.replace(colour, variable)
     return text

@@ -4,13 +4,14 @@
 measured; under `files/…` a digest of each file (of a safetensors file, of its tensors); and under
 `series/…` two hexadecimal digits for each block of steps in which the series was measured. Blocks
 end at the probes of the run's schedule, so most hold one measurement; 120 runs take some 100 kB.
+Runs of a tuned study at levels that were not chosen have no such digits.
 
 The digests say whether a run is the same. The two digits only say where it begins to differ: once
 two runs part, all that comes after differs too, and 255 of 256 times already the first block shows.
 """
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from io import StringIO
@@ -88,11 +89,12 @@ class Digest:
     def row(self) -> dict[str, str]:
         """Its part of a row of digests.csv."""
         checks = {name: "".join(b.check for b in found) for name, found in self.blocks.items()}
-        return {
-            "outcome": self.outcome, "trace": self.trace,
-            **{FILES + name: digest for name, digest in self.files.items()},
-            **{SERIES + name: check for name, check in checks.items()},
-        }  # fmt: skip
+        return self.short_row() | {SERIES + name: check for name, check in checks.items()}
+
+    def short_row(self) -> dict[str, str]:
+        """The same without what tells where a run begins to differ."""
+        files = {FILES + name: digest for name, digest in self.files.items()}
+        return {"outcome": self.outcome, "trace": self.trace, **files}
 
     def difference(self, published: Mapping[str, str]) -> str:
         """What differs first from a published row, in words; "" if every bit is the same."""
@@ -158,12 +160,18 @@ def _file_digest(payload: bytes) -> str:
     return whole.hexdigest()[:DIGITS]
 
 
-def digests_csv(digests: Iterable[tuple[Run, Digest]]) -> str:
-    """The text of digests.csv: the digests of a study's runs."""
+def digests_csv(digests: Iterable[tuple[Run, Digest]], judged: Collection[str]) -> str:
+    """The text of digests.csv.
+
+    Args:
+        digests: of a study's complete runs.
+        judged: keys of those that variants are judged by; of others, short rows do.
+    """
     rows = [
-        {"variant": run.variant, "seed": str(run.seed), "run_key": run.key, **digest.row()}
+        {"variant": run.variant, "seed": str(run.seed), "run_key": run.key,
+         **(digest.row() if run.key in judged else digest.short_row())}
         for run, digest in digests
-    ]
+    ]  # fmt: skip
     columns = dict.fromkeys([*LABELS, *(name for row in rows for name in row)])
     text = StringIO()
     writer = csv.DictWriter(text, list(columns), restval="", lineterminator="\n")

@@ -112,6 +112,18 @@ def test_a_run_of_other_arithmetic_differs_from_where_it_parts(
     assert "differs first in loss, steps 246 to 275" in output
 
 
+def test_a_published_report_does_not_link_into_a_store_that_readers_do_not_have(
+    published: Path, tmp_path: Path
+) -> None:
+    inprocess.run_undisturbed(published, "report", "lines.toml", "--output", str(tmp_path / "own"))
+    for name in ("index.html", "report.md"):
+        shown, own = (folder / name for folder in (published / DIGESTS.parent, tmp_path / "own"))
+        assert "link to MLflow" in own.read_text()
+        assert own.read_text().count("127.0.0.1") > 18
+        assert "link to MLflow" not in shown.read_text()
+        assert "127.0.0.1" not in shown.read_text()
+
+
 def test_unknown_studies_are_refused_with_one_message(call: Call) -> None:
     assert call("verify", "--published", "line") == (
         2, "",
@@ -158,3 +170,30 @@ def test_a_report_loads_neither_torch_nor_numba() -> None:
         "sys.exit(bool({'torch', 'numba'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_of_runs_at_levels_that_were_not_chosen_only_whether_they_differ_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (study(tmp_path) / "lines.toml").read_text()
+    text = text.replace("lr = [0.1, 0.3, 1e30]\n", "[tuned]\nlr = [0.1, 0.3, 1e30]\n", 1)
+    (tmp_path / "lines.toml").write_text(text.replace("where = { lr = [0.1, 0.3] }\n", ""))
+    monkeypatch.setattr(Linear, "same_bits", True)
+    monkeypatch.delenv("ABLATE_DATA", raising=False)
+    inprocess.run_undisturbed(tmp_path, "run", "lines.toml")
+    inprocess.run_undisturbed(tmp_path, "report", "lines.toml", "--publish")
+    monkeypatch.chdir(tmp_path)
+    with DIGESTS.open() as file:
+        rows = list(csv.DictReader(file))
+    with (DIGESTS.parent / "data" / "runs.csv").open() as file:
+        judged = {row["run_key"] for row in csv.DictReader(file)}
+    assert (len(rows), len(judged)) == (18, 6)
+    assert all(row["trace"] and row["files/weights.txt"] for row in rows)
+    assert {row["run_key"] for row in rows if row[f"{SERIES}loss"]} == judged
+    assert (
+        "18 of 18 runs of 1 published study are the same"
+        in inprocess.ablate(capsys, "verify", "--published", "--runs", "18")[1]
+    )
+    change("trace")
+    _, output, _ = inprocess.ablate(capsys, "verify", "--published")
+    assert "differs first in the trace, at a step that is not known" in output

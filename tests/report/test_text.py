@@ -91,7 +91,7 @@ def test_identifiers_are_unique_and_links_within_the_report_lead_somewhere(
             assert href[1:] in ids
         elif not href.startswith("http"):
             assert (any_report / href).exists()
-    used = {one.get("xlink:href", "")[1:] for one in made.all("use")}  # type: ignore[index]
+    used = {one.get("href", "")[1:] for one in made.all("use")}  # type: ignore[index]
     assert used <= set(ids)
 
 

@@ -55,7 +55,7 @@ def command(
     """
     from harness.analysis.gather import gather
     from harness.errors import UserError
-    from harness.report import build, is_current, written
+    from harness.report import build, is_current, without_local_links, written
     from harness.store.afterwards import keep_report
     from harness.store.naming import folder_name, run_command
     from harness.store.publishing import run_digests
@@ -102,8 +102,10 @@ def command(
         say(f"{lost}. Train these again: {again} --repair")
     shared = publish and stored.study.model.same_bits
     digests = run_digests(stored) if shared else []
-    also = {DIGESTS: digests_csv(digests)} if shared else {}
-    page = build(tables, folder, forms, figure, state, also)
+    judged = set(tables.runs["run_key"])
+    also = {DIGESTS: digests_csv(digests, judged)} if shared else {}
+    shown = without_local_links(tables) if publish else tables
+    page = build(shown, folder, forms, figure, state, also)
     if figure is None:
         _say_verdicts(folder)
     click.echo(str(page))

@@ -9,7 +9,7 @@ from harness.analysis.failures import DISTANCE
 from harness.analysis.intervals import mean_intervals
 from harness.errors import counted
 from harness.report.document import Block, Paragraph, Section, Table, Words
-from harness.report.links import compare_link, run_link
+from harness.report.links import compare_link, linked, run_link
 from harness.report.source import Source
 from harness.report.words import elapsed, measured, number, with_interval
 from harness.subjects.subject import Response
@@ -68,12 +68,14 @@ def _failures(source: Source) -> Iterator[Block]:
 
 
 def cells(source: Source) -> Section:
-    """Every cell, and every run, with links to MLflow."""
-    words = (
-        "Variants and runs link to MLflow, which has all their curves, artifacts and weights. For "
-        f"a local store, first start its UI with: ablate ui {source.study.name}"
-    )
-    return Section("All cells", [Paragraph(words), _cells_table(source), _runs_table(source)])
+    """Every cell, and every run, with links to MLflow where there are any."""
+    tables: list[Block] = [_cells_table(source), _runs_table(source)]
+    if linked(source.data.facts):
+        tables.insert(0, Paragraph(
+            "Variants and runs link to MLflow, which has all their curves, artifacts and weights. "
+            f"For a local store, first start its UI with: ablate ui {source.study.name}"
+        ))  # fmt: skip
+    return Section("All cells", tables)
 
 
 def _cells_table(source: Source) -> Table:
@@ -96,7 +98,8 @@ def _cells_table(source: Source) -> Table:
         members = list(runs.loc[runs["variant"] == variant, "run_id"])
         link = compare_link(data.facts, variant, members)
         rows.append((link, str((finished["variant"] == variant).sum()), *texts))
-    head = ("variant (opens its runs)", "runs finished", *map(_column, responses))
+    opens = "variant (opens its runs)" if linked(data.facts) else "variant"
+    head = (opens, "runs finished", *map(_column, responses))
     title = "All cells: mean over the finished runs ± half the 95 % t interval"
     return Table(title, head, tuple(rows), frozenset(range(1, len(head))))
 
