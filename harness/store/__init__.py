@@ -6,12 +6,12 @@ notes. `delivery.py` and `workspace.py` keep results on disk until the store has
 and `stored.py` read back, also where files or tags were lost (`identity.py`); `digest.py` tells
 whether a run was changed, and `doctor.py` looks for what does not fit together. `selection.py`
 chooses the runs that a command is about, `remarks.py` says what else there is, and `naming.py`
-names what differs from a study's file. `takeover.py` takes
-runs from other studies of the store, `merge.py` from another store. `uri.py` and
-`database.py` find and check the store, `location.py` finds artifacts beside a database, wherever it
-was moved, and `fetch.py` the files of a run. May import: errors, files, subjects, study, training,
-engines. `rows.py` reads a SQLite store without MLflow, which takes seconds to load: only what
-writes, or talks to a server, loads it.
+names what differs from a study's file. `takeover.py` takes runs from other studies of the store,
+`merge.py` from another store. `uri.py` and `database.py` find and check the store, `failures.py`
+says what MLflow's failures come down to, `location.py` finds artifacts beside a database, wherever
+it was moved, and `fetch.py` the files of a run. May import: errors, files, subjects, study,
+training, engines. `rows.py` reads a SQLite store without MLflow, which takes seconds to load: only
+what writes, or talks to a server, loads it.
 
 The data model, exactly:
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from harness.store.failures import NotPermitted
 from harness.store.parent import parent_key
 from harness.store.runs import StudyRuns
 from harness.store.schema import VERIFICATION
-from harness.store.store import NotPermitted, Store
+from harness.store.store import Store
 from harness.study.study import Study
 
 

@@ -1,28 +1,22 @@
 """The MLflow store of a command: opened once, and passed to all that reads or writes it.
 
-Every failure of MLflow becomes one of two kinds: `Unreachable` (nothing is lost, try again later)
-or `UserError` (the user has to fix something). Whatever takes a store may raise them; docstrings
-name them only where they mean more. No call waits longer than a few seconds for a server, or 20
-for a process that has a database locked.
+Every failure of MLflow becomes `Unreachable` or a `UserError` (`failures.py`). Whatever takes a
+store may raise them; docstrings name them only where they mean more. No call waits longer than a
+few seconds for a server, or 20 for a process that has a database locked.
 """
 
 import os
-import re
 import shlex
-import shutil
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
-from harness.errors import Locked, Unreachable, UserError, counted
-from harness.files import lacks_room
+from harness.errors import Unreachable, UserError, counted
 from harness.store import location, rows
 from harness.store.database import (
     ARTIFACTS,
-    about_lock,
     artifact_root,
     check,
     check_revision,
@@ -30,6 +24,7 @@ from harness.store.database import (
     not_writable,
     prepare,
 )
+from harness.store.failures import translated, translated_sqlite
 from harness.store.rows import Experiment, Run
 from harness.store.schema import IS_SCHEMA, SCHEMA, Points
 from harness.store.uri import for_mlflow, is_server, redacted, sqlite_path, tracking_uri
@@ -37,7 +32,6 @@ from harness.store.uri import for_mlflow, is_server, redacted, sqlite_path, trac
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel
-    from mlflow.exceptions import MlflowException
     from mlflow.store.artifact.artifact_repo import ArtifactRepository
     from mlflow.store.entities import PagedList
 
@@ -45,19 +39,10 @@ PROBE = 3  # seconds a server may take to say that it is well
 PAGE = 1000  # runs fetched at once
 LONGEST_ARTIFACT_URI = 200  # characters; PostgreSQL enforces it
 ARTIFACT_TAIL = 60  # characters that follow the artifact location: experiment, run, "artifacts"
-REFUSALS = ("UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED", "PERMISSION_DENIED")
 ACTIVE = 1  # MLflow's ViewType.ACTIVE_ONLY: runs that are not deleted
 DELETED = "deleted"  # lifecycle stage of what MLflow can still restore
 
 Found = TypeVar("Found")
-
-
-class TargetDeleted(Unreachable):
-    """Raised when what was to be written to has been deleted from the store meanwhile."""
-
-
-class NotPermitted(UserError):  # noqa: N818 - a state of the store, not an error of ours
-    """Raised when a server refuses to do something for this user."""
 
 
 class Store:
@@ -126,43 +111,9 @@ class Store:
             check(path)
         return cls(resolved)
 
-    @contextmanager
-    def reach(self) -> Iterator[None]:
+    def reach(self) -> AbstractContextManager[None]:
         """Turn failures of MLflow's calls in the block into `Unreachable` or `UserError`."""
-        from mlflow.exceptions import MlflowException
-        from sqlalchemy.exc import DBAPIError
-
-        try:
-            yield
-        except MlflowException as error:
-            self._translate(error)
-        except (DBAPIError, sqlite3.Error) as error:
-            self._refuse_known(one_line(error))
-            raise Unreachable(f"{redacted(self.uri)}: {one_line(error)}") from None
-        except shutil.Error as error:  # of files that MLflow copied; each with its own reason
-            raise self._no_room(str(error.args[0][0][-1])) from None
-        except ImportError as error:  # MLflow loads a package when it first stores a file there
-            raise UserError(
-                "the Python package of the place where files are stored must be installed",
-                error,
-                "Install it, for s3:// .venv/bin/pip install boto3; then run the same command "
-                "again.",
-            ) from None
-        except OSError as error:  # that of the network is one
-            if lacks_room(error):
-                raise self._no_room(one_line(error)) from None
-            if getattr(getattr(error, "response", None), "status_code", 0) in (401, 403):
-                raise self._not_permitted() from None  # to handle a run's files
-            raise Unreachable(f"{redacted(self.uri)}: {one_line(error)}") from None
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Turn failures to read a SQLite file without MLflow into those of `reach`."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            self._refuse_known(one_line(error))
-            raise Unreachable(f"{redacted(self.uri)}: {one_line(error)}") from None
+        return translated(self.uri)
 
     def files_at(self, address: str) -> "ArtifactRepository":
         """The files of a run, by their address.
@@ -221,7 +172,7 @@ class Store:
     def experiments(self) -> list[Experiment]:
         """All experiments that are not deleted, of studies and others."""
         if self._database:
-            with self._reading():
+            with translated_sqlite(self.uri):
                 found = rows.experiments(self._database)
             return [one for one in found if one.lifecycle_stage != DELETED]
         pages = self._pages(lambda token: self.client.search_experiments(page_token=token))
@@ -230,7 +181,7 @@ class Store:
     def named(self, name: str) -> Experiment | None:
         """The experiment of that name, deleted or not."""
         if self._database:
-            with self._reading():
+            with translated_sqlite(self.uri):
                 found = rows.experiments(self._database)
             return next((one for one in found if one.name == name), None)
         with self.reach():
@@ -293,7 +244,7 @@ class Store:
             view: one of MLflow's `ViewType`.
         """
         if self._database and not query and view == ACTIVE:
-            with self._reading():
+            with translated_sqlite(self.uri):
                 found = rows.runs(self._database, experiment_id)
         else:
             pages = self._pages(
@@ -372,63 +323,6 @@ class Store:
             token = page.token or None
         return found
 
-    def _translate(self, error: "MlflowException") -> NoReturn:
-        text = one_line(error)
-        if error.error_code in REFUSALS or "error code 401" in text or "error code 403" in text:
-            raise self._not_permitted() from None
-        if "mlflow-artifacts URI" in text:
-            raise UserError(
-                "a study stored through an MLflow server must be read through that server",
-                f"the database behind one: {redacted(self.uri)}",
-                "Give the address of that server with --tracking-uri.",
-            ) from None
-        self._refuse_known(str(error))
-        lost = "ensure that the path is correct" in text  # MLflow says so of any failed download
-        if "No such artifact" in text or (lost and not is_server(self.uri)):
-            raise UserError(
-                "the artifacts of a run must be where they were logged",
-                text,
-                "Put them back (mlartifacts/ belongs beside mlflow.db), or train the run again.",
-            ) from None
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST" or "must be in the 'active' state" in text:
-            raise TargetDeleted(f"{redacted(self.uri)}: {text}") from None
-        status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]
-        # Too many requests, a failure on their side, or the answer of a program before the server.
-        if status >= 429 or "failed with error code" in text:
-            raise Unreachable(f"{redacted(self.uri)}: {text}") from None
-        if is_server(self.uri):
-            raise UserError(
-                "the MLflow server must take what the harness sends",
-                f"a refusal by {redacted(self.uri)}: {text}",
-                "Its MLflow may be of another version, or limited: see its log, or name another "
-                "store with --tracking-uri.",
-            ) from None
-        raise error
-
-    def _refuse_known(self, text: str) -> None:
-        """Raise what an error of SQLite comes down to, if it is a known one."""
-        if "database is locked" in text and self._database:
-            raise Locked(about_lock(self._database)) from None
-        if "disk is full" in text:
-            raise self._no_room("database or disk is full") from None
-        if "readonly database" in text:
-            raise not_writable(redacted(self.uri)) from None
-
-    def _not_permitted(self) -> NotPermitted:
-        return NotPermitted(
-            "the MLflow server must grant you access",
-            f"a refusal by {redacted(self.uri)}",
-            "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, "
-            "of a user who may do this.",
-        )
-
-    def _no_room(self, how: str) -> UserError:
-        return UserError(
-            "the store needs free space and write permission",
-            f"{how} ({redacted(self.uri)})",
-            "Free some space or change the permissions; the same command then continues.",
-        )
-
 
 def require_schema(experiment: Experiment, uri: str) -> None:
     """Check that an experiment holds runs of this version of the harness, if of any.
@@ -471,9 +365,3 @@ def probe(uri: str) -> None:
             redacted(uri),
             "Check the address and port: another program answers there.",
         )
-
-
-def one_line(error: Exception) -> str:
-    """The first line of an error's message, short enough to show, and without a URI's password."""
-    line = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return re.sub(r"(?<=://)[^/]*@", "", line)[:300]

@@ -13,13 +13,14 @@ from harness.errors import Unreachable, UserError
 from harness.store import presentation, schema
 from harness.store.artifacts import require_unchanged, write_artifacts
 from harness.store.digest import DIGEST, FILES, digest_of, file_digests, kept_files
+from harness.store.failures import TargetDeleted
 from harness.store.fetch import files_of
 from harness.store.parent import ParentRun, Status, progress
 from harness.store.pictures import HAS_IMAGES, draw_histograms, draw_layers
 from harness.store.rows import Run as StoredRun
 from harness.store.runs import Ended, OpenRun, StudyRuns, outcome_of
 from harness.store.session import Session
-from harness.store.store import Store, TargetDeleted
+from harness.store.store import Store
 from harness.store.takeover import COPIED, TAKEN_FROM
 from harness.store.throttle import Throttle
 from harness.study.plan import Run
