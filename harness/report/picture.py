@@ -102,7 +102,10 @@ def compact_svg(svg: bytes, name: str) -> bytes:
             write_marks(element)
         for attribute in element.attrib.keys() & {"d", "x", "y", "transform"}:
             text = " ".join(element.attrib[attribute].split())
-            element.set(attribute, re.sub(r"-?\d+\.\d+", lambda match: _short(match[0]), text))
+            text = re.sub(r"-?\d+\.\d+", lambda match: _short(match[0]), text)
+            element.set(
+                attribute, re.sub(" ?([A-Za-z]) ?", r"\1", text) if attribute == "d" else text
+            )
         if "style" in element.attrib:
             style = element.attrib.pop("style")
             element.set("class", styles.setdefault(style, f"c{len(styles)}"))
@@ -143,7 +146,8 @@ def inline(svg: bytes, alt: str) -> str:
     root = ElementTree.fromstring(svg)  # noqa: S314 - written by `compact_svg`
     root.attrib |= {"role": "img", "aria-label": alt}
     del root.attrib["width"], root.attrib["height"]
-    text = ElementTree.tostring(root, encoding="unicode").replace(" xlink:href=", " href=")
+    text = ElementTree.tostring(root, encoding="unicode")
+    text = text.replace(" xlink:href=", " href=").replace(" />", "/>")
     for colour, variable in ON_THE_PAGE.items():
         text = text.replace(colour, variable)
     return text

@@ -8,9 +8,9 @@ from harness.report.facets import examples
 from harness.report.names import named
 from harness.subjects.figures import CurveFigure
 
-ORIGIN = (  # columns that are read of the runs alone that variants are judged by
-    "run_id", "run_name", "versions", "commit", "claims_digest", "session", "device",
-)  # fmt: skip
+# What a report asks only of the runs that variants are judged by.
+UNASKED = ("run_id", "run_name", "subject", "claims_digest", "session")
+MICROSECONDS = 6  # decimals of seconds
 MOST_LAYERS = 10  # of a variant, in figures of quantities by layer
 MOST_NAMED = 40  # the same where layers have names, since neighbours differ in kind
 
@@ -28,7 +28,9 @@ def shareable(data: StudyData) -> StudyData:
     shown = list(examples(data.study))
     trained = data.trained
     if data.study.tuned:
-        trained = trained.assign(**dict.fromkeys(ORIGIN, ""))
+        trained = trained.assign(
+            **dict.fromkeys(UNASKED, ""), seconds=trained["seconds"].round(MICROSECONDS)
+        )
     figures = data.study.model.figures
     drawn = [figure.metric for figure in figures if isinstance(figure, CurveFigure)]
     curves = data.curves[data.curves["metric"].isin(drawn)]

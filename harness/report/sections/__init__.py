@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from math import prod
 
 from harness.analysis.stages import count_seeds
 from harness.errors import counted
@@ -44,8 +45,12 @@ def facts(source: Source) -> str:
     steps = sorted({source.study.fields(cell).steps for cell in source.cells.values()})
     budget = " or ".join(f"{count:,}" for count in steps)
     data = f", trained on {known['name']}" if known.get("name") else ""
-    variants = counted(len(source.cells), "variant")
-    count = count_seeds(source.expected)
-    most = "" if len(source.expected) == len(source.cells) * count else "at most "
-    seeds = f"{most}{counted(count, 'seed')}"
-    return f"{variants} × {seeds}, {budget} steps{data}. Primary response: {source.primary.axis}."
+    tuned, count = source.study.tuned, count_seeds(source.expected)
+    whole = len(source.cells) * prod(map(len, tuned.values())) * count
+    most = "" if len(source.expected) == whole else "at most "
+    grid = " × ".join([
+        counted(len(source.cells), "variant"),
+        *(f"{len(levels)} levels of {field}" for field, levels in tuned.items()),
+        f"{most}{counted(count, 'seed')}",
+    ])  # fmt: skip
+    return f"{grid}, {budget} steps{data}. Primary response: {source.primary.axis}."

@@ -37,7 +37,7 @@ def caveats(source: Source) -> list[str]:
     """What the design itself cannot show, whatever the runs say."""
     study = source.study
     variants = [study.fields(cell) for cell in study.cells()]
-    found = list(study.model.caveats(set(study.factors), variants))
+    found = list(study.model.caveats(set(study.varied), variants))
     found += filter(None, (about_partial(study), about_twins(study)))
     if 2 <= (seeds := count_seeds(source.expected)) < FEW_SEEDS:
         found.append(f"With only {seeds} seeds, intervals are wide.")
