@@ -1,0 +1,1 @@
+"""What makes the parts of these pages that come from the code: `generate.py` and `pictures.py`."""
