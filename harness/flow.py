@@ -53,6 +53,7 @@ class SessionSummary:
         diverged: whether any run diverged.
         failed: runs that could not be trained, each with the reason.
         undelivered: runs that have ended but are not in the store yet: their results wait on disk.
+        obstacle: why the store does not take them.
         interrupted: whether it was stopped.
         seconds: worker time spent on the trained runs.
     """
@@ -61,6 +62,7 @@ class SessionSummary:
     diverged: bool
     failed: dict[str, str]
     undelivered: int
+    obstacle: str
     interrupted: bool
     seconds: float
 
@@ -76,13 +78,14 @@ class SessionSummary:
             self.diverged or later.diverged,
             self.failed | later.failed,
             later.undelivered,
+            later.obstacle,
             later.interrupted,
             self.seconds + later.seconds,
         )
 
 
 NOTHING_DONE = SessionSummary(
-    (), diverged=False, failed={}, undelivered=0, interrupted=False, seconds=0.0
+    (), diverged=False, failed={}, undelivered=0, obstacle="", interrupted=False, seconds=0.0
 )
 
 
@@ -143,7 +146,9 @@ def run_study(
     delivery.flush()
     trained = tuple(run for run in missing if run.key in outcomes)
     diverged = "diverged" in outcomes.values()
-    return SessionSummary(trained, diverged, failed, len(delivery.waiting), stopping(), seconds)
+    return SessionSummary(
+        trained, diverged, failed, len(delivery.waiting), delivery.obstacle, stopping(), seconds
+    )
 
 
 def resumable_tasks(missing: Sequence[Run], workspace: Workspace, delivery: Delivery) -> list[Task]:

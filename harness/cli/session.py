@@ -313,10 +313,12 @@ def report_outcome(tally: SessionSummary, runs: int, console: Console, typed: Se
         say(console, CONTINUE)
         return INTERRUPTED
     if tally.undelivered:
+        waiting = counted(tally.undelivered, "result waits", "results wait")
+        why = f" ({tally.obstacle})" if tally.obstacle else ""
         say(
             console,
-            f"{tally.undelivered} results wait on disk for the store; when it answers again, "
-            f"deliver them with: {rerun_command(typed)}",
+            f"{waiting} on disk for the store{why}. When it takes results again, deliver with: "
+            f"{rerun_command(typed)}",
         )
     if tally.failed or tally.undelivered:
         return FAILED

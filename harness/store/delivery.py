@@ -42,6 +42,7 @@ class Delivery:
 
     Attributes:
         waiting: keys of the results on disk that the store does not have yet.
+        obstacle: why it did not take the last one that it was offered in vain; "" if none was.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Delivery:
         self._sink, self._workspace, self._stopping = sink, workspace, stopping
         held = {run.key for run in runs} & set(workspace.pending_results())
         self.waiting = {key for key in held if workspace.load_result(key)}  # none that is damaged
+        self.obstacle = ""
         self._retries = Throttle(RETRY_SHARE, RETRY_PAUSE)
 
     def accept(self, result: Result) -> None:
@@ -75,7 +77,8 @@ class Delivery:
                     self._sink.deliver(result)
                     self._workspace.delete_result(key)
                 self.waiting.discard(key)
-            except Unreachable:
+            except Unreachable as error:
+                self.obstacle = str(error)
                 self._retries.spent_since(start)
 
     def flush(self) -> None:

@@ -87,6 +87,8 @@ def _of_mlflow(uri: str, error: "MlflowException") -> Exception:
         )
     if error.error_code == "RESOURCE_DOES_NOT_EXIST" or "must be in the 'active' state" in text:
         return TargetDeleted(f"{redacted(uri)}: {text}")
+    if "failed with exception" in text:  # that of the network, with much about its inside
+        return no_answer(uri)
     status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]
     # Too many requests, a failure on their side, or the answer of a program before the server.
     if status >= 429 or "failed with error code" in text:
@@ -119,6 +121,11 @@ def _known(uri: str, text: str) -> Exception | None:
 
 def _unreachable(uri: str, error: Exception) -> Unreachable:
     return Unreachable(f"{redacted(uri)}: {_one_line(error)}")
+
+
+def no_answer(uri: str) -> Unreachable:
+    """What is said of a server that cannot be reached."""
+    return Unreachable(f"no MLflow server answers at {redacted(uri)}")
 
 
 def _not_permitted(uri: str) -> NotPermitted:

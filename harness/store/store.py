@@ -24,7 +24,7 @@ from harness.store.database import (
     not_writable,
     prepare,
 )
-from harness.store.failures import translated, translated_sqlite
+from harness.store.failures import no_answer, translated, translated_sqlite
 from harness.store.rows import Experiment, Run
 from harness.store.schema import IS_SCHEMA, SCHEMA, Points
 from harness.store.uri import for_mlflow, is_server, redacted, sqlite_path, tracking_uri
@@ -356,7 +356,7 @@ def probe(uri: str) -> None:
             credentials, "/health", "GET", timeout=PROBE, max_retries=0
         )
     except MlflowException:
-        raise Unreachable(f"no MLflow server answers at {redacted(uri)}") from None
+        raise no_answer(uri) from None
     if answer.status_code >= 500:
         raise Unreachable(f"the server at {redacted(uri)} answers with {answer.status_code}")
     if answer.status_code == 404:

@@ -39,7 +39,7 @@ def test_the_command_that_continues_holds_no_password(arguments: list[str], comm
 def test_an_interrupted_session_prints_only_how_to_continue() -> None:
     console = Console(file=StringIO(), width=100)
     tally = SessionSummary(
-        (), diverged=False, failed={}, undelivered=2, interrupted=True, seconds=0.0
+        (), diverged=False, failed={}, undelivered=2, obstacle="", interrupted=True, seconds=0.0
     )
     assert report_outcome(tally, 8, console, ["run", "core"]) == INTERRUPTED
     assert isinstance(console.file, StringIO)

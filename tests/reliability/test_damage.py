@@ -1,5 +1,6 @@
 """Damaged, foreign and partly written files: set aside, reported, and trained anew."""
 
+import re
 import shutil
 import socket
 import subprocess
@@ -9,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 
 import harness.cli.session
+from harness.store.delivery import Delivery
 from harness.store.workspace import Workspace
 from tests.support.inprocess import InlineEngine, ablate, run_undisturbed
 from tests.support.kills import store, workspace
@@ -152,7 +155,7 @@ def test_results_wait_for_a_session_that_includes_their_runs(
         now.setattr("harness.store.delivery.GIVE_UP", 0.0)
         code, output, _ = ablate(capsys, *RUN)
     assert code == 1
-    waiting = "4 results wait on disk for the store; when it answers again, deliver them with: "
+    waiting = "4 results wait on disk for the store. When it takes results again, deliver with: "
     assert waiting in output
     assert output.endswith(f"ablate {' '.join(RUN)}\n")
     code, output, _ = ablate(capsys, *RUN, "--steps", "9")
@@ -164,6 +167,32 @@ def test_results_wait_for_a_session_that_includes_their_runs(
     assert {key: found[key]["metrics"] for key in expected} == {
         key: run["metrics"] for key, run in expected.items()
     }
+
+
+def test_a_session_whose_experiment_is_deleted_says_so(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client, poll, deleted = MlflowClient(store(place)), Delivery.poll, list[str]()
+
+    def delete_then_poll(delivery: Delivery) -> None:
+        if (found := client.get_experiment_by_name(NAME)) and found.lifecycle_stage == "active":
+            deleted.append(found.experiment_id)
+            client.delete_experiment(found.experiment_id)
+        poll(delivery)
+
+    with monkeypatch.context() as now:
+        now.setattr("harness.store.delivery.Delivery.poll", delete_then_poll)
+        now.setattr("harness.store.delivery.GIVE_UP", 1.0)
+        code, output, _ = ablate(capsys, *RUN)
+    assert code == 1
+    said = re.search(r"4 results wait on disk for the store \((.*)\)\. When it takes", output)
+    assert said
+    assert "must be in the 'active' state" in said[1]
+    client.restore_experiment(deleted[0])
+    code, output, _ = ablate(capsys, *RUN)
+    assert (code, output.splitlines()[-1]) == (
+        0, "all 4 runs have ended already; nothing to train.",
+    )  # fmt: skip
 
 
 def test_a_damaged_result_is_trained_anew(

@@ -85,8 +85,8 @@ def test_a_server_that_stays_away_gets_every_result_later(
     output, _ = process.communicate(timeout=240)
     assert process.returncode == 1
     assert output.endswith(
-        "8 results wait on disk for the store; when it answers again, deliver them with: "
-        f"ablate {' '.join(arguments(server))}\n"
+        f"8 results wait on disk for the store (no MLflow server answers at {server.uri}). When it "
+        f"takes results again, deliver with: ablate {' '.join(arguments(server))}\n"
     )
     server.start()
     code, output = run(place, arguments(server))
