@@ -1,7 +1,7 @@
 """A study's runs as tidy files for other programs: one row a run, one row a measured value."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -17,19 +17,22 @@ from harness.errors import UserError
 from harness.files import read_json, require_free, write_atomically
 from harness.study.study import Study
 
+BINS = "histograms"  # the table of their bins
 LIST = "exported.json"  # names the files that exports wrote to a folder, itself among them
 LABELS = ("ours", "run_key", "run_id", "run_name", "outcome", "variant")
 TYPES: dict[Any, str] = {int: "Int64", float: "float64", bool: "boolean"}  # others are text
 BOOLEANS = {"0": False, "1": True, "false": False, "true": True}
 
 
-def export(stored: Stored, folder: Path) -> dict[str, int]:
-    """Write every table as CSV and as Parquet.
+def export(stored: Stored, folder: Path, *, bins: bool = False) -> dict[str, int]:
+    """Write the tables as CSV and as Parquet.
 
     Args:
         stored: the study with all its runs. In `runs`, the column `ours` is "true" or "false":
             whether the harness logged the run; fields stand as they were logged.
         folder: is created if missing.
+        bins: whether to write histograms too, which take four times the space of all the rest.
+            Without them, those of an earlier export are removed.
 
     Returns:
         How many rows each table has.
@@ -37,24 +40,25 @@ def export(stored: Stored, folder: Path) -> dict[str, int]:
     Raises:
         UserError: as `put_files` says.
     """
-    tables = export_tables(stored)
+    tables = export_tables(stored, bins=bins)
     files: dict[str, bytes] = {}
     for name, table in tables.items():
         arrow = pa.Table.from_pandas(table, preserve_index=False)
         columns, rows = BytesIO(), BytesIO()
         pq.write_table(arrow, columns)
-        csv.write_csv(arrow, rows)  # Arrow's writer, as histograms have half a million rows
+        csv.write_csv(arrow, rows)  # Arrow's writer: histograms may have half a million rows
         files |= {f"{name}.parquet": columns.getvalue(), f"{name}.csv": rows.getvalue()}
-    put_files(files, folder)
+    put_files(files, folder, () if bins else (f"{BINS}.parquet", f"{BINS}.csv"))
     return {name: len(table) for name, table in tables.items()}
 
 
-def put_files(files: Mapping[str, bytes], folder: Path) -> None:
+def put_files(files: Mapping[str, bytes], folder: Path, outdated: Collection[str] = ()) -> None:
     """Write files to a folder of exports, which keeps a list of them in `LIST`.
 
     Args:
         files: by name.
         folder: is created if missing. Files of earlier exports are replaced.
+        outdated: files of earlier exports that are removed.
 
     Raises:
         UserError: a file of one of these names was not written by an export, and nothing was
@@ -62,11 +66,14 @@ def put_files(files: Mapping[str, bytes], folder: Path) -> None:
     """
     earlier = _exported(folder)
     require_free(folder, {*files, LIST} - earlier, "export", "--to")
-    listed = json.dumps(sorted(earlier | {*files, LIST}), indent=1)
+    removed = earlier & {*outdated}
+    listed = json.dumps(sorted((earlier - removed) | {*files, LIST}), indent=1)
     try:
         # The list first: what a killed command leaves is not taken for another's later.
         for name, content in {LIST: f"{listed}\n".encode(), **files}.items():
             write_atomically(folder / name, content)
+        for name in removed:
+            (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise UserError(
             "the folder of an export must be writable",
@@ -84,10 +91,12 @@ def _exported(folder: Path) -> set[str]:
     return {name for name in listed if isinstance(name, str)} if isinstance(listed, list) else set()
 
 
-def export_tables(stored: Stored) -> dict[str, pd.DataFrame]:
+def export_tables(stored: Stored, *, bins: bool) -> dict[str, pd.DataFrame]:
     """The runs, and the tables of `harness.analysis.gather.RUN_TABLES`, which name runs by key."""
     tables = {"runs": typed_runs(stored.runs, stored.study)}
-    for name, table in run_tables(stored).items():
+    for name, table in run_tables(stored, None if bins else ()).items():
+        if name == BINS and not bins:
+            continue
         order = ["run_key", *(key for key in ROW_ORDER if key in table), *table.columns[-1:]]
         tables[name] = table.sort_values(order, kind="stable", ignore_index=True)
     return tables

@@ -53,7 +53,7 @@ def stored() -> simulated.InMemory:
 
 
 def test_every_run_is_a_row_with_typed_fields(stored: simulated.InMemory) -> None:
-    found = export_tables(stored)["runs"]
+    found = export_tables(stored, bins=False)["runs"]
     assert list(found["ours"]) == ["true"] * 48 + ["false"]
     runs = found.set_index("run_key")
     for run in expand(ASKED, simulated.DIGEST):
@@ -71,7 +71,7 @@ def test_every_run_is_a_row_with_typed_fields(stored: simulated.InMemory) -> Non
 
 
 def test_what_cannot_be_read_as_its_type_is_missing(stored: simulated.InMemory) -> None:
-    runs = export_tables(stored)["runs"]
+    runs = export_tables(stored, bins=False)["runs"]
     (other,) = runs[runs["run_key"] == "foreign"].to_dict("records")
     assert pd.isna(other["depth"])  # "many" is no number
     assert pd.isna(other["minibatches"])
@@ -79,7 +79,7 @@ def test_what_cannot_be_read_as_its_type_is_missing(stored: simulated.InMemory) 
 
 
 def test_measured_values_are_there_run_by_run_to_the_last_bit(stored: simulated.InMemory) -> None:
-    found = export_tables(stored)
+    found = export_tables(stored, bins=True)
     key = expand(ASKED, simulated.DIGEST)[-1].key
     trace = trace_of(key)
     curve = found["curves"][found["curves"]["run_key"] == key]
@@ -98,7 +98,8 @@ def test_measured_values_are_there_run_by_run_to_the_last_bit(stored: simulated.
 
 
 def test_files_read_back_as_the_tables(stored: simulated.InMemory, tmp_path: Path) -> None:
-    counts, found = export(stored, tmp_path / "out"), export_tables(stored)
+    counts = export(stored, tmp_path / "out", bins=True)
+    found = export_tables(stored, bins=True)
     assert list(counts) == ["runs", *RUN_TABLES]
     for name, table in found.items():
         assert counts[name] == len(table) > 0
@@ -116,8 +117,25 @@ def test_files_read_back_as_the_tables(stored: simulated.InMemory, tmp_path: Pat
                 words = ["" if pd.isna(v) else flags.get(str(v), str(v)) for v in values]
                 assert list(text[column]) == words
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
-    export(stored, tmp_path / "out")
+    export(stored, tmp_path / "out", bins=True)
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+def test_bins_are_written_where_they_are_wanted_and_never_outlive_the_runs_beside_them(
+    stored: simulated.InMemory, tmp_path: Path
+) -> None:
+    bins = {"histograms.csv", "histograms.parquet"}
+    (tmp_path / "histograms.txt").write_text("the user's")
+    counts = export(stored, tmp_path, bins=True)
+    every = {path.name for path in tmp_path.iterdir()}
+    assert bins < every
+    without = export(stored, tmp_path)
+    assert counts == without | {"histograms": counts["histograms"]}
+    assert {path.name for path in tmp_path.iterdir()} == every - bins
+    assert not bins & {*json.loads((tmp_path / "exported.json").read_text())}
+    (tmp_path / "histograms.csv").write_text("the user's")
+    export(stored, tmp_path)
+    assert (tmp_path / "histograms.csv").read_text() == "the user's"
 
 
 def test_a_study_without_any_run_has_empty_files(tmp_path: Path) -> None:

@@ -129,6 +129,22 @@ def test_run_with_report_writes_it_once() -> None:
     assert run("run", "small.toml", "--report").output.endswith("(nothing has changed)\n")
 
 
+@pytest.mark.parametrize(
+    ("options", "refused"),
+    [
+        (["--all", "--latex"], "tables for a paper need comparable runs; received --all with "),
+        (["--bins", "--markdown"], "tables for a paper have no histograms; received --bins with "),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_tables_for_a_paper_are_of_the_studys_runs_alone(options: list[str], refused: str) -> None:
+    with pytest.raises(UserError) as error:
+        run("export", "small.toml", *options)
+    assert str(error.value) == (
+        f"{refused}--latex, --siunitx or --markdown. Leave one of them out."
+    )
+
+
 @pytest.mark.usefixtures("folder")
 def test_export_writes_tables_for_a_paper_in_the_forms_asked_for() -> None:
     output = run("export", "small.toml", "--latex", "--markdown").output.splitlines()

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     help="Export all runs of the study's experiment; default folder: exports/STUDY-all.",
 )
 @click.option(
+    "--bins", is_flag=True, help="Write histograms too: every bin, some 130 kB for a run."
+)
+@click.option(
     "--latex", is_flag=True, help="Write LaTeX tables for a paper instead, with booktabs."
 )
 @click.option("--siunitx", is_flag=True, help="The same, with numbers typeset by siunitx 3.")
@@ -42,6 +45,7 @@ def command(
     request: "Request",
     folder: Path | None,
     everything: bool,
+    bins: bool,
     latex: bool,
     siunitx: bool,
     markdown: bool,
@@ -49,9 +53,9 @@ def command(
 ) -> None:
     """Write the runs of STUDY as tidy tables, CSV and Parquet.
 
-    `runs` has one row per run; `curves`, `layers`, `probes`, `weights` and `histograms` have one
-    row per value. --all adds runs with other steps, seeds, data and levels, and runs that others
-    logged to the study's experiment (with `ours` = false).
+    `runs` has one row per run; `curves`, `layers`, `probes` and `weights` have one row per value,
+    and `histograms` (with --bins) one per bin. --all adds runs with other steps, seeds, data and
+    levels, and runs that others logged to the study's experiment (with `ours` = false).
 
     The tables for a paper are `cells`, `effects` and `claims`. They have the numbers of the report:
     means over seeds ± half the interval, the best one marked, and notes on the verdicts.
@@ -74,6 +78,12 @@ def command(
             "--all with --latex, --siunitx or --markdown",
             "Leave one of them out.",
         )
+    if bins and any(forms.values()):
+        raise UserError(
+            "tables for a paper have no histograms",
+            "--bins with --latex, --siunitx or --markdown",
+            "Leave one of them out.",
+        )
     store, name, notes = Store.existing(uri), study_name(request.study), list[str]()
     if everything:
         stored, place = read_all(store, name), f"{name}-all"
@@ -84,7 +94,8 @@ def command(
     if any(forms.values()):
         tables = _for_a_paper(gather(stored), folder, forms, notes)
     else:
-        tables = _tidy(export(stored if everything else stored.as_logged(), folder), folder)
+        logged = stored if everything else stored.as_logged()
+        tables = _tidy(export(logged, folder, bins=bins), folder)
     if lost := stored.about_unread():
         notes.append(lost)
     if emit:
