@@ -19,7 +19,7 @@ def _scalar(value: Any) -> Any:
         raise ValueError("must be a number, a text, true or false")
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("must be finite")
-    return value
+    return value + 0.0 if isinstance(value, float) else value  # never −0
 
 
 def _printable(text: str) -> str:

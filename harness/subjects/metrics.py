@@ -18,7 +18,7 @@ def declared_metrics(file: UserFile) -> Mapping[str, Mapping[str, Any]]:
     Raises:
         UserError: it is no such table.
     """
-    found = getattr(file.module, "METRICS", {})
+    found = file.get("METRICS", {})
     rule = "METRICS must be a dictionary of dictionaries by the metrics' names"
     if not isinstance(found, dict) or not all(isinstance(one, dict) for one in found.values()):
         example = 'Write {"accuracy": {"unit": "share", "direction": "higher"}}.'

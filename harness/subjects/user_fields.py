@@ -75,7 +75,9 @@ def _own(file: UserFile, base: type[RunFields]) -> dict[str, Any]:
             raise file.refuse("Fields must have defaults", f"'{field.name}'", "Give it one.")
         hint = hints[field.name]
         scalar = hint in SCALARS or (
-            get_origin(hint) is Literal and all(type(v) in SCALARS for v in get_args(hint))
+            get_origin(hint) is Literal
+            and get_args(hint)
+            and all(type(v) in SCALARS for v in get_args(hint))
         )
         if not scalar:
             raise file.refuse(

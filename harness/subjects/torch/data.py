@@ -142,7 +142,7 @@ def load_splits(file: UserFile, fields: RunFields) -> tuple[dict[str, object], S
         if len({len(part) for part in parts}) > 1 or not len(parts[0]):
             sizes = ", ".join(str(len(part)) for part in parts)
             raise file.refuse(
-                "the tensors of a split must have the same number of examples",
+                "the tensors of a split must have the same number of examples, one or more",
                 f"{name}: {sizes or 'none'}",
                 "Their first dimension is the examples.",
             )

@@ -24,7 +24,7 @@ from harness.subjects.torch.data import FileData
 from harness.subjects.torch.fields import TorchFields
 from harness.subjects.torch.subject import Batch, TorchSubject
 from harness.subjects.user_fields import merged_fields, own_fields
-from harness.subjects.user_file import UserFile, local_files
+from harness.subjects.user_file import UserFile, local_files, running
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -141,7 +141,8 @@ class FileSubject(TorchSubject):
 
     def guarded(self, what: str, function: Callable[[], T]) -> T:
         """What a function gives that runs the file's code, such as its backward pass."""
-        return self.file.call(what, function)
+        with running(f"{self.file.path.name}: {what}", self.file.path.parent):
+            return function()
 
     def code(self, fields: Sequence[Any]) -> Mapping[str, Path]:  # noqa: ARG002 - one file for all
         """The file, and the local modules that it imports."""

@@ -259,8 +259,8 @@ def test_runs_and_subjects_travel_to_other_processes(folder: Path) -> None:
          "net.py: data(fields) must give tuples of tensors for train, dev and test; received "
          "['test', 'train']."),
         (("y[:200])", "y[:100])"),
-         "net.py: the tensors of a split must have the same number of examples; received train: "
-         "200, "),
+         "net.py: the tensors of a split must have the same number of examples, one or more; "
+         "received train: 200, "),
         (("x = torch.rand(300, 3, generator=g)", "x = torch.full((300, 3), float('nan'))"),
          "net.py: data must be finite; received NaN or infinity in "),
         (("    g = torch", "    missing()\n    g = torch"),
