@@ -27,6 +27,7 @@ from harness.study.levels import (
     Where,
     WhereTable,
     format_level,
+    level_name,
     levels_in,
     matches,
     same_level,
@@ -177,7 +178,8 @@ class Study(BaseModel):
                 raise InvalidValue(
                     f"must not name a level of {factor} twice", list(levels), "Drop one."
                 )
-            if len(set(map(format_level, levels))) < len(levels):
+            names = [level_name(factor, level) for level in levels]
+            if len(levels) > min(len(set(names)), len(set(map(format_level, levels)))):
                 raise InvalidValue(
                     f"must not list levels of {factor} that are alike, with numbers to six digits",
                     list(levels),

@@ -32,6 +32,7 @@ from harness.files import require_regular
 MODEL = ("Fields", "data", "build")
 LOOP = ("Fields", "METRICS", "train")
 MOST_FRAMES, LONGEST = 5, 300  # of an error that is shown, and characters of it
+LONGEST_NAME, LONGEST_TEXT = 100, 500  # characters that the store and tables take
 LARGEST_FILE = 10_000_000  # bytes of a subject that is a file
 
 T = TypeVar("T")
@@ -110,6 +111,9 @@ def load_user_file(path: Path) -> UserFile:
         raise UserError(f"{path.name}: VERSION must be a text or a number", repr(version), remedy)
     with running(f"{path.name}: VERSION as a text", path.parent):
         file = UserFile(path, module, str(version))
+    if not storable(file.version):
+        rule = f"VERSION must have at most {LONGEST_TEXT} characters, all printable"
+        raise file.refuse(rule, repr(version)[:LONGEST_NAME], "Shorten it.")
     needed = LOOP if file.is_loop else MODEL
     missing = [name for name in needed if not file.has(name)]
     if missing:
@@ -122,6 +126,11 @@ def load_user_file(path: Path) -> UserFile:
     return file
 
 
+def storable(text: str) -> bool:
+    """Whether the store and tables can hold a text that a user's file gives."""
+    return len(text) <= LONGEST_TEXT and all(c.isprintable() or c in "\n\t" for c in text)
+
+
 def own_frames(error: BaseException, folder: Path) -> str:
     """The frames of a traceback that are in the user's own files, and the error itself."""
     frames = [
@@ -131,7 +140,7 @@ def own_frames(error: BaseException, folder: Path) -> str:
     ]
     try:
         what = f"{type(error).__name__}: {error}"
-    except Exception:  # noqa: BLE001 - an error of the user's whose own text fails
+    except Exception:  # its own text fails
         what = type(error).__name__
     if isinstance(error, SyntaxError):  # its place is in no frame
         place = f"{Path(error.filename or '').name}:{error.lineno}"

@@ -18,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from harness.errors import suggest
 from harness.subjects.metrics import declared_metrics
 from harness.subjects.subject import Facts, RunFields, SampleRequest
 from harness.subjects.torch.data import FileData
@@ -132,12 +133,23 @@ class FileSubject(TorchSubject):
 
     @cached_property
     def metrics_of_splits(self) -> Sequence[str]:  # type: ignore[override]
-        """Names of the file's metrics, from a trial on two examples at the default fields."""
-        if not self.file.has("metrics"):
-            return ()
-        from harness.subjects.torch.check import metric_names
+        """Names of the file's metrics, from a trial on two examples at the default fields.
 
-        return metric_names(self)
+        Raises:
+            UserError: the trial fails, or `METRICS` declares others.
+        """
+        names: Sequence[str] = ()
+        if self.file.has("metrics"):
+            from harness.subjects.torch.check import metric_names
+
+            names = metric_names(self)
+        if unknown := sorted(self._declared.keys() - {"loss", *names}):
+            raise self.file.refuse(
+                "METRICS must be about the loss and what metrics(model, batch) gives",
+                repr(unknown[0]),
+                suggest(unknown[0], ("loss", *names), "names"),
+            )
+        return names
 
     def guarded(self, what: str, function: Callable[[], T]) -> T:
         """What a function gives that runs the file's code, such as its backward pass."""

@@ -204,10 +204,11 @@ def test_check_says_what_holds(folder: Path) -> None:
         (('"near": (abs(error) < 0.2).mean()}', '}'),
          "loop.py: train(run) must yield every metric of METRICS at the end; received no near."),
         (('    "near": {', '    "near by": {'),
-         "loop.py: names of metrics must consist of letters, digits and _; received 'near by'. "
-         "Rename"),
+         "loop.py: names of metrics must consist of letters, digits and _, 100 at most; received "
+         "'near by'. Rename"),
         (('{"label": "squared error"}', '{"label": 3}'),
-         "loop.py: the label of 'dev_error' must be a text; received 3. Write one."),
+         "loop.py: the label of 'dev_error' must be a text of a line, 100 characters at most; "
+         "received 3. Write one."),
         (("    x, y = points()\n", "    x, y = points()\n    raise SystemExit(0)\n"),
          "loop.py: train(run) must run; received loop.py:29 in train: raise SystemExit(0);"),
         (("METRICS = {\n", "FILES = 3\nMETRICS = {\n"),

@@ -53,6 +53,12 @@ def test_check_says_what_holds(tmp_path: Path) -> None:
         ((LOSS, "    return ((model(x) - y) ** 2).tolist()"),
          "net.py: loss(model, batch) must give unreduced losses, a floating-point tensor; received "
          "list. Return the losses themselves."),
+        ((LOSS, "    return ((model(x) - y) ** 2).to_sparse()"),
+         "net.py: loss(model, batch) must give unreduced losses, a floating-point tensor; received "
+         "torch.sparse_coo. Return the losses' to_dense()."),
+        ((LOSS, "    return (model(x.mul_(2)) - y) ** 2"),
+         "net.py: losses must be the same each time in eval mode; received different losses in the "
+         "second call, of a batch that the first one changed. Change a copy of the batch: x = "),
         ((LOSS, "    return (model(x) > y).long()"),
          "net.py: loss(model, batch) must give unreduced losses, a floating-point tensor; received "
          "torch.int64."),
