@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from harness.errors import UserError
 from harness.subjects.metrics import is_metric_name
 from harness.subjects.streams import seeded, stream
-from harness.subjects.subject import SAMPLES
+from harness.subjects.subject import SAMPLES, can_be_kept
 from harness.subjects.torch.data import SPLITS, TensorData, digest, load_splits
 from harness.subjects.torch.fields import TorchFields
 from harness.subjects.torch.file import FileSubject
@@ -153,13 +153,13 @@ def _check_build(subject: TorchSubject, fields: TorchFields, data: TensorData) -
             f"'{other[0]}' in its state_dict",
             "Register buffers instead of extra state.",
         )
-    half = [name for name, value in model.items() if value.dtype == torch.bfloat16]
-    if half:
+    odd = [name for name, value in model.items() if not _can_be_kept(value)]
+    if odd:
         raise refuse(
             subject,
-            "parameters and buffers must have a type that NumPy supports",
-            f"'{half[0]}' in bfloat16",
-            "Keep it in float32; compute in bfloat16 where needed.",
+            "parameters and buffers must have a type that checkpoints can hold",
+            f"'{odd[0]}' in {model[odd[0]].dtype}",
+            "Keep it in float32 or complex64; compute in other types where needed.",
         )
     spread = [n for n, p in one.named_parameters() if p.requires_grad and _expanded(p)]
     if spread:
@@ -182,6 +182,13 @@ def _check_build(subject: TorchSubject, fields: TorchFields, data: TensorData) -
             "Draw with torch, NumPy or random, which the harness seeds before it calls build.",
         )
     return one
+
+
+def _can_be_kept(tensor: Tensor) -> bool:
+    try:
+        return can_be_kept(tensor.numpy())
+    except (TypeError, RuntimeError):  # it has none of NumPy's types, or is not dense
+        return False
 
 
 def _expanded(tensor: Tensor) -> bool:

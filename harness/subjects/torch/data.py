@@ -147,11 +147,8 @@ def load_splits(file: UserFile, fields: RunFields) -> tuple[dict[str, object], S
                 "Their first dimension is the examples.",
             )
         if name == "train" and len(parts[0]) < 2:
-            raise file.refuse(
-                "the training split must have two examples or more",
-                "1",
-                "Minibatches draw from it.",
-            )
+            rule = "the training split must have two examples or more"
+            raise file.refuse(rule, "1", "Minibatches are drawn from them.")
         for part in parts:
             file.call("data(fields), as NumPy arrays,", part.detach().numpy)
             if part.is_floating_point() and not part.isfinite().all():

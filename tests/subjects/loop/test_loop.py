@@ -190,6 +190,12 @@ def test_check_says_what_holds(folder: Path) -> None:
          "loop.py: a loop that continues from run.restore() must yield the same numbers; received"),
         (('"step": step + 1', '"step": step + 2'),
          "loop.py: a loop that continues from run.restore() must yield the same numbers; received"),
+        (('"step": step + 1', '"step": step + 1, "names": np.array(["a"])'),
+         "loop.py: run.save(state) must run; received TypeError: no checkpoint can hold "
+         "saved/names, of <U1. Fix"),
+        (('"step": step + 1', '"step": step + 1, "spectrum": np.fft.fft(w)'),
+         "loop.py: run.save(state) must run; received TypeError: no checkpoint can hold "
+         "saved/spectrum, of complex128. Fix"),
         (('"step": step + 1', '"step": object()'),
          "loop.py: run.save(state) must run; received TypeError: Object of type object is not"),
         (("    x, y = points()\n", "    x, y = point()\n"),
