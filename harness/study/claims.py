@@ -5,9 +5,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from harness.study.levels import Level, Levels, Text, WhereTable, levels_in
+from harness.study.levels import LARGEST, Level, Levels, Text, WhereTable, levels_in
 
-LARGEST = 1e100  # of a margin or a threshold; the squares of larger numbers are infinite
 # neither true nor a number in quotes
 Number = Annotated[float, Field(strict=True, ge=-LARGEST, le=LARGEST)]
 

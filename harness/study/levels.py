@@ -19,6 +19,8 @@ def _scalar(value: Any) -> Any:
         raise ValueError("must be a number, a text, true or false")
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("must be finite")
+    if not isinstance(value, str) and value and not SMALLEST <= abs(value) <= LARGEST:
+        raise ValueError(f"must be 0, or between {SMALLEST:g} and {LARGEST:g} in size")
     if isinstance(value, str) and len(_printable(value)) > LONGEST_LEVEL:
         raise ValueError(f"must have at most {LONGEST_LEVEL:,} characters")
     return value + 0.0 if isinstance(value, float) else value  # never −0
@@ -37,6 +39,7 @@ Where = Mapping[str, Level | tuple[Level, ...]]  # a level, or several, of some 
 WhereTable = dict[str, Level | Annotated[tuple[Level, ...], Field(min_length=1)]]  # in a file
 Text = Annotated[str, AfterValidator(_printable)]  # a terminal would interpret control characters
 LONGEST_LEVEL = 500  # characters of a text
+SMALLEST, LARGEST = 1e-100, 1e100  # of numbers; the squares of others may not be numbers any more
 BARE = re.compile(r"""[^\s,"']([^,"']*[^\s,"'])?""")  # a text that can stand without quotes
 PART = re.compile(r"""(?:"[^"]*"|'[^']*'|[^,])+""")  # between commas, but for those in quotes
 

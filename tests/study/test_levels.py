@@ -118,6 +118,13 @@ def test_a_text_like_a_number_with_its_factor_is_refused_beside_it() -> None:
         Study.model_validate({**study, "baseline": {"train_words": 9}})
 
 
+@pytest.mark.parametrize("level", [4.9e-324, -1e-101, 1e101, 10**400])
+def test_numbers_whose_squares_are_none_are_no_levels(level: float) -> None:
+    study = {"question": "?", "seeds": 1, "factors": {"weight_decay": [0.0, level]}}
+    with pytest.raises(ValidationError, match="must be 0, or between 1e-100 and"):
+        Study.model_validate({**study, "baseline": {"weight_decay": 0.0}})
+
+
 @pytest.mark.parametrize("level", ["x" * 501, "a\x1bb", "a\u2028b"])
 def test_texts_that_a_store_or_terminal_cannot_take_are_no_levels(level: str) -> None:
     study = {"question": "?", "seeds": 1, "factors": {"norm": ["batch", level]}}

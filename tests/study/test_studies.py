@@ -98,7 +98,7 @@ versus = 1
 
 
 def test_a_whole_number_beyond_all_fractions_is_refused() -> None:
-    with pytest.raises(UserError, match="gain must be a number; received 1000"):
+    with pytest.raises(UserError, match="gain, entry 2 must be 0, or between"):
         parse_study(WHOLE.replace("[1, 2]", f"[1, {10**400}]", 1).encode(), "whole")
 
 
