@@ -8,6 +8,7 @@ from harness.analysis.grid import contrast
 from harness.analysis.intervals import mean
 from harness.analysis.stages import needed_grid
 from harness.errors import UserError, suggest
+from harness.study.levels import PART
 
 COLUMNS = ("response", "first", "second", "estimate", "low", "high", "n", "note")
 
@@ -65,4 +66,4 @@ def find_variant(data: StudyData, name: str) -> str:
 
 
 def _parts(name: str) -> set[str]:
-    return {part.strip() for part in name.split(",") if part.strip()}
+    return {part.strip() for part in PART.findall(name) if part.strip()}

@@ -1,12 +1,14 @@
 """Claims: statements written in a study before its runs, to be given a verdict afterwards."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from harness.study.levels import Level, Levels, Text, WhereTable, levels_in
+from harness.study.levels import LARGEST, Level, Levels, Text, WhereTable, levels_in
 
-Number = Annotated[float, Field(strict=True)]  # neither true nor a number in quotes
+# neither true nor a number in quotes
+Number = Annotated[float, Field(strict=True, ge=-LARGEST, le=LARGEST)]
 
 
 class _Claim(BaseModel):
@@ -124,6 +126,22 @@ def named_levels(claim: Claim) -> dict[str, tuple[Level, ...]]:
     if isinstance(claim, Interaction):
         named[claim.by] = claim.at
     return named
+
+
+def with_levels(claim: Claim, fit: Callable[[str, Level], Level]) -> dict[str, Any]:
+    """The keys of a claim that hold levels, each level as `fit` has it for its factor."""
+    found: dict[str, Any] = {
+        "where": {
+            factor: tuple(fit(factor, one) for one in meant)
+            if isinstance(meant, tuple) else fit(factor, meant)
+            for factor, meant in claim.where.items()
+        }
+    }  # fmt: skip
+    if not isinstance(claim, Threshold):
+        found |= {key: fit(claim.factor, getattr(claim, key)) for key in ("level", "versus")}
+    if isinstance(claim, Interaction):
+        found["at"] = tuple(fit(claim.by, level) for level in claim.at)
+    return found
 
 
 def terms(claim: Claim) -> list[tuple[int, Levels]]:

@@ -19,7 +19,11 @@ def _scalar(value: Any) -> Any:
         raise ValueError("must be a number, a text, true or false")
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("must be finite")
-    return value
+    if not isinstance(value, str) and value and not SMALLEST <= abs(value) <= LARGEST:
+        raise ValueError(f"must be 0, or between {SMALLEST:g} and {LARGEST:g} in size")
+    if isinstance(value, str) and len(_printable(value)) > LONGEST_LEVEL:
+        raise ValueError(f"must have at most {LONGEST_LEVEL:,} characters")
+    return value + 0.0 if isinstance(value, float) else value  # never −0
 
 
 def _printable(text: str) -> str:
@@ -34,6 +38,9 @@ Levels = dict[str, Level]
 Where = Mapping[str, Level | tuple[Level, ...]]  # a level, or several, of some factors
 WhereTable = dict[str, Level | Annotated[tuple[Level, ...], Field(min_length=1)]]  # in a file
 Text = Annotated[str, AfterValidator(_printable)]  # a terminal would interpret control characters
+LONGEST_LEVEL = 500  # characters of a text
+SMALLEST, LARGEST = 1e-100, 1e100  # of numbers; the squares of others may not be numbers any more
+BARE = re.compile(r"""[^\s,"']([^,"']*[^\s,"'])?""")  # a text that can stand without quotes
 PART = re.compile(r"""(?:"[^"]*"|'[^']*'|[^,])+""")  # between commas, but for those in quotes
 
 
@@ -57,15 +64,23 @@ def matches(levels: Levels, where: Where) -> bool:
 
 
 def format_level(level: Level) -> str:
-    """A level as text, for people: as TOML has it, but texts bare and numbers to six digits.
+    """A level as text, for people: as TOML has it, but numbers to six digits.
 
-    >>> [format_level(level) for level in (True, 1e6, 0.10, "batch", "")]
-    ['true', '1e+06', '0.1', 'batch', '""']
+    A text is bare where it cannot be taken for several levels, or for none.
+
+    >>> [format_level(level) for level in (True, 1e6, 0.10, "batch", "", "a, b")]
+    ['true', '1e+06', '0.1', 'batch', '""', '"a, b"']
     """
     if isinstance(level, float):
         return f"{level:g}"
-    bare = isinstance(level, str) and level.strip()
-    return str(level) if bare else json.dumps(level)
+    bare = isinstance(level, str) and BARE.fullmatch(level) and level.isprintable()
+    return str(level) if bare else json.dumps(level, ensure_ascii=False)
+
+
+def level_name(factor: str, level: Level) -> str:
+    """A level as it stands in a variant's name: a text alone, all others with their factor."""
+    alone = isinstance(level, str) and level.strip()
+    return format_level(level) if alone else place_label({factor: level})
 
 
 def shown(value: object, depth: int = 6) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from harness.study.levels import Levels, place_label
+from harness.study.levels import Levels, level_name, place_label
 from harness.study.study import Study
 from harness.subjects.subject import Cost, Data, RunFields, Subject
 
@@ -58,10 +58,7 @@ class Stack:
 
 def variant_label(cell: Levels) -> str:
     """A variant's name: texts alone; all other levels, and blank texts, with their factor."""
-    return ", ".join(
-        level if isinstance(level, str) and level.strip() else place_label({factor: level})
-        for factor, level in cell.items()
-    )
+    return ", ".join(level_name(factor, level) for factor, level in cell.items())
 
 
 def run_key(subject: Subject, fields: RunFields, seed: int, digest: str) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import combinations, product
 from math import prod
 from typing import Any, Literal, Self
@@ -18,7 +19,7 @@ from pydantic import (
 )
 
 from harness.errors import InvalidValue, UserError, suggest
-from harness.study.claims import Claim, named_levels
+from harness.study.claims import Claim, named_levels, with_levels
 from harness.study.levels import (
     Level,
     Levels,
@@ -26,6 +27,7 @@ from harness.study.levels import (
     Where,
     WhereTable,
     format_level,
+    level_name,
     levels_in,
     matches,
     same_level,
@@ -176,7 +178,8 @@ class Study(BaseModel):
                 raise InvalidValue(
                     f"must not name a level of {factor} twice", list(levels), "Drop one."
                 )
-            if len(set(map(format_level, levels))) < len(levels):
+            names = [level_name(factor, level) for level in levels]
+            if len(levels) > min(len(set(names)), len(set(map(format_level, levels)))):
                 raise InvalidValue(
                     f"must not list levels of {factor} that are alike, with numbers to six digits",
                     list(levels),
@@ -199,7 +202,7 @@ class Study(BaseModel):
         factors, filled = info.data["factors"], dict(value)
         for name in (rule.factor for rule in info.data["only"]):
             if name in fields and fields[name].default in factors.get(name, ()):
-                filled.setdefault(name, fields[name].default)
+                filled.setdefault(name, fit_field(name, fields[name].default, info))
         return filled
 
     @field_validator("claims")
@@ -218,7 +221,7 @@ class Study(BaseModel):
             except InvalidValue as error:
                 place = f"claim '{claim.id}', response"
                 raise InvalidValue(f"{place} {error.rule}", error.received, error.remedy) from None
-            change: dict[str, Any] = {"response": name}
+            change = {"response": name, **with_levels(claim, partial(fit_field, info=info))}
             if getattr(claim, "margin", 0.0) is None:
                 change["margin"] = subject.responses[name].margin
             filled.append(claim.model_copy(update=change))
@@ -473,12 +476,17 @@ def _rising(looks: Any) -> bool:
 
 
 def fit_field(name: str, level: Level, info: ValidationInfo) -> Level:
-    """A level as its field takes it: a whole number becomes a float where the field is one."""
+    """A level as its field takes it: a whole number becomes a float where the field is one.
+
+    Where the study lists the level already it stays as it is there, and so is named alike.
+    """
     if "subject" not in info.data:
         return level  # the subject's own error is reported
+    listed = (info.data.get("factors", {}) | info.data.get("tuned", {})).get(name, ())
     field = find_subject(info.data["subject"]).Fields.model_fields.get(name)
     whole = isinstance(level, int) and not isinstance(level, bool) and abs(level) < EXACT
-    return float(level) if whole and field and field.annotation is float else level
+    fitted = float(level) if whole and field and field.annotation is float else level
+    return next((one for one in listed if same_level(one, level)), fitted)
 
 
 def require_response(name: str, subject: Subject) -> str:

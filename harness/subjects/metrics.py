@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from math import isfinite
 from typing import Any
 
 from harness.errors import suggest
 from harness.subjects.subject import Response
-from harness.subjects.user_file import UserFile
+from harness.subjects.user_file import LONGEST_NAME, UserFile
 
+LARGEST = 1e100  # of a cap
 DECLARED = ("label", "unit", "direction", "cap")  # what METRICS may hold of a metric
 
 
@@ -18,7 +18,7 @@ def declared_metrics(file: UserFile) -> Mapping[str, Mapping[str, Any]]:
     Raises:
         UserError: it is no such table.
     """
-    found = getattr(file.module, "METRICS", {})
+    found = file.get("METRICS", {})
     rule = "METRICS must be a dictionary of dictionaries by the metrics' names"
     if not isinstance(found, dict) or not all(isinstance(one, dict) for one in found.values()):
         example = 'Write {"accuracy": {"unit": "share", "direction": "higher"}}.'
@@ -26,7 +26,9 @@ def declared_metrics(file: UserFile) -> Mapping[str, Mapping[str, Any]]:
     for name, declared in found.items():
         if not is_metric_name(name):
             raise file.refuse(
-                "names of metrics must consist of letters, digits and _", repr(name), "Rename it."
+                f"names of metrics must consist of letters, digits and _, {LONGEST_NAME} at most",
+                repr(name)[:LONGEST_NAME],
+                "Rename it.",
             )
         if unknown := sorted(map(str, declared.keys() - set(DECLARED))):
             raise file.refuse(
@@ -35,9 +37,13 @@ def declared_metrics(file: UserFile) -> Mapping[str, Mapping[str, Any]]:
                 suggest(unknown[0], DECLARED, "keys"),
             )
         for key in ("label", "unit"):
-            if not isinstance(declared.get(key, ""), str):
+            text = declared.get(key, "")
+            if not isinstance(text, str) or not text.isprintable() or len(text) > LONGEST_NAME:
                 raise file.refuse(
-                    f"the {key} of '{name}' must be a text", repr(declared[key]), "Write one."
+                    f"the {key} of '{name}' must be a text of a line, {LONGEST_NAME} characters at "
+                    "most",
+                    repr(text)[:LONGEST_NAME],
+                    "Write one.",
                 )
         if declared.get("direction") not in (None, "lower", "higher"):
             raise file.refuse(
@@ -46,7 +52,7 @@ def declared_metrics(file: UserFile) -> Mapping[str, Mapping[str, Any]]:
                 "Choose one, or leave it out.",
             )
         cap = declared.get("cap")
-        number = isinstance(cap, int | float) and not isinstance(cap, bool) and isfinite(cap)
+        number = isinstance(cap, int | float) and not isinstance(cap, bool) and abs(cap) <= LARGEST
         if cap is not None and not number:
             raise file.refuse(
                 f"the cap of '{name}' must be a number", repr(cap), "Write one, or leave it out."
@@ -56,7 +62,11 @@ def declared_metrics(file: UserFile) -> Mapping[str, Mapping[str, Any]]:
 
 def is_metric_name(name: object) -> bool:
     """Whether MLflow and tables can take it as part of a metric's name."""
-    return isinstance(name, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is not None
+    return (
+        isinstance(name, str)
+        and len(name) <= LONGEST_NAME
+        and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is not None
+    )
 
 
 def final_response(name: str, series: str, metric: str, declared: Mapping[str, Any]) -> Response:

@@ -29,6 +29,11 @@ WEIGHTS = "model/weights.safetensors"
 SAMPLES = "samples.txt"  # what it writes, a line each
 
 
+def can_be_kept(array: Array) -> bool:
+    """Whether checkpoints can hold an array: one of numbers of at most 8 bytes."""
+    return array.dtype.kind in "biufc" and array.dtype.itemsize <= 8
+
+
 def stackable(default: Any, **constraints: Any) -> Any:
     """A field whose values may differ between the members of one stack."""
     return Field(default, json_schema_extra={"stackable": True}, **constraints)

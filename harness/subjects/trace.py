@@ -9,6 +9,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 TraceTable: TypeAlias = Any  # a pandas DataFrame; typed loosely, so that workers need no pandas
 
+LARGEST = 1e100  # the squares of larger numbers, which the analysis needs, may be infinite
 COLUMNS = ("series", "step", "layer", "name", "bin", "value")
 
 
@@ -58,7 +59,7 @@ class Trace:
         first_layer: int = 1,
         names: Sequence[str] = (),
     ) -> None:
-        """Take one measurement.
+        """Take one measurement; numbers beyond `LARGEST` count as infinite.
 
         Args:
             series: its name.
@@ -71,6 +72,7 @@ class Trace:
             ValueError: there are names, but not one a layer.
         """
         entry = Entry(np.array(values, np.float64), first_layer, tuple(names))
+        entry.values[np.abs(entry.values) > LARGEST] = np.inf
         if entry.names and len(entry.names) != entry.layers:
             raise ValueError(f"{series} has {entry.layers} layers and {len(entry.names)} names")
         self._entries.setdefault(series, {})[step] = entry

@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from pydantic import ValidationError, create_model
 
 from harness.subjects.subject import RunFields
-from harness.subjects.user_file import UserFile
+from harness.subjects.user_file import LONGEST_NAME, LONGEST_TEXT, UserFile, storable
 
 IDENTITY = ("data", "seed", "subject", "version")  # what a run's identity holds beside its fields
 SCALARS = (int, float, bool, str)
@@ -71,17 +71,32 @@ def _own(file: UserFile, base: type[RunFields]) -> dict[str, Any]:
                 f"'{field.name}'",
                 "Rename it, or make it a property.",
             )
+        if len(field.name) > LONGEST_NAME:
+            raise file.refuse(
+                f"Fields must have names of at most {LONGEST_NAME} characters",
+                f"{field.name[:LONGEST_NAME]}…",
+                "Rename it.",
+            )
         if field.default is dataclasses.MISSING:
             raise file.refuse("Fields must have defaults", f"'{field.name}'", "Give it one.")
         hint = hints[field.name]
         scalar = hint in SCALARS or (
-            get_origin(hint) is Literal and all(type(v) in SCALARS for v in get_args(hint))
+            get_origin(hint) is Literal
+            and get_args(hint)
+            and all(type(v) in SCALARS for v in get_args(hint))
         )
         if not scalar:
             raise file.refuse(
                 "Fields must be int, float, bool, str or Literal",
                 f"'{field.name}': {hint}",
                 "Use one of these.",
+            )
+        texts = [v for v in (field.default, *get_args(hint)) if isinstance(v, str)]
+        if odd := [text for text in texts if not storable(text)]:
+            raise file.refuse(
+                f"texts in Fields must have at most {LONGEST_TEXT} characters, all printable",
+                f"'{field.name}': {odd[0]!r}"[:100],
+                "Shorten it, or keep it in the file and let the field name it.",
             )
         found[field.name] = (hint, field.default)
     return found

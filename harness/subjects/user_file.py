@@ -14,11 +14,17 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import (
+    AbstractContextManager,
+    contextmanager,
+    redirect_stderr,
+    redirect_stdout,
+    suppress,
+)
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from harness.errors import Interruption, UserError, suggest
 from harness.files import require_regular
@@ -26,6 +32,7 @@ from harness.files import require_regular
 MODEL = ("Fields", "data", "build")
 LOOP = ("Fields", "METRICS", "train")
 MOST_FRAMES, LONGEST = 5, 300  # of an error that is shown, and characters of it
+LONGEST_NAME, LONGEST_TEXT = 100, 500  # characters that the store and tables take
 LARGEST_FILE = 10_000_000  # bytes of a subject that is a file
 
 T = TypeVar("T")
@@ -53,11 +60,15 @@ class UserFile:
     @property
     def is_loop(self) -> bool:
         """Whether it has a training loop of its own, rather than a PyTorch model."""
-        return hasattr(self.module, "train") and not hasattr(self.module, "build")
+        return self.has("train") and not self.has("build")
 
     def has(self, name: str) -> bool:
         """Whether it defines an optional part of the contract."""
-        return hasattr(self.module, name)
+        return name in vars(self.module)  # hasattr would run its __getattr__
+
+    def get(self, name: str, default: Any) -> Any:
+        """An optional part of the contract, or the default."""
+        return vars(self.module).get(name, default)
 
     def call(self, signature: str, function: Callable[[], T]) -> T:
         """What a function of the file gives.
@@ -67,9 +78,10 @@ class UserFile:
             function: calls it.
 
         Raises:
-            UserError: it fails; the message has the frames that are in the user's own files.
+            UserError: it fails, and the message has the frames that are in the user's own files; or
+                it changes the working directory.
         """
-        with running(f"{self.path.name}: {signature}", self.path.parent):
+        with _unmoved(self.path.name), running(f"{self.path.name}: {signature}", self.path.parent):
             return function()
 
     def refuse(self, rule: str, received: object, remedy: str) -> UserError:
@@ -93,11 +105,15 @@ def load_user_file(path: Path) -> UserFile:
             "Name a .py file, relative to the study file.",
         ) from None
     module = _import(path, digest)
-    version = getattr(module, "VERSION", digest)
+    version = vars(module).get("VERSION", digest)
     if isinstance(version, bool) or not isinstance(version, str | int):
         remedy = "Write a number or a text, or leave it out."
         raise UserError(f"{path.name}: VERSION must be a text or a number", repr(version), remedy)
-    file = UserFile(path, module, str(version))
+    with running(f"{path.name}: VERSION as a text", path.parent):
+        file = UserFile(path, module, str(version))
+    if not storable(file.version):
+        rule = f"VERSION must have at most {LONGEST_TEXT} characters, all printable"
+        raise file.refuse(rule, repr(version)[:LONGEST_NAME], "Shorten it.")
     needed = LOOP if file.is_loop else MODEL
     missing = [name for name in needed if not file.has(name)]
     if missing:
@@ -110,6 +126,11 @@ def load_user_file(path: Path) -> UserFile:
     return file
 
 
+def storable(text: str) -> bool:
+    """Whether the store and tables can hold a text that a user's file gives."""
+    return len(text) <= LONGEST_TEXT and all(c.isprintable() or c in "\n\t" for c in text)
+
+
 def own_frames(error: BaseException, folder: Path) -> str:
     """The frames of a traceback that are in the user's own files, and the error itself."""
     frames = [
@@ -117,7 +138,10 @@ def own_frames(error: BaseException, folder: Path) -> str:
         for frame in traceback.extract_tb(error.__traceback__)
         if Path(frame.filename).is_relative_to(folder) and ".venv" not in frame.filename
     ]
-    what = f"{type(error).__name__}: {error}"
+    try:
+        what = f"{type(error).__name__}: {error}"
+    except Exception:  # its own text fails
+        what = type(error).__name__
     if isinstance(error, SyntaxError):  # its place is in no frame
         place = f"{Path(error.filename or '').name}:{error.lineno}"
         frames.append(f"{place}: {(error.text or '').strip()}")
@@ -139,7 +163,7 @@ def _import(path: Path, digest: str) -> ModuleType:
         sys.path.append(folder)  # for the local modules that it imports
     sys.modules[name] = module  # dataclasses look their module up
     try:
-        with _unchanged_process(path), importing(path.name, path.parent):
+        with _unmoved(path.name), _unchanged_process(), importing(path.name, path.parent):
             spec.loader.exec_module(module)
     except UserError:
         del sys.modules[name]
@@ -148,27 +172,44 @@ def _import(path: Path, digest: str) -> ModuleType:
 
 
 @contextmanager
-def _unchanged_process(path: Path) -> Iterator[None]:
+def _unchanged_process() -> Iterator[None]:
     """Keep what a user's file may change for the whole process when it is imported.
 
     Its output goes elsewhere only while it is imported, and warnings that it makes errors of are
     shown instead: those of libraries end nothing.
-
-    Raises:
-        UserError: it changes the working directory, which all paths are relative to.
     """
-    here, filters = os.getcwd(), list(warnings.filters)
+    filters = list(warnings.filters)
     with redirect_stdout(sys.stdout), redirect_stderr(sys.stderr):
         yield
     if any(one[0] == "error" and one not in filters for one in warnings.filters):
         warnings.simplefilter("default")
-    if (there := os.getcwd()) != here:
+
+
+@contextmanager
+def _unmoved(name: str) -> Iterator[None]:
+    """Refuse a file that changes the working directory, which all paths are relative to.
+
+    Raises:
+        UserError: it does.
+    """
+    here = _working_directory()
+    yield
+    there = _working_directory()
+    if here and there and there != here:
         os.chdir(here)
         raise UserError(
-            f"{path.name} must leave the working directory as it is",
+            f"{name} must leave the working directory as it is",
             f"a change to {there}",
             "Take out os.chdir, and write paths from Path(__file__).parent.",
         )
+
+
+def _working_directory() -> str:
+    """Where this process is; "" where that was removed."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
 
 
 def importing(name: str, folder: Path) -> AbstractContextManager[None]:
@@ -219,10 +260,10 @@ def _trees(folder: Path, path: Path, source: str, found: dict[str, str]) -> dict
         UserError: a local module has the name of one of Python's, which would be imported instead.
     """
     place = path.relative_to(folder).as_posix()
+    found[place] = source  # if it cannot be parsed, importing it reports the error
     try:
         tree = ast.parse(source, str(path))
-    except SyntaxError:
-        found[place] = source  # importing it reports the error
+    except (SyntaxError, RecursionError, MemoryError):
         return found
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
@@ -230,7 +271,8 @@ def _trees(folder: Path, path: Path, source: str, found: dict[str, str]) -> dict
             value = body[0].value
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
                 value.value = ""
-    found[place] = ast.dump(tree)
+    with suppress(RecursionError):  # an expression of hundreds of terms: its text stands for it
+        found[place] = ast.dump(tree)
     for name in _imported(tree):
         module, package = folder / f"{name}.py", folder / name
         local = [module] if module.is_file() else sorted(package.rglob("*.py"))

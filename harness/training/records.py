@@ -95,7 +95,8 @@ Event = Record | Checkpoint | Result
 
 def pack(arrays: dict[str, Array], entry: str, rest: Any) -> bytes:
     """Arrays as safetensors bytes, with one JSON entry in their metadata."""
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    # not ascontiguousarray, which gives a single number a dimension
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     return save(contiguous, metadata={entry: json.dumps(rest)})
 
 

@@ -58,8 +58,10 @@ def test_a_study_with_a_model_passes_the_check(place: Path) -> None:
         ("core", "NAME must be new, because no file is overwritten; received …core.toml."),
         ("mine", "NAME must be new, because no file is overwritten; received …mine.toml."),
         ("taken", "NAME must be new, because no file is overwritten; received …taken.py."),
-        ("../x", "NAME must consist of letters, digits and underscores, and not begin with a "
-                 "digit; received '../x'."),
+        ("../x", "NAME must consist of letters, digits and underscores, 80 at most, and not begin "
+                 "with a digit; received '../x'."),
+        ("x" * 81, "NAME must consist of letters, digits and underscores, 80 at most, and not "
+                   "begin with a digit; received 'xxx…xxx."),
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("place")
@@ -73,3 +75,21 @@ def test_nothing_is_overwritten(name: str, message: str) -> None:
     assert str(refused.value).startswith(begins)
     assert f"{ends} " in str(refused.value)
     assert {path: path.read_text() for path in Path("ablations").iterdir()} == before
+
+
+@pytest.mark.usefixtures("place")
+def test_a_name_that_is_too_long_for_the_file_system_is_told_as_such() -> None:
+    with pytest.raises(OSError, match="File name too long"):  # the command line says so, exit 2
+        run("init", "\N{CJK UNIFIED IDEOGRAPH-6F22}" * 80)
+
+
+def test_a_study_that_cannot_be_used_does_not_hide_the_others(place: Path) -> None:
+    run("init", "good")
+    (place / "ablations" / "bad.toml").write_text("question =")
+    (place / "ablations" / "folder.toml").mkdir()
+    (place / "ablations" / "nowhere.toml").symlink_to("nothing")
+    listed = run("list")
+    assert {"good", "smoke"} <= {line.split()[0] for line in listed.stdout.splitlines() if line}
+    said = [line for line in listed.stderr.splitlines() if line.startswith("not listed: ")]
+    assert len(said) == 3
+    assert said[0].startswith("not listed: study 'bad' must be TOML in UTF-8; received ")

@@ -1,6 +1,7 @@
 """Levels have one spelling, that of TOML, which commands compare by value."""
 
 import pytest
+from pydantic import ValidationError
 
 from harness.errors import UserError
 from harness.study.levels import Level, format_level, parse_levels, parse_run
@@ -13,7 +14,7 @@ FACTORS: dict[str, tuple[Level, ...]] = {
     "lr": (1e6, 0.1, 5 / 3),
     "depth": (1, 10),
     "residual": (False, True),
-    "words": ("all", "a, b", "1"),
+    "words": ("all", "a, b", "1", " a", "it's", "a\tb", 'say "a"', "größe"),
 }
 
 
@@ -52,8 +53,7 @@ def test_several_levels_are_separated_by_commas() -> None:
 @pytest.mark.parametrize("factor", FACTORS)
 def test_every_level_is_read_as_it_is_written(factor: str) -> None:
     for level in FACTORS[factor]:
-        text = f'"{level}"' if "," in str(level) else format_level(level)
-        assert parse_levels(f"{factor}={text}", FACTORS) == {factor: level}
+        assert parse_levels(f"{factor}={format_level(level)}", FACTORS) == {factor: level}
 
 
 @pytest.mark.parametrize(
@@ -100,3 +100,33 @@ def test_blank_levels_and_booleans_carry_their_factor_in_a_variants_name() -> No
         "none, residual true",
     ]
     assert len({run.variant for run in expand(study, "digest")}) == 4
+
+
+def test_levels_with_commas_give_no_two_variants_one_name() -> None:
+    """Runs are told apart by the names of their variants."""
+    factors = {"a": ["x", "x, y", '"x'], "b": ["y, z", "z", 'y", z']}
+    names = [
+        variant_label({"a": a, "b": b}) for a in factors["a"] for b in factors["b"]
+    ]  # fmt: skip
+    assert names[:5] == ['x, "y, z"', "x, z", r'x, "y\", z"', '"x, y", "y, z"', '"x, y", z']
+    assert len(set(names)) == len(names)
+
+
+def test_a_text_like_a_number_with_its_factor_is_refused_beside_it() -> None:
+    study = {"question": "?", "seeds": 1, "factors": {"train_words": ["train_words 9", 9]}}
+    with pytest.raises(ValidationError, match="levels of train_words that are alike"):
+        Study.model_validate({**study, "baseline": {"train_words": 9}})
+
+
+@pytest.mark.parametrize("level", [4.9e-324, -1e-101, 1e101, 10**400])
+def test_numbers_whose_squares_are_none_are_no_levels(level: float) -> None:
+    study = {"question": "?", "seeds": 1, "factors": {"weight_decay": [0.0, level]}}
+    with pytest.raises(ValidationError, match="must be 0, or between 1e-100 and"):
+        Study.model_validate({**study, "baseline": {"weight_decay": 0.0}})
+
+
+@pytest.mark.parametrize("level", ["x" * 501, "a\x1bb", "a\u2028b"])
+def test_texts_that_a_store_or_terminal_cannot_take_are_no_levels(level: str) -> None:
+    study = {"question": "?", "seeds": 1, "factors": {"norm": ["batch", level]}}
+    with pytest.raises(ValidationError, match=r"must have at most 500|control characters"):
+        Study.model_validate({**study, "baseline": {"norm": "batch"}})

@@ -2,10 +2,11 @@
 
 import pytest
 
-from harness.analysis.statements import cells_of
+from harness.analysis.statements import cells_of, variants_of
 from harness.errors import UserError
 from harness.study.files import load_study, parse_study, study_names
 from harness.study.plan import Costs, expand, variant_label
+from harness.study.study import Study
 from harness.subjects.corpus import Corpus
 
 OF_THE_TRANSFORMER = ("attention", "residual_init", "warmup")
@@ -85,8 +86,19 @@ depth = 1
 """
 
 
+CLAIM = """
+[[claims]]
+id = "c"
+says = "Depth helps."
+kind = "difference"
+factor = "depth"
+level = 2
+versus = 1
+"""
+
+
 def test_a_whole_number_beyond_all_fractions_is_refused() -> None:
-    with pytest.raises(UserError, match="gain must be a number; received 1000"):
+    with pytest.raises(UserError, match="gain, entry 2 must be 0, or between"):
         parse_study(WHOLE.replace("[1, 2]", f"[1, {10**400}]", 1).encode(), "whole")
 
 
@@ -100,3 +112,48 @@ def test_a_whole_number_is_a_level_of_a_field_of_fractions() -> None:
     assert all(isinstance(gain, float) for gain in study.factors["gain"])
     assert all(isinstance(depth, int) for depth in study.factors["depth"])
     assert isinstance(study.baseline["gain"], float)
+
+
+ALIKE = """
+question = "Are levels of equal value one level?"
+seeds = 2
+[factors]
+lr = [0.1, 1_000_000]
+depth = [1, 2]
+weight_decay = [-0.0, 0.1]
+[baseline]
+lr = 1_000_000
+depth = 2.0
+weight_decay = 0
+[bare]
+depth = 1.0
+[[claims]]
+id = "c"
+says = "It is."
+kind = "interaction"
+factor = "lr"
+level = 1_000_000
+versus = 0.1
+by = "depth"
+at = [1.0, 2.0]
+where = { weight_decay = [0, 0.1] }
+"""
+
+
+def test_levels_of_equal_value_are_named_as_the_study_lists_them() -> None:
+    """Else the baseline and the claims would be about variants that no run has."""
+    study = parse_study(ALIKE.encode(), "alike")
+    names = {variant_label(cell) for cell in study.cells()}
+    assert "lr 1e+06, depth 2, weight_decay 0" in names
+    assert variant_label(study.reference) in names
+    assert [str(level) for level in study.bare.values()] == ["1"]
+    used = {name for claim in study.claims for name in variants_of(study, claim)}
+    assert used == names
+    assert Study.model_validate(study.model_dump(mode="json")) == study
+
+
+@pytest.mark.parametrize("number", ["1e101", "-1.7e308", "1e400"])
+def test_numbers_whose_squares_are_infinite_are_no_margins(number: str) -> None:
+    claim = CLAIM + f"margin = {number}\n"
+    with pytest.raises(UserError, match=r"claims, entry 1, margin must be (at most|at least|fin)"):
+        parse_study((WHOLE + claim).encode(), "whole")

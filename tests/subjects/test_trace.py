@@ -57,6 +57,14 @@ def test_curves_are_the_finite_points_of_series_with_a_slash() -> None:
     assert list(example().curves()) == [("train/loss", 0, 3.0)]
 
 
+def test_numbers_whose_squares_are_infinite_count_as_infinite() -> None:
+    trace = Trace(10)
+    trace.add("final_error", 9, 1.5e308)
+    trace.add("mean", 9, np.array([1e100, -1e101]))
+    assert trace.last("final_error") == np.inf
+    assert trace.columns()["value"].tolist() == [1e100]
+
+
 def test_values_are_found_by_step_and_are_nan_where_nothing_was_measured() -> None:
     trace = example()
     assert trace.at("train/loss", 0) == 3.0

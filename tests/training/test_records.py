@@ -37,3 +37,11 @@ def test_other_bytes_are_refused(result: Result) -> None:
         unpack(result.to_bytes(), "checkpoint")
     with pytest.raises(ValueError, match="no readable result"):
         Result.from_bytes(pack({"a": np.zeros(1)}, "other", {}))
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (2, 3), (0, 2)])
+def test_arrays_keep_their_shapes(shape: tuple[int, ...]) -> None:
+    array = np.ones(shape).T
+    arrays, _ = unpack(pack({"a": array}, "checkpoint", {}), "checkpoint")
+    assert arrays["a"].shape == array.shape
+    np.testing.assert_array_equal(arrays["a"], array)

@@ -1,5 +1,7 @@
 """`ablate init`: a study file to start from, and a model file."""
 
+import errno
+
 import click
 
 STUDY = """\
@@ -123,15 +125,17 @@ def command(name: str, model: bool) -> None:
     from harness.errors import UserError
     from harness.files import project_ablations, write_atomically
     from harness.study.files import study_files
+    from harness.study.study import LONGEST_NAME
 
     folder = project_ablations()
     texts = {f"{name}.toml": MODEL_STUDY if model else STUDY}
     if model:
         texts[f"{name}.py"] = MODEL
-    if not name.isidentifier():
+    if not name.isidentifier() or len(name) > LONGEST_NAME:
         raise UserError(
-            "NAME must consist of letters, digits and underscores, and not begin with a digit",
-            repr(name),
+            "NAME must consist of letters, digits and underscores, "
+            f"{LONGEST_NAME} at most, and not begin with a digit",
+            repr(name)[:LONGEST_NAME],
             "Write ablate init my_study.",
         )
     there = [folder / file for file in texts if (folder / file).exists()]
@@ -145,6 +149,8 @@ def command(name: str, model: bool) -> None:
             write_atomically(folder / file, text.format(name=name).encode())
             click.echo(folder / file)
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise
         raise UserError(
             "the folder of studies must be writable",
             f"{folder} ({error.strerror})",

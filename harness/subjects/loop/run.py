@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.subjects.subject import State
+from harness.subjects.subject import State, can_be_kept
 
 TEXT = "json"  # the array that holds what is no array, as UTF-8
 ARRAY = "\0array"  # key of an array's path in it
@@ -43,8 +43,9 @@ class LoopRun:
         """Keep a copy of what the loop needs to go on from here.
 
         Args:
-            state: by name, arrays (which come back as NumPy's), or whatever JSON can hold:
-                numbers, texts, the dictionary that is the state of a NumPy generator.
+            state: by name, arrays of numbers of 8 bytes at most (which come back as NumPy's), or
+                whatever JSON can hold: numbers, texts, the dictionary that is the state of a NumPy
+                generator.
         """
         self._saved = deepcopy(dict(state))
 
@@ -57,13 +58,15 @@ def to_arrays(state: Mapping[str, Any]) -> State:
     """A nested dictionary as arrays: its NumPy arrays by path, all else as JSON.
 
     Raises:
-        TypeError: it holds something that is neither.
+        TypeError: it holds something that is neither, or an array of what is no number.
     """
     arrays: State = {}
 
     def without_arrays(value: Any, path: str) -> Any:
         if hasattr(value, "__array__") and not isinstance(value, np.generic):
             arrays[path] = np.asarray(value)
+            if not can_be_kept(arrays[path]):
+                raise TypeError(f"no checkpoint can hold {path[1:]}, of {arrays[path].dtype}")
             return {ARRAY: path}
         if isinstance(value, Mapping):
             return {str(key): without_arrays(one, f"{path}/{key}") for key, one in value.items()}

@@ -129,7 +129,7 @@ class LoopSubject(Subject):
                 f"data {source!r}",
                 "Leave data and --data out, or make the data a field of the file.",
             )
-        whole, named = hashlib.sha256(), getattr(self.file.module, "FILES", ())
+        whole, named = hashlib.sha256(), self.file.get("FILES", ())
         if not isinstance(named, list | tuple) or not all(isinstance(n, str | Path) for n in named):
             raise self.file.refuse(
                 "FILES must be a list of paths", repr(named)[:80], 'Write ["points.csv"].'

@@ -17,12 +17,13 @@ from torch import Tensor, nn
 from harness.errors import UserError
 from harness.subjects.metrics import is_metric_name
 from harness.subjects.streams import seeded, stream
-from harness.subjects.subject import SAMPLES
+from harness.subjects.subject import SAMPLES, can_be_kept
 from harness.subjects.torch.data import SPLITS, TensorData, digest, load_splits
 from harness.subjects.torch.fields import TorchFields
 from harness.subjects.torch.file import FileSubject
 from harness.subjects.torch.members import Member, initialised
 from harness.subjects.torch.subject import TorchSubject
+from harness.subjects.user_file import LONGEST_NAME
 
 STEPS = 4  # of a trial, and half of them before its checkpoint
 EXAMPLES = 4  # of a trial's minibatch, at most
@@ -152,13 +153,13 @@ def _check_build(subject: TorchSubject, fields: TorchFields, data: TensorData) -
             f"'{other[0]}' in its state_dict",
             "Register buffers instead of extra state.",
         )
-    half = [name for name, value in model.items() if value.dtype == torch.bfloat16]
-    if half:
+    odd = [name for name, value in model.items() if not _can_be_kept(value)]
+    if odd:
         raise refuse(
             subject,
-            "parameters and buffers must have a type that NumPy supports",
-            f"'{half[0]}' in bfloat16",
-            "Keep it in float32; compute in bfloat16 where needed.",
+            "parameters and buffers must have a type that checkpoints can hold",
+            f"'{odd[0]}' in {model[odd[0]].dtype}",
+            "Keep it in float32 or complex64; compute in other types where needed.",
         )
     spread = [n for n, p in one.named_parameters() if p.requires_grad and _expanded(p)]
     if spread:
@@ -183,6 +184,13 @@ def _check_build(subject: TorchSubject, fields: TorchFields, data: TensorData) -
     return one
 
 
+def _can_be_kept(tensor: Tensor) -> bool:
+    try:
+        return can_be_kept(tensor.numpy())
+    except (TypeError, RuntimeError):  # it has none of NumPy's types, or is not dense
+        return False
+
+
 def _expanded(tensor: Tensor) -> bool:
     """Whether some of its numbers share their memory."""
     steps = zip(tensor.shape, tensor.stride(), strict=True)
@@ -198,12 +206,15 @@ def _same(one: Tensor, other: Tensor) -> bool:
 
 def _check_losses(subject: TorchSubject, model: nn.Module, batch: tuple[Tensor, ...]) -> None:
     """What the loss gives, twice in eval mode."""
+    before = tuple(part.clone() for part in batch)
     found = [_unseeded(subject, "loss", lambda: subject.losses(model, batch)) for _ in range(2)]
     loss, rows = found[0], len(batch[0])
     rule = "loss(model, batch) must give unreduced losses, a floating-point tensor"
     if not isinstance(loss, Tensor) or not loss.is_floating_point():
         received = loss.dtype if isinstance(loss, Tensor) else type(loss).__name__
         raise refuse(subject, rule, received, "Return the losses themselves.")
+    if loss.layout != torch.strided:
+        raise refuse(subject, rule, loss.layout, "Return the losses' to_dense().")
     if loss.numel() < min(2, rows):
         raise refuse(
             subject, rule, f"one number for {rows} examples",
@@ -217,12 +228,29 @@ def _check_losses(subject: TorchSubject, model: nn.Module, batch: tuple[Tensor, 
             "Remove detach(), item() and no_grad() from loss and forward.",
         )
     if not _same(loss.detach(), found[1].detach()):
-        raise refuse(
-            subject,
-            "losses must be the same each time in eval mode",
-            "different losses in the second call",
-            "Leave random numbers to modules that eval() switches off, such as Dropout.",
-        )
+        raise _differing(subject, "losses", "different losses", _changed(before, batch))
+
+
+def _changed(before: tuple[Tensor, ...], batch: tuple[Tensor, ...]) -> bool:
+    return not all(map(_same, before, batch))
+
+
+def _differing(subject: TorchSubject, what: str, second: str, changed: bool) -> UserError:
+    """The error about what is not the same twice.
+
+    Args:
+        subject: whose fault it is.
+        what, second: losses or metrics, and what the second call gives.
+        changed: whether the batch is another after the calls.
+    """
+    return refuse(
+        subject,
+        f"{what} must be the same each time in eval mode",
+        f"{second} in the second call" + (", of a batch that the first one changed" * changed),
+        "Change a copy of the batch: x = x.clone()."
+        if changed
+        else "Leave random numbers to modules that eval() switches off, such as Dropout.",
+    )
 
 
 def _measure(
@@ -237,8 +265,10 @@ def _measure(
         raise refuse(subject, rule, type(found).__name__, example)
     for name, values in found.items():
         if not is_metric_name(name) or name == "loss":
-            remedy = "Use letters, digits and _; the loss is measured anyway."
-            raise refuse(subject, rule, f"the name {name!r}", remedy)
+            remedy = (
+                f"Use letters, digits and _, {LONGEST_NAME} at most; the loss is measured anyway."
+            )
+            raise refuse(subject, rule, f"the name {name!r}"[:LONGEST_NAME], remedy)
         each = subject.guarded(f"{name} as a tensor", partial(torch.as_tensor, values))
         if each.is_complex():
             raise refuse(subject, rule, f"complex '{name}'", "Give its parts, or its size.")
@@ -253,6 +283,7 @@ def _measure(
 
 def _check_metrics(subject: TorchSubject, model: nn.Module, batch: tuple[Tensor, ...]) -> None:
     """The metrics twice, which must leave the model as it is."""
+    rows = tuple(part.clone() for part in batch)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     found, again = _measure(subject, model, batch), _measure(subject, model, batch)
     changed = [n for n, t in model.state_dict().items() if not _same(t, before[n])]
@@ -265,12 +296,7 @@ def _check_metrics(subject: TorchSubject, model: nn.Module, batch: tuple[Tensor,
         )
     for name, values in found.items():
         if name not in again or not _same(torch.as_tensor(values), torch.as_tensor(again[name])):
-            raise refuse(
-                subject,
-                "metrics must be the same each time in eval mode",
-                f"a different '{name}' in the second call",
-                "Leave random numbers to modules that eval() switches off, such as Dropout.",
-            )
+            raise _differing(subject, "metrics", f"a different '{name}'", _changed(rows, batch))
 
 
 def _unseeded(subject: TorchSubject, name: str, function: Any) -> Any:

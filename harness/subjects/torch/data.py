@@ -142,10 +142,13 @@ def load_splits(file: UserFile, fields: RunFields) -> tuple[dict[str, object], S
         if len({len(part) for part in parts}) > 1 or not len(parts[0]):
             sizes = ", ".join(str(len(part)) for part in parts)
             raise file.refuse(
-                "the tensors of a split must have the same number of examples",
+                "the tensors of a split must have the same number of examples, one or more",
                 f"{name}: {sizes or 'none'}",
                 "Their first dimension is the examples.",
             )
+        if name == "train" and len(parts[0]) < 2:
+            rule = "the training split must have two examples or more"
+            raise file.refuse(rule, "1", "Minibatches are drawn from them.")
         for part in parts:
             file.call("data(fields), as NumPy arrays,", part.detach().numpy)
             if part.is_floating_point() and not part.isfinite().all():

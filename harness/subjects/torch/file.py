@@ -18,13 +18,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from harness.errors import suggest
 from harness.subjects.metrics import declared_metrics
 from harness.subjects.subject import Facts, RunFields, SampleRequest
 from harness.subjects.torch.data import FileData
 from harness.subjects.torch.fields import TorchFields
 from harness.subjects.torch.subject import Batch, TorchSubject
 from harness.subjects.user_fields import merged_fields, own_fields
-from harness.subjects.user_file import UserFile, local_files
+from harness.subjects.user_file import UserFile, local_files, running
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -132,16 +133,28 @@ class FileSubject(TorchSubject):
 
     @cached_property
     def metrics_of_splits(self) -> Sequence[str]:  # type: ignore[override]
-        """Names of the file's metrics, from a trial on two examples at the default fields."""
-        if not self.file.has("metrics"):
-            return ()
-        from harness.subjects.torch.check import metric_names
+        """Names of the file's metrics, from a trial on two examples at the default fields.
 
-        return metric_names(self)
+        Raises:
+            UserError: the trial fails, or `METRICS` declares others.
+        """
+        names: Sequence[str] = ()
+        if self.file.has("metrics"):
+            from harness.subjects.torch.check import metric_names
+
+            names = metric_names(self)
+        if unknown := sorted(self._declared.keys() - {"loss", *names}):
+            raise self.file.refuse(
+                "METRICS must be about the loss and what metrics(model, batch) gives",
+                repr(unknown[0]),
+                suggest(unknown[0], ("loss", *names), "names"),
+            )
+        return names
 
     def guarded(self, what: str, function: Callable[[], T]) -> T:
         """What a function gives that runs the file's code, such as its backward pass."""
-        return self.file.call(what, function)
+        with running(f"{self.file.path.name}: {what}", self.file.path.parent):
+            return function()
 
     def code(self, fields: Sequence[Any]) -> Mapping[str, Path]:  # noqa: ARG002 - one file for all
         """The file, and the local modules that it imports."""

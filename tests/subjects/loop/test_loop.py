@@ -190,6 +190,12 @@ def test_check_says_what_holds(folder: Path) -> None:
          "loop.py: a loop that continues from run.restore() must yield the same numbers; received"),
         (('"step": step + 1', '"step": step + 2'),
          "loop.py: a loop that continues from run.restore() must yield the same numbers; received"),
+        (('"step": step + 1', '"step": step + 1, "names": np.array(["a"])'),
+         "loop.py: run.save(state) must run; received TypeError: no checkpoint can hold "
+         "saved/names, of <U1. Fix"),
+        (('"step": step + 1', '"step": step + 1, "spectrum": np.fft.fft(w)'),
+         "loop.py: run.save(state) must run; received TypeError: no checkpoint can hold "
+         "saved/spectrum, of complex128. Fix"),
         (('"step": step + 1', '"step": object()'),
          "loop.py: run.save(state) must run; received TypeError: Object of type object is not"),
         (("    x, y = points()\n", "    x, y = point()\n"),
@@ -204,10 +210,11 @@ def test_check_says_what_holds(folder: Path) -> None:
         (('"near": (abs(error) < 0.2).mean()}', '}'),
          "loop.py: train(run) must yield every metric of METRICS at the end; received no near."),
         (('    "near": {', '    "near by": {'),
-         "loop.py: names of metrics must consist of letters, digits and _; received 'near by'. "
-         "Rename"),
+         "loop.py: names of metrics must consist of letters, digits and _, 100 at most; received "
+         "'near by'. Rename"),
         (('{"label": "squared error"}', '{"label": 3}'),
-         "loop.py: the label of 'dev_error' must be a text; received 3. Write one."),
+         "loop.py: the label of 'dev_error' must be a text of a line, 100 characters at most; "
+         "received 3. Write one."),
         (("    x, y = points()\n", "    x, y = points()\n    raise SystemExit(0)\n"),
          "loop.py: train(run) must run; received loop.py:29 in train: raise SystemExit(0);"),
         (("METRICS = {\n", "FILES = 3\nMETRICS = {\n"),

@@ -53,6 +53,22 @@ def test_check_says_what_holds(tmp_path: Path) -> None:
         ((LOSS, "    return ((model(x) - y) ** 2).tolist()"),
          "net.py: loss(model, batch) must give unreduced losses, a floating-point tensor; received "
          "list. Return the losses themselves."),
+        (("    return nn.Sequential(", "    return kept(torch.complex128)\n\ndef kept(kind):\n"
+          "    net = nn.Linear(3, 1)\n    net.register_buffer('kept', torch.ones(1, dtype=kind))\n"
+          "    return net\n\ndef old(activation):\n    return nn.Sequential("),
+         "net.py: parameters and buffers must have a type that checkpoints can hold; received "
+         "'kept' in torch.complex128. Keep it in"),
+        (("    return nn.Sequential(", "    return kept(torch.bfloat16)\n\ndef kept(kind):\n"
+          "    net = nn.Linear(3, 1)\n    net.register_buffer('kept', torch.ones(1, dtype=kind))\n"
+          "    return net\n\ndef old(activation):\n    return nn.Sequential("),
+         "net.py: parameters and buffers must have a type that checkpoints can hold; received "
+         "'kept' in torch.bfloat16. Keep it in"),
+        ((LOSS, "    return ((model(x) - y) ** 2).to_sparse()"),
+         "net.py: loss(model, batch) must give unreduced losses, a floating-point tensor; received "
+         "torch.sparse_coo. Return the losses' to_dense()."),
+        ((LOSS, "    return (model(x.mul_(2)) - y) ** 2"),
+         "net.py: losses must be the same each time in eval mode; received different losses in the "
+         "second call, of a batch that the first one changed. Change a copy of the batch: x = "),
         ((LOSS, "    return (model(x) > y).long()"),
          "net.py: loss(model, batch) must give unreduced losses, a floating-point tensor; received "
          "torch.int64."),

@@ -259,12 +259,39 @@ def test_runs_and_subjects_travel_to_other_processes(folder: Path) -> None:
          "net.py: data(fields) must give tuples of tensors for train, dev and test; received "
          "['test', 'train']."),
         (("y[:200])", "y[:100])"),
-         "net.py: the tensors of a split must have the same number of examples; received train: "
-         "200, "),
+         "net.py: the tensors of a split must have the same number of examples, one or more; "
+         "received train: 200, "),
         (("x = torch.rand(300, 3, generator=g)", "x = torch.full((300, 3), float('nan'))"),
          "net.py: data must be finite; received NaN or infinity in "),
         (("    g = torch", "    missing()\n    g = torch"),
          "net.py: data(fields) must run; received net.py:19 in data: missing(); NameError"),
+        (("import torch\n", "import torch\nraise type('Odd', (Exception,), {'__str__': None})\n"),
+         "net.py must run when it is imported; received net.py:7 in <module>: raise type"),
+        (("    g = torch", "    import os; os.chdir('/')\n    g = torch"),
+         "net.py must leave the working directory as it is; received a change to /. Take out os"),
+        (('Literal["tanh", "relu"] = "tanh"', 'Literal[()] = "tanh"'),
+         "net.py: Fields must be int, float, bool, str or Literal; received 'activation'"),
+        (("width: int = 8", f"width: int = 8\n    text: str = {'x' * 501!r}"),
+         "net.py: texts in Fields must have at most 500 characters, all printable; received "),
+        (("width: int = 8", "width: int = 8\n    text: str = '\\ud800'"),
+         "net.py: texts in Fields must have at most 500 characters, all printable; received "),
+        (("width: int = 8", f"width: int = 8\n    {'x' * 101}: int = 1"),
+         "net.py: Fields must have names of at most 100 characters; received "),
+        (('"train": (x[:200], y[:200])', '"train": (x[:1], y[:1])'),
+         "net.py: the training split must have two examples or more; received 1."),
+        (("import torch\n", "import torch\nVERSION = '\\ud800'\n"),
+         "net.py: VERSION must have at most 500 characters, all printable; received '\\ud800'."),
+        (("import torch\n", "import torch\nVERSION = 10**5000\n"),
+         "net.py: VERSION as a text must run; received ValueError: Exceeds the limit"),
+        (("import torch\n", "import torch\nMETRICS = {'naer': {'direction': 'lower'}}\n"),
+         "net.py: METRICS must be about the loss and what metrics(model, batch) gives; received "
+         "'naer'. Did you mean 'near'?"),
+        (("import torch\n", "import torch\nMETRICS = {'near': {'cap': 10**400}}\n"),
+         "net.py: the cap of 'near' must be a number; received 1000"),
+        (("import torch\n", "import torch\nMETRICS = {'near': {'label': 'a\\x1bb'}}\n"),
+         "net.py: the label of 'near' must be a text of a line, 100 characters at most; received "),
+        (('return {"near"', f'return {{"{"x" * 101}"'),
+         "net.py: metrics(model, batch) must give one value an example by name; received the"),
         (('return {"near"', 'return {"near": no_such_thing, "n"'),
          "net.py: metrics(model, batch) must run; received net.py:"),
     ],
@@ -277,6 +304,20 @@ def test_a_broken_file_is_refused_in_one_message(
     with pytest.raises(UserError) as error:
         plan(folder)
     assert str(error.value).startswith(message)
+
+
+def test_names_that_a_module_makes_up_when_asked_are_not_asked_for(folder: Path) -> None:
+    (folder / "net.py").write_text(f"{MODEL}\n\ndef __getattr__(name):\n    raise RuntimeError\n")
+    assert len(plan(folder).runs) == 4
+
+
+def test_a_long_expression_counts_by_its_text(folder: Path) -> None:
+    long = f"\nX = {' + '.join(['1'] * 900)}\n"
+    versions = set()
+    for end in ("", long, long.replace("1", "2", 1)):
+        (folder / "net.py").write_text(MODEL + end)
+        versions.add(load_user_file(folder / "net.py").version)
+    assert len(versions) == 3
 
 
 def test_a_file_that_is_not_there_and_other_data_are_refused(folder: Path) -> None:
