@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from math import inf, isfinite
+from typing import Any
 
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
+from harness.errors import UserError
 from harness.subjects.char_mlp.fields import Fields
 from harness.subjects.char_mlp.network import MLP
 from harness.subjects.char_mlp.stacked import StackedMLP
@@ -85,14 +87,78 @@ def _apart_in_eval_mode(network: MLP, contexts: torch.Tensor) -> float:
 
 
 def try_step(fields: Fields, corpus: Corpus) -> None:
-    """Train the network of a run for a step, and compute its loss in eval mode."""
+    """Train the network of a run for a step, and compute its loss in eval mode.
+
+    Raises:
+        UserError: a norm or an activation is not as training needs it.
+    """
     torch.set_num_threads(1)
     network = MLP.initial(fields, 0, corpus.vocabulary)
+    first, output = network.hidden[0].layers, network.output.layers
+    for layer, level, units in (
+        (first.get("norm"), fields.norm, fields.width),
+        (first["activation"], fields.activation, fields.width),
+        (output.get("norm"), fields.output_norm, corpus.vocabulary),
+    ):
+        if layer is not None:
+            try_layer(layer, level, (fields.batch, units))
+    low, high = map(float, first["activation"].sloped)
+    if not low < high or not isinstance(first["activation"].saturates, bool):
+        raise UserError(
+            f"{fields.activation}: sloped must be a range and saturates true or false",
+            f"({low}, {high}) and {first['activation'].saturates!r}",
+            "Correct them.",
+        )
     X, Y = corpus.splits_of(fields, 0).train.tensors()
     x, y = X[: fields.batch], Y[: fields.batch]
     textbook_step(network, x, y, fields.lr)
     with torch.no_grad():
         network.train(False)(x)
+
+
+def try_layer(layer: Any, level: str, shape: tuple[int, int]) -> None:
+    """Call a norm or an activation as training does: with a copy of its input and of its state.
+
+    Args:
+        layer: in its textbook form; its state stays as it is.
+        level: its name.
+        shape: of its input, (B, units).
+
+    Raises:
+        UserError: its output is not as training needs it.
+    """
+
+    def refuse(rule: str, received: object, remedy: str) -> UserError:
+        return UserError(f"{level}: a norm or an activation must {rule}", received, remedy)
+
+    kept = {name: tensor.clone() for name, tensor in layer.state().items()}
+    if not {id(p) for p in layer.parameters()} <= {id(tensor) for tensor in layer.state().values()}:
+        raise refuse("have its parameters in its state", "others", "Return them in state() too.")
+    x = torch.randn(shape, generator=stream(0, "check"))
+    found = []
+    for _ in range(2):
+        found.append(layer(x.clone().requires_grad_()))
+        for name, tensor in kept.items():
+            setattr(layer, name, tensor.clone())
+    out, again = found
+    if not isinstance(out, torch.Tensor) or (out.shape, out.dtype) != (x.shape, x.dtype):
+        tensor = isinstance(out, torch.Tensor)
+        received = f"{out.dtype} of shape {tuple(out.shape)}" if tensor else type(out).__name__
+        raise refuse(
+            "give a tensor of its input's type and shape",
+            f"{received} for {x.dtype} of shape {tuple(x.shape)}",
+            "Return one number for each that comes in.",
+        )
+    if not out.requires_grad:
+        raise refuse(
+            "have a gradient", "an output without one", "Leave out detach() and no_grad()."
+        )
+    if not torch.equal(out.nan_to_num(), again.nan_to_num()):
+        raise refuse(
+            "give the same for the same input",
+            "another output in the second call",
+            "Draw no random numbers, and keep what changes in state().",
+        )
 
 
 def relative(ours: Array, plain: Array) -> float:

@@ -74,6 +74,36 @@ class Textbook(Activation):
         ("x.sigmoid()", "x.sigmiod()",
          "{name}: a step of the network must run; received {name}.py:6 in __call__: self.out = x * "
          "x.sigmiod(); AttributeError: 'Tensor' object has no attribute 'sigmiod'. Fix it there."),
+        ("x * x.sigmoid()", "x.mul_(2)",
+         "{name}: a step of the network must run; received {name}.py:6 in __call__: self.out = "
+         "x.mul_(2); RuntimeError: a leaf Variable that requires grad is being used in an in-place "
+         "operation.. Fix it there."),
+        ("x * x.sigmoid()", "x[:, :1]",
+         "{name}: a norm or an activation must give a tensor of its input's type and shape; "
+         "received torch.float32 of shape (32, 1) for torch.float32 of shape (32, 8). Return one "
+         "number for each that comes in."),
+        ("x * x.sigmoid()", "x.double() * x",
+         "{name}: a norm or an activation must give a tensor of its input's type and shape; "
+         "received torch.float64 of shape (32, 8) for torch.float32 of shape (32, 8). Return one "
+         "number for each that comes in."),
+        ("x.sigmoid()", "x.new_tensor(1.0).uniform_()",
+         "{name}: a norm or an activation must give the same for the same input; received another "
+         "output in the second call. Draw no random numbers, and keep what changes in state()."),
+        ("x * x.sigmoid()", "(x * x.sigmoid()).detach()",
+         "{name}: a norm or an activation must have a gradient; received an output without one. "
+         "Leave out detach() and no_grad()."),
+        ("def __call__", "sloped = (1, float('nan'))\n\n    def __call__",
+         "{name}: sloped must be a range and saturates true or false; received (1.0, nan) and "
+         "False. Correct them."),
+        ("def __call__", "state = None\n\n    def __call__",
+         "{name}: a step of the network must run; received TypeError: 'NoneType' object is not "
+         "callable. Fix it there."),
+        ("def __call__", "def parameters(self):\n        return [self.w]\n\n    def __call__",
+         "{name}: a step of the network must run; received {name}.py:6 in parameters: return "
+         "[self.w]; AttributeError: 'Textbook' object has no attribute 'w'. Fix it there."),
+        ("def __call__", "def parameters(self):\n        return [1.0]\n\n    def __call__",
+         "{name}: a norm or an activation must have its parameters in its state; received others. "
+         "Return them in state() too."),
     ],
 )  # fmt: skip
 def test_a_broken_level_of_ones_own_is_found_before_training(
