@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
 
 from harness.errors import Locked, Unreachable, UserError, counted
-from harness.files import lacks_room
+from harness.files import about_limit, lacks_room
 from harness.store import location, rows
 from harness.store.database import (
     ARTIFACTS,
+    FAULTS,
     about_lock,
     artifact_root,
     check,
@@ -29,6 +30,7 @@ from harness.store.database import (
     is_writable,
     not_writable,
     prepare,
+    unusable,
 )
 from harness.store.rows import Experiment, Run
 from harness.store.schema import IS_SCHEMA, SCHEMA, Points
@@ -151,6 +153,8 @@ class Store:
         except OSError as error:  # that of the network is one
             if lacks_room(error):
                 raise self._no_room(one_line(error)) from None
+            if self._database and (limit := about_limit(error)):
+                raise limit from None
             if getattr(getattr(error, "response", None), "status_code", 0) in (401, 403):
                 raise self._not_permitted() from None  # to handle a run's files
             raise Unreachable(f"{redacted(self.uri)}: {one_line(error)}") from None
@@ -411,6 +415,9 @@ class Store:
             raise Locked(about_lock(self._database)) from None
         if "disk is full" in text:
             raise self._no_room("database or disk is full") from None
+        for fault in FAULTS:
+            if fault in text and self._database:
+                raise unusable(self._database, fault) from None
         if "readonly database" in text:
             raise not_writable(redacted(self.uri)) from None
 
