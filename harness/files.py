@@ -14,6 +14,7 @@ from harness.errors import UserError
 ABLATIONS = "ablations"  # the folder of a project's studies and of its own levels
 LARGEST_JSON = 2**26  # bytes
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+LIMITS = (errno.EMFILE, errno.ENFILE, errno.EFBIG, errno.ENOMEM, errno.EAGAIN)  # `ulimit` sets them
 
 
 def project_folders() -> Iterator[Path]:
@@ -103,7 +104,7 @@ def require_regular(path: Path, largest: int) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise OSError(errno.EINVAL, "not a regular file", str(path))
     if found.st_size > largest:
-        raise OSError(errno.EFBIG, f"more than {largest:,} bytes", str(path))
+        raise OSError(errno.EINVAL, f"more than {largest:,} bytes", str(path))
 
 
 def read_json(path: Path) -> Any:
@@ -134,8 +135,26 @@ def lacks_room(error: OSError) -> bool:
     return error.errno in NO_ROOM or "usable temporary directory" in str(error.strerror)
 
 
-def refusal(error: OSError) -> UserError | None:
-    """What a failure to read or write files comes down to, if users can do something about it."""
+def about_limit(error: Exception) -> UserError | None:
+    """What a failure comes down to where a limit of the process or the machine is met."""
+    if isinstance(error, OSError):
+        met = error.errno in LIMITS
+    else:
+        met = isinstance(error, MemoryError) or "failed to map segment" in str(error)
+    if not met:
+        return None
+    return UserError(
+        "the limits of this machine must leave the command what it needs",
+        getattr(error, "strerror", None) or str(error) or "too little memory",
+        "Raise them (ulimit -a shows them), or end other programs; then run the same command "
+        "again.",
+    )
+
+
+def refusal(error: OSError | MemoryError | ImportError) -> UserError | None:
+    """What a failure of the system comes down to, if users can do something about it."""
+    if (limit := about_limit(error)) or not isinstance(error, OSError):
+        return limit
     where = str(error.filename or "")
     if lacks_room(error):
         return UserError(

@@ -112,7 +112,7 @@ def _run() -> None:
                 "Start its server, or name another store with --tracking-uri.",
             )
         )
-    except OSError as error:
+    except (OSError, MemoryError, ImportError) as error:
         if (refused := refusal(error)) is None:
             raise
         _refuse(refused)
@@ -126,7 +126,9 @@ def show_warnings() -> None:
     actions = [option.partition(":")[0] for option in sys.warnoptions]
     if any(action and "error".startswith(action) for action in actions):
         os.environ["PYTHONWARNINGS"] = "default"
-        sys.warnoptions[:] = ["default"]
+        # Python takes those of -b out of the list when it starts another process
+        of_bytes = [option for option in sys.warnoptions if option.endswith("::BytesWarning")]
+        sys.warnoptions[:] = ["default", *of_bytes]
         warnings.simplefilter("default")
 
 

@@ -115,7 +115,8 @@ class Lines:
     def plan(self, tasks: Sequence[Task]) -> None:
         """Say what will be done, and how long it will take."""
         self._runs = sum(len(task.stack.runs) for task in tasks)
-        self._console.print(announce(tasks, self._costs, self._workers, self._compiling))
+        said = announce(tasks, self._costs, self._workers, self._compiling)
+        self._console.print(said, soft_wrap=True)
 
     def follow(self, task: Task, event: Event | TaskDone) -> None:
         """Say how far it is, now and then."""

@@ -41,8 +41,6 @@ def run_task(
         pause: seconds between two checkpoints.
         stopping: polled; once it is true, the last event is a checkpoint.
     """
-    from harness.training.trainer import train  # loads torch, which the coordinator does without
-
     saved, last = time.monotonic(), False
 
     def checkpoint_wanted() -> bool:
@@ -51,6 +49,8 @@ def run_task(
         return last or time.monotonic() - saved > pause
 
     try:
+        from harness.training.trainer import train  # loads torch; the coordinator does without
+
         require_same(task, subject, data)
         for event in train(task.stack, subject, data, task.resume, checkpoint_wanted):
             yield event

@@ -22,6 +22,7 @@ PATIENCE = 20  # seconds to wait for a process that has the database locked, as 
 PAUSE = 0.5  # seconds of them between two looks
 WAITED_FOR = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 UNREADABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR)
+FAULTS = ("unable to open database file", "disk I/O error")  # the first two, in SQLite's words
 
 
 def prepare(path: Path) -> None:
@@ -55,6 +56,16 @@ def not_writable(what: str) -> UserError:
         "the MLflow database must be writable",
         what,
         "Change its permissions, or choose another store with --tracking-uri.",
+    )
+
+
+def unusable(path: Path, why: str) -> UserError:
+    """The refusal of a database that the system does not let SQLite read or write."""
+    return UserError(
+        "the MLflow database must be readable and writable",
+        f"{path} ({why})",
+        "Check its permissions, its disk and the limits of this machine (ulimit -a), or choose "
+        "another store with --tracking-uri.",
     )
 
 
@@ -122,11 +133,7 @@ def check(path: Path) -> None:
             undone = f"{path}, in which a killed process left a change half made"
             raise not_writable(undone) from None
         if _kind(error) in UNREADABLE:
-            raise UserError(
-                "the MLflow database must be readable",
-                f"{path} ({state})",
-                "Check its permissions and its disk, or choose another store with --tracking-uri.",
-            ) from None
+            raise unusable(path, state) from None
     if state != "ok":
         raise UserError(
             "the MLflow database must be undamaged",

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from harness.errors import Locked, Unreachable, UserError
-from harness.files import lacks_room
-from harness.store.database import about_lock, not_writable
+from harness.files import about_limit, lacks_room
+from harness.store.database import FAULTS, about_lock, not_writable, unusable
 from harness.store.uri import is_server, redacted, sqlite_path
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ def translated(uri: str) -> Iterator[None]:
     except OSError as error:  # that of the network is one
         if lacks_room(error):
             raise _no_room(uri, _one_line(error)) from None
+        if sqlite_path(uri) and (limit := about_limit(error)):
+            raise limit from None
         if getattr(getattr(error, "response", None), "status_code", 0) in (401, 403):
             raise _not_permitted(uri) from None  # to handle a run's files
         raise _unreachable(uri, error) from None
@@ -114,6 +116,9 @@ def _known(uri: str, text: str) -> Exception | None:
         return Locked(about_lock(path))
     if "disk is full" in text:
         return _no_room(uri, "database or disk is full")
+    for fault in FAULTS:
+        if fault in text and path:
+            return unusable(path, fault)
     if "readonly database" in text:
         return not_writable(redacted(uri))
     return None

@@ -5,7 +5,7 @@ from getpass import getuser
 from importlib.metadata import version
 from math import isfinite
 from pathlib import Path
-from subprocess import run
+from subprocess import TimeoutExpired, run
 from typing import TYPE_CHECKING
 
 from harness.study.plan import Run
@@ -133,7 +133,7 @@ def _git_commit() -> str:
         return ""
     command = ["git", "-C", str(root), "rev-parse", "HEAD"]
     try:
-        answer = run(command, capture_output=True, text=True, timeout=5, check=False)  # noqa: S603
-    except OSError:  # there is no git here
+        answer = run(command, capture_output=True, timeout=5, check=False)  # noqa: S603
+    except (OSError, TimeoutExpired):  # there is no git here, or its disk does not answer
         return ""
-    return answer.stdout.strip()
+    return answer.stdout.decode().strip()

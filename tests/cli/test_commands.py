@@ -257,6 +257,13 @@ def test_tables_fit_80_columns_and_cut_nothing(
     assert "…" not in output
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_narrow_terminal_cuts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = run("compare", "small", "norm=none", "norm=batch").output
+    monkeypatch.setenv("COLUMNS", "20")
+    assert run("compare", "small", "norm=none", "norm=batch").output == whole
+
+
 def test_no_line_of_the_help_is_cut() -> None:
     output = CliRunner(env={"COLUMNS": "80"}).invoke(ablate, ["--help"]).output
     assert "..." not in output.partition("Commands:")[2]

@@ -3,6 +3,8 @@
 import errno
 import os
 import shutil
+import sqlite3
+import subprocess
 import sys
 import tempfile
 import warnings
@@ -16,6 +18,7 @@ from harness.errors import UserError
 from harness.store.store import Store
 from harness.subjects import corpus
 from tests.store.conftest import template, uri
+from tests.support.commands import ROOT
 from tests.support.inprocess import ablate
 
 __all__ = ["template", "uri"]
@@ -70,6 +73,36 @@ def test_a_disk_without_room_for_temporary_files_is_named(
     )
 
 
+@pytest.mark.parametrize(
+    ("failure", "why"),
+    [
+        (OSError(errno.EMFILE, "Too many open files", "names.txt"), "Too many open files"),
+        (OSError(errno.EFBIG, "File too large"), "File too large"),
+        (BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), "Resource temporarily"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "Cannot allocate memory"),
+        (MemoryError(), "too little memory"),
+        (
+            ImportError("libx.so: failed to map segment from shared object"),
+            "libx.so: failed to map",
+        ),
+    ],
+)
+def test_a_limit_of_the_machine_is_one_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    failure: Exception, why: str,
+) -> None:  # fmt: skip
+    def fail(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(corpus, "load_corpus", fail)
+    code, _, errors = ablate(capsys, "data")
+    assert code == 2
+    assert errors.startswith(
+        f"error: the limits of this machine must leave the command what it needs; received {why}"
+    )
+    assert errors.count("\n") == 1
+
+
 def test_a_failure_that_no_user_can_mend_keeps_its_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -87,6 +120,23 @@ def test_files_that_mlflow_cannot_copy_are_one_message(uri: str, tmp_path: Path)
         shutil.copytree(tmp_path / "report", tmp_path / "there", dirs_exist_ok=True)
     assert error.value.rule == "the store needs free space and write permission"
     assert str(error.value.received).startswith("[Errno 17] File exists: ")
+
+
+@pytest.mark.parametrize(
+    ("failure", "rule"),
+    [
+        (sqlite3.OperationalError("disk I/O error"), "the MLflow database must be readable and"),
+        (sqlite3.OperationalError("unable to open database file"), "the MLflow database must be"),
+        (OSError(errno.EMFILE, "Too many open files"), "the limits of this machine must leave"),
+        (OSError(errno.EFBIG, "File too large"), "the limits of this machine must leave"),
+    ],
+)
+def test_a_local_store_that_fails_for_good_is_not_waited_for(
+    uri: str, failure: Exception, rule: str
+) -> None:
+    with pytest.raises(UserError) as error, Store.existing(uri).reach():
+        raise failure
+    assert error.value.rule.startswith(rule)
 
 
 @pytest.mark.parametrize(
@@ -109,3 +159,14 @@ def test_warnings_that_the_environment_makes_errors_of_are_shown(
                 warnings.warn("of a library", UserWarning, stacklevel=1)
     assert os.environ["PYTHONWARNINGS"] == ("default" if shown else "as it was")
     assert sys.warnoptions == (["default"] if shown else options)
+
+
+@pytest.mark.parametrize("flags", [["-bb"], ["-b", "-W", "error"]])
+def test_warnings_about_bytes_keep_no_process_from_starting(flags: list[str]) -> None:
+    code = (
+        "from harness.cli import show_warnings; show_warnings();"
+        "import subprocess; print(subprocess._args_from_interpreter_flags())"
+    )
+    command = [sys.executable, *flags, "-c", code]
+    started = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert flags[0] in started.stdout

@@ -1,5 +1,6 @@
 """A worker trains the code that the coordinator read; its events travel in batches."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,17 @@ def test_code_that_was_changed_since_the_start_trains_nothing(tmp_path: Path) ->
     (event,) = run_task(task, find_subject(str(path)), data, 60.0, lambda: False)
     assert isinstance(event, UserError)
     assert str(event).startswith("the code of a study must stay as it is while it is trained; ")
+
+
+def test_libraries_that_cannot_be_loaded_fail_the_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "loop.py"
+    path.write_text(LOOP)
+    subject = find_subject(str(path))
+    fields, data = subject.Fields(steps=2), subject.load(None, tmp_path)
+    run = Run(run_key(subject, fields, 1, data.digest), {}, fields, 1)
+    monkeypatch.setitem(sys.modules, "harness.training.trainer", None)
+    (event,) = run_task(Task("task", Stack((run,))), subject, data, 60.0, lambda: False)
+    assert isinstance(event, TaskDone)
+    assert "harness.training.trainer" in str(event.failure)

@@ -175,9 +175,9 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path):
     with pytest.raises(UserError) as refused:
         check(tmp_path / "mlflow.db")
     assert str(refused.value) == (
-        f"the MLflow database must be readable; received {tmp_path}/mlflow.db (unable to open "
-        "database file). Check its permissions and its disk, or choose another store with "
-        "--tracking-uri."
+        f"the MLflow database must be readable and writable; received {tmp_path}/mlflow.db (unable "
+        "to open database file). Check its permissions, its disk and the limits of this machine "
+        "(ulimit -a), or choose another store with --tracking-uri."
     )
 
 

@@ -12,6 +12,7 @@ from harness.errors import UserError
 from harness.store.afterwards import keep_verification
 from harness.store.prune import plan_prune
 from harness.store.reading import fingerprint, read_all, read_study
+from harness.store.schema import _git_commit
 from harness.store.selection import ended_runs
 from harness.store.store import Store
 from harness.store.stored import find_key, find_run, find_variant
@@ -79,3 +80,12 @@ def test_other_studies_of_the_same_store_are_not_affected(old: str) -> None:
     with tracker(old, study(name="new")) as tracked:
         tracked.deliver(result(grid(study())[0]))
     assert find_run(Store.existing(old), KEY).tags["study"] == "new"
+
+
+def test_a_git_that_does_not_answer_leaves_the_commit_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hang(command: list[str], **_: object) -> None:
+        raise subprocess.TimeoutExpired(command, 5)
+
+    monkeypatch.setattr("harness.store.schema.run", hang)
+    monkeypatch.setattr(Path, "exists", lambda _: True)  # of .git
+    assert _git_commit() == ""

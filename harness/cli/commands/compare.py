@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from harness.study.study import Study
 
 Notes = Sequence[str]
+NARROWEST = 80  # columns of the tables; a narrower terminal wraps them itself, and nothing is cut
 
 
 @click.command()
@@ -55,6 +56,7 @@ def command(
         click.echo(note)
 
     console = Console(highlight=False)
+    console.width = max(console.width, NARROWEST)
     if all(studies):
         requests = [request, *(replace(request, study=name) for name in names)]
         data = [_comparable(uri, one, say) for one in requests]
