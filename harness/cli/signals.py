@@ -23,9 +23,16 @@ Handler = Callable[[int, FrameType | None], None]
 
 @contextmanager
 def exit_at_once() -> Iterator[None]:
-    """Within the block, a signal ends the program at once: there is nothing to save."""
-    with _handled(_exit), _not_swallowed():
-        yield
+    """Within the block, a signal ends the program at once: there is nothing to save.
+
+    Forces exit after `GRACE` seconds, where code that is not ours swallows the way out.
+    """
+    with _handled(_exit_surely), _not_swallowed():
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
 
 @contextmanager
@@ -60,6 +67,13 @@ def until_stopped() -> Iterator[None]:
 
 def _overdue(number: int, frame: FrameType | None) -> None:
     signal.signal(signal.SIGALRM, lambda *_: os._exit(INTERRUPTED))  # if leaving hangs as well
+    _exit(number, frame)
+
+
+def _exit_surely(number: int, frame: FrameType | None) -> None:
+    if not signal.getitimer(signal.ITIMER_REAL)[0]:
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(INTERRUPTED))
+        signal.setitimer(signal.ITIMER_REAL, GRACE)
     _exit(number, frame)
 
 

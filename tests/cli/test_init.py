@@ -93,3 +93,11 @@ def test_a_study_that_cannot_be_used_does_not_hide_the_others(place: Path) -> No
     said = [line for line in listed.stderr.splitlines() if line.startswith("not listed: ")]
     assert len(said) == 3
     assert said[0].startswith("not listed: study 'bad' must be TOML in UTF-8; received ")
+
+
+@pytest.mark.usefixtures("place")
+def test_a_model_file_is_not_checked_on_other_data_without_a_word() -> None:
+    run("init", "mine", "--model")
+    assert "  ok  " in run("check", "ablations/mine.py").output  # ABLATE_DATA is not for it
+    with pytest.raises(UserError, match=r"mine\.py: the file itself must define its data"):
+        run("check", "ablations/mine.py", "--data", "words.txt")

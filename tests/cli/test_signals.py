@@ -27,8 +27,25 @@ print("left")
 """
 
 
+RETRIES = """
+import os, signal, threading, time
+from harness.cli.signals import exit_at_once
+
+with exit_at_once():
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    while True:
+        try:
+            time.sleep(9)
+        except:
+            pass
+"""
+
+
 def run(block: str, within: str) -> tuple[int, str, str]:
-    code = SWALLOWED.format(block=block, within=within)
+    return run_code(SWALLOWED.format(block=block, within=within))
+
+
+def run_code(code: str) -> tuple[int, str, str]:
     ended = subprocess.run(
         [sys.executable, "-c", code], cwd=Path(__file__).parents[2],
         capture_output=True, text=True, timeout=60, check=False,
@@ -42,6 +59,10 @@ def test_ctrl_c_within_a_garbage_collection_ends_the_program() -> None:
 
 def test_ctrl_c_within_a_garbage_collection_ends_the_block_that_runs_until_then() -> None:
     assert run("exit_at_once, until_stopped", "until_stopped()") == (0, "left\n", "")
+
+
+def test_code_that_swallows_every_exception_does_not_keep_the_program() -> None:
+    assert run_code(RETRIES) == (INTERRUPTED, "", f"{CUT_OFF}\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

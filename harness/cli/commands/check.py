@@ -26,7 +26,8 @@ def command(request: "Request") -> None:
 
     if request.study.endswith(".py"):
         subject = find_subject(request.study)
-        _echo("defaults of its fields", subject.check(subject.Fields(), subject.load(None, Path())))
+        data = subject.load(None if request.environment else request.data, Path())
+        _echo("defaults of its fields", subject.check(subject.Fields(), data))
         return
     plan = request.resolve()
     for run in one_of_each_level(plan.runs):

@@ -127,13 +127,13 @@ def try_layer(layer: Any, level: str, shape: tuple[int, int]) -> None:
     Raises:
         UserError: its output is not as training needs it.
     """
-
-    def refuse(rule: str, received: object, remedy: str) -> UserError:
-        return UserError(f"{level}: a norm or an activation must {rule}", received, remedy)
-
     kept = {name: tensor.clone() for name, tensor in layer.state().items()}
     if not {id(p) for p in layer.parameters()} <= {id(tensor) for tensor in layer.state().values()}:
-        raise refuse("have its parameters in its state", "others", "Return them in state() too.")
+        raise UserError(
+            f"{level}: a norm or an activation must have its parameters in its state",
+            "others",
+            "Return them in state().",
+        )
     x = torch.randn(shape, generator=stream(0, "check"))
     found = []
     for _ in range(2):
@@ -144,18 +144,20 @@ def try_layer(layer: Any, level: str, shape: tuple[int, int]) -> None:
     if not isinstance(out, torch.Tensor) or (out.shape, out.dtype) != (x.shape, x.dtype):
         tensor = isinstance(out, torch.Tensor)
         received = f"{out.dtype} of shape {tuple(out.shape)}" if tensor else type(out).__name__
-        raise refuse(
-            "give a tensor of its input's type and shape",
+        raise UserError(
+            f"{level}: a norm or an activation must give a tensor of its input's type and shape",
             f"{received} for {x.dtype} of shape {tuple(x.shape)}",
             "Return one number for each that comes in.",
         )
     if not out.requires_grad:
-        raise refuse(
-            "have a gradient", "an output without one", "Leave out detach() and no_grad()."
+        raise UserError(
+            f"{level}: a norm or an activation must have a gradient",
+            "an output without one",
+            "Leave out detach() and no_grad().",
         )
     if not torch.equal(out.nan_to_num(), again.nan_to_num()):
-        raise refuse(
-            "give the same for the same input",
+        raise UserError(
+            f"{level}: a norm or an activation must give the same for the same input",
             "another output in the second call",
             "Draw no random numbers, and keep what changes in state().",
         )

@@ -38,7 +38,7 @@ def read_corpus(path: Path) -> Corpus:
         raise UserError(
             "the data file must be readable",
             f"'{printable(str(path))}' ({reason})",
-            "Check the path given with --data, ABLATE_DATA or `ablate data --use`.",
+            "Check the path given in the study, with --data, ABLATE_DATA or `ablate data --use`.",
         ) from None
     return parse_corpus(payload, name)
 

@@ -103,7 +103,7 @@ class Textbook(Activation):
          "[self.w]; AttributeError: 'Textbook' object has no attribute 'w'. Fix it there."),
         ("def __call__", "def parameters(self):\n        return [1.0]\n\n    def __call__",
          "{name}: a norm or an activation must have its parameters in its state; received others. "
-         "Return them in state() too."),
+         "Return them in state()."),
     ],
 )  # fmt: skip
 def test_a_broken_level_of_ones_own_is_found_before_training(
