@@ -70,6 +70,7 @@ def ablate(ctx: click.Context, tracking_uri: str | None) -> None:
 def main() -> None:
     """Run the command line; a user's mistake becomes one message and exit code 2."""
     show_warnings()
+    os.environ["MPLBACKEND"] = "agg"  # figures go to files; a notebook's shell passes on its own
     printed = open_output()
     try:
         _run()

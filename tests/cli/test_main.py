@@ -161,6 +161,18 @@ def test_warnings_that_the_environment_makes_errors_of_are_shown(
     assert sys.warnoptions == (["default"] if shown else options)
 
 
+def test_figures_are_drawn_where_a_notebook_names_a_backend_that_is_missing() -> None:
+    code = (
+        "import sys; from harness.cli import main; sys.argv = ['ablate', '--version']\n"
+        "try: main()\n"
+        "except SystemExit: import matplotlib.figure"
+    )
+    environment = {**os.environ, "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
 @pytest.mark.parametrize("flags", [["-bb"], ["-b", "-W", "error"]])
 def test_warnings_about_bytes_keep_no_process_from_starting(flags: list[str]) -> None:
     code = (
