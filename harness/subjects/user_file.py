@@ -271,7 +271,7 @@ def _trees(folder: Path, path: Path, source: str, found: dict[str, str]) -> dict
             value = body[0].value
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
                 value.value = ""
-    with suppress(RecursionError):  # an expression of hundreds of terms: its text stands for it
+    with suppress(RecursionError):  # an expression of a thousand terms: its text stands for it
         found[place] = ast.dump(tree)
     for name in _imported(tree):
         module, package = folder / f"{name}.py", folder / name

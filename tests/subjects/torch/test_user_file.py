@@ -312,7 +312,7 @@ def test_names_that_a_module_makes_up_when_asked_are_not_asked_for(folder: Path)
 
 
 def test_a_long_expression_counts_by_its_text(folder: Path) -> None:
-    long = f"\nX = {' + '.join(['1'] * 900)}\n"
+    long = f"\nX = {' + '.join(['1'] * 1400)}\n"
     versions = set()
     for end in ("", long, long.replace("1", "2", 1)):
         (folder / "net.py").write_text(MODEL + end)
