@@ -90,12 +90,14 @@ class FileSubject(TorchSubject):
 
     def losses(self, model: nn.Module, batch: Batch) -> Tensor:
         """The file's losses, or cross-entropy."""
+        from torch.compiler import is_compiling
+
+        # What is compiled cannot ask for the working directory.
+        call = self.guarded if is_compiling() else self.file.call
         if self.file.has("loss"):
-            found: Tensor = self.file.call(
-                "loss(model, batch)", lambda: self.file.module.loss(model, batch)
-            )
+            found: Tensor = call("loss(model, batch)", lambda: self.file.module.loss(model, batch))
             return found
-        return self.file.call("the default loss (cross-entropy)", lambda: _entropy(model, batch))
+        return call("the default loss (cross-entropy)", lambda: _entropy(model, batch))
 
     def metrics(self, model: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
         """The file's metrics."""
