@@ -29,9 +29,10 @@ print("left")
 
 RETRIES = """
 import os, signal, threading, time
-from harness.cli.signals import exit_at_once
+from harness.cli import signals
 
-with exit_at_once():
+signals.GRACE = 0.5
+with signals.exit_at_once():
     threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
     while True:
         try:
