@@ -114,7 +114,7 @@ class Digest:
             (block.first, block.last, series)
             for series, blocks in self.blocks.items()
             for block in [_first_off(blocks, known.get(series, ""))]
-            if block
+            if block and known  # of a short row, no place is known
         ]
         if not found:
             missing = [name for name in known if name not in self.blocks]
@@ -178,6 +178,11 @@ def digests_csv(digests: Iterable[tuple[Run, Digest]], judged: Collection[str]) 
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
+
+
+def is_located(row: Mapping[str, str]) -> bool:
+    """Whether a row of digests.csv tells where its run would begin to differ."""
+    return any(checks for name, checks in row.items() if name.startswith(SERIES))
 
 
 def read_digests(path: Path) -> dict[str, dict[str, str]]:

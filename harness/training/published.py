@@ -13,7 +13,7 @@ from harness.errors import UserError, suggest
 from harness.study.plan import Run, expand
 from harness.study.study import Study
 from harness.subjects.subject import Data
-from harness.training.digests import DIGESTS, Digest, read_digests
+from harness.training.digests import DIGESTS, Digest, is_located, read_digests
 
 PUBLISHED = Path("reports/published")
 
@@ -55,7 +55,8 @@ class Published:
             ) from None
 
     def sampled(self, count: int) -> list[Run]:
-        """So many of its runs, evenly spread over the grid.
+        """So many of its runs, evenly spread over the grid: first those of which it is known where
+        they would begin to differ.
 
         Raises:
             UserError: they are not runs of this version of the subject.
@@ -68,6 +69,8 @@ class Published:
                 f"{self.name}, but {self.study.subject} is now version {self.study.model.version}",
                 "Check out the version that it was published with, or publish it again.",
             )
+        located = [run for run in known if is_located(self.rows[run.key])]
+        known = located if count <= len(located) else known
         count = min(count, len(known))
         return [known[(2 * place + 1) * len(known) // (2 * count)] for place in range(count)]
 
