@@ -45,6 +45,13 @@ def call(
     return lambda *arguments: inprocess.ablate(capsys, *arguments)
 
 
+def write(rows: list[dict[str, str]]) -> None:
+    with DIGESTS.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def change(column: str, place: int = 0, more: str = "") -> None:
     """Change one letter of the run that is sampled, the tenth of 18, or add some."""
     with DIGESTS.open() as file:
@@ -52,10 +59,7 @@ def change(column: str, place: int = 0, more: str = "") -> None:
     text = rows[9][column]
     other = "0" if text[place] != "0" else "1"
     rows[9][column] = text + more if more else text[:place] + other + text[place + 1 :]
-    with DIGESTS.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write(rows)
 
 
 def test_every_published_run_can_be_had_again(call: Call) -> None:
@@ -197,10 +201,7 @@ def test_of_runs_at_levels_that_were_not_chosen_only_whether_they_differ_is_kept
     for row in rows:
         row["trace"] = row["trace"][::-1]
         row[f"{SERIES}loss"] = "x" * len(row[f"{SERIES}loss"])
-    with DIGESTS.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write(rows)
     unknown = "differs first in the trace, at a step that is not known"
     for count, found in (("1", 0), ("6", 0), ("18", 12)):  # those that were chosen come first
         _, output, _ = inprocess.ablate(capsys, "verify", "--published", "--runs", count)
