@@ -6,9 +6,9 @@ from typing import Any
 
 from harness.errors import suggest
 from harness.subjects.subject import Response
+from harness.subjects.trace import LARGEST
 from harness.subjects.user_file import LONGEST_NAME, UserFile
 
-LARGEST = 1e100  # of a cap
 DECLARED = ("label", "unit", "direction", "cap")  # what METRICS may hold of a metric
 
 
