@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,7 @@ def read_artifacts(folder: Path, place: Callable[[str], str]) -> tuple[Subject, 
         outcome=config.outcome,
         facts=config.data,
         files={name: payload for name, payload in files.items() if name not in (TRACE, CONFIG)},
-        trace=read_trace(folder),
+        read_trace=partial(_parse_trace, read_file(folder, TRACE)),
     )
 
 
@@ -119,12 +120,16 @@ def read_trace(folder: Path) -> "pd.DataFrame":
     Raises:
         NotWhole: the file is gone or damaged.
     """
+    return _parse_trace(read_file(folder, TRACE))
+
+
+def _parse_trace(payload: bytes) -> "pd.DataFrame":
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    payload = pa.BufferReader(read_file(folder, TRACE))
+    file = pa.BufferReader(payload)
     try:  # one thread: for files as small as these, several cost more than they save
-        trace: pd.DataFrame = pq.ParquetFile(payload).read(use_threads=False).to_pandas()
+        trace: pd.DataFrame = pq.ParquetFile(file).read(use_threads=False).to_pandas()
     except (OSError, ValueError, pa.ArrowException):
         raise damaged(TRACE) from None
     trace = trace if "name" in trace else trace.assign(name="")

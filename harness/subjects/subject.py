@@ -7,7 +7,7 @@ those with a body here may be left out.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -246,7 +246,7 @@ class Trained:
         outcome: how it ended.
         facts: about its data.
         files: what `Members.files` gave.
-        trace: everything measured, in long form.
+        read_trace: gives the trace.
     """
 
     fields: Any
@@ -254,7 +254,12 @@ class Trained:
     outcome: str
     facts: Facts
     files: Mapping[str, bytes]
-    trace: TraceTable
+    read_trace: Callable[[], TraceTable]
+
+    @cached_property
+    def trace(self) -> TraceTable:
+        """Everything measured, in long form; read when it is first asked for, which takes time."""
+        return self.read_trace()
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from harness.analysis.across import Alignment
     from harness.analysis.frames import StudyData
     from harness.cli.documents import Emit, StudyComparison, VariantComparison
+    from harness.store.store import Store
     from harness.study.request import Request
     from harness.study.study import Study
 
@@ -46,6 +47,7 @@ def command(
     from rich.console import Console
 
     from harness.errors import UserError
+    from harness.store.store import Store
     from harness.study.files import is_study
 
     studies = [is_study(name) for name in names]
@@ -55,23 +57,25 @@ def command(
         notes.append(note)
         click.echo(note)
 
-    console = Console(highlight=False)
-    console.width = max(console.width, NARROWEST)
-    if all(studies):
-        requests = [request, *(replace(request, study=name) for name in names)]
-        data = [_comparable(uri, one, say) for one in requests]
-        _studies(console, _told_apart(data, [one.study for one in requests]), emit, notes)
-    elif len(names) == 2 and not any(studies):
-        _variants(console, _comparable(uri, request, say), names, emit, notes)
-    else:
+    if not all(studies) and (any(studies) or len(names) != 2):
         raise UserError(
             "compare takes two variants of a study, or two or more studies",
             " ".join((request.study, *names)),
             "Write ablate compare STUDY A B, or ablate compare STUDY STUDY.",
         )
+    console = Console(highlight=False)
+    console.width = max(console.width, NARROWEST)
+    with naming(request.typed):
+        store = Store.existing(uri)
+    if all(studies):
+        requests = [request, *(replace(request, study=name) for name in names)]
+        data = [_comparable(store, one, say) for one in requests]
+        _studies(console, _told_apart(data, [one.study for one in requests]), emit, notes)
+    else:
+        _variants(console, _comparable(store, request, say), names, emit, notes)
 
 
-def _comparable(uri: str | None, request: "Request", say: Callable[[str], None]) -> "StudyData":
+def _comparable(store: "Store", request: "Request", say: Callable[[str], None]) -> "StudyData":
     """A study's tables, after saying what the audit found.
 
     Raises:
@@ -82,10 +86,8 @@ def _comparable(uri: str | None, request: "Request", say: Callable[[str], None])
     from harness.store.reading import read_study
     from harness.store.remarks import on_changes
     from harness.store.selection import select
-    from harness.store.store import Store
 
     with naming(request.typed):
-        store = Store.existing(uri)
         selected, notes = select(store, request)
         stored = read_study(store, **selected)
         if stored.changed:

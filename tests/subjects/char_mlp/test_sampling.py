@@ -50,7 +50,7 @@ def test_frequencies_follow_the_softmax_at_a_temperature() -> None:
 
 def trained(weights: bytes) -> Trained:
     facts = {"alphabet": ALPHABET, "vocabulary": "4"}
-    return Trained(FIELDS, 1, "finished", facts, {WEIGHTS: weights}, trace=None)
+    return Trained(FIELDS, 1, "finished", facts, {WEIGHTS: weights}, read_trace=dict)
 
 
 def test_a_stored_network_writes_what_is_asked_for() -> None:

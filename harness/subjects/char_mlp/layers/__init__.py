@@ -58,7 +58,7 @@ def levels(kind: str) -> dict[str, Path]:
     Raises:
         UserError: one of the user's has the name of one of the harness's.
     """
-    return _levels(FOLDER / kind, project_ablations().resolve())
+    return _levels(FOLDER / kind, project_ablations().absolute())
 
 
 @cache
