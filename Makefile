@@ -43,7 +43,7 @@ ui: .venv/ready ## start the MLflow UI, and print where STUDY's runs are
 	@$(ABLATE) ui $(STUDY) $(CHOSEN)
 
 test: .venv/ready ## quick tests
-	@$(BIN)/pytest --numprocesses 2
+	@$(BIN)/pytest --numprocesses 2 --dist worksteal
 
 coverage: .venv/ready ## the lines run by all quick tests but those of the report's drawings
 	@$(BIN)/pytest --numprocesses 2 --ignore tests/report --cov

@@ -11,7 +11,7 @@ from harness.study.study import Study
 from tests.support import simulated
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def full() -> StudyData:
     """120 runs with every table as large as a real study's."""
     asked = simulated.study()

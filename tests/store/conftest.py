@@ -1,6 +1,8 @@
 """A migrated, empty store: made once, copied for each test, because making one takes seconds."""
 
 import shutil
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,11 @@ import pytest
 from harness.store.database import create
 from harness.store.uri import sqlite_uri
 from tests.store.registered import filled
-from tests.support.stores import picture, undisturbed
+from tests.support.stores import copy_store, picture, undisturbed
 
 __all__ = ["filled"]
 
+Fill = Callable[[str], None]
 Stored = dict[str, Any]
 
 
@@ -27,6 +30,31 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def uri(template: Path, tmp_path: Path) -> str:
     shutil.copy(template, tmp_path / "mlflow.db")
     return sqlite_uri(tmp_path / "mlflow.db")
+
+
+@pytest.fixture(scope="session")
+def made(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Fill], Path]:
+    """Fills a store once for each way of filling one, and tells its folder."""
+
+    @cache
+    def filled_by(fill: Fill) -> Path:
+        folder = tmp_path_factory.mktemp("made")
+        shutil.copy(template, folder / "mlflow.db")
+        fill(sqlite_uri(folder / "mlflow.db"))
+        return folder
+
+    return filled_by
+
+
+@pytest.fixture
+def stored(made: Callable[[Fill], Path], uri: str, tmp_path: Path) -> Callable[[Fill], str]:
+    """Fills the test's store, by a copy of one that was filled in the same way."""
+
+    def put(fill: Fill) -> str:
+        copy_store(made(fill), tmp_path)
+        return uri
+
+    return put
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A store with a small study whose best run is registered as a model."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -43,9 +44,8 @@ def keep_best(uri: str, asked: Study | None = None) -> None:
 
 
 @pytest.fixture
-def filled(uri: str) -> str:
-    fill(uri)
-    return uri
+def filled(stored: Callable[[Callable[[str], None]], str]) -> str:
+    return stored(fill)
 
 
 def versions(uri: str, name: str = "small") -> list[Any]:

@@ -36,9 +36,8 @@ KEYS = {run.key for run in grid(study())}
 
 
 @pytest.fixture
-def filled(uri: str) -> str:
-    undisturbed(uri)
-    return uri
+def filled(stored: Callable[[Callable[[str], None]], str]) -> str:
+    return stored(undisturbed)
 
 
 def seen(uri: str) -> Examination:

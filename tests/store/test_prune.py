@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -38,11 +39,12 @@ LEFT_BY_MLFLOW = {"inputs", "input_tags"}  # `mlflow gc` leaves these rows behin
 
 
 @pytest.fixture
-def place(uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(
+    stored: Callable[[Callable[[str], None]], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """A directory with the study "small", its model, and another study beside it."""
     monkeypatch.chdir(tmp_path)
-    fill(uri)
-    keep_best(uri)
+    keep_best(stored(fill))
     return tmp_path
 
 

@@ -39,11 +39,14 @@ from tests.support.stores import (
 
 
 @pytest.fixture
-def filled(uri: str) -> str:
+def filled(stored: Callable[[Callable[[str], None]], str]) -> str:
+    return stored(fill)
+
+
+def fill(uri: str) -> None:
     with tracker(uri) as tracked:
         for run in grid(study()):
             tracked.deliver(result(run, stop=0.5 if run == grid(study())[0] else 1.0))
-    return uri
 
 
 def read(uri: str, **selected: object) -> StoredStudy:

@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -24,9 +25,9 @@ KEY = grid(study())[0].key
 
 
 @pytest.fixture
-def old(uri: str, tmp_path: Path) -> str:
+def old(stored: Callable[[Callable[[str], None]], str], tmp_path: Path) -> str:
     """A store whose runs and experiment are marked as version 1.0 marked them."""
-    undisturbed(uri)
+    uri = stored(undisturbed)
     with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database, database:
         for table in ("tags", "experiment_tags"):
             database.execute(f"UPDATE {table} SET value = '1' WHERE key = 'ablate.schema'")  # noqa: S608

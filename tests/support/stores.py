@@ -1,8 +1,11 @@
 """A small study with made-up results, and a picture of all that a store holds of it."""
 
 import hashlib
+import shutil
+import sqlite3
 import tempfile
 import tomllib
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +100,21 @@ def undisturbed(uri: str) -> None:
     with tracker(uri) as tracked:
         for run in grid(study()):
             tracked.deliver(result(run))
+
+
+def copy_store(made: Path, to: Path) -> None:
+    """Copy a folder with a store, as if the copy had been made where it is."""
+    shutil.copytree(made, to, dirs_exist_ok=True)
+    with closing(sqlite3.connect(to / "mlflow.db")) as database, database:
+        tables = database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+        for (table,) in tables:
+            for _, column, kind, *_ in database.execute(f"PRAGMA table_info({table})").fetchall():
+                if kind.startswith(("VARCHAR", "TEXT")):
+                    database.execute(
+                        f"UPDATE {table} SET {column} = replace({column}, ?, ?) "  # noqa: S608
+                        f"WHERE instr({column}, ?)",
+                        (made.as_uri(), to.as_uri(), made.as_uri()),
+                    )
 
 
 def children(uri: str, name: str = "small") -> list[Any]:
