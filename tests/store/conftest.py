@@ -57,11 +57,7 @@ def stored(made: Callable[[Fill], Path], uri: str, tmp_path: Path) -> Callable[[
     return put
 
 
-@pytest.fixture
-def expected(template: Path, tmp_path: Path) -> Stored:
+@pytest.fixture(scope="session")
+def expected(made: Callable[[Fill], Path]) -> Stored:
     """The store of the small study, undisturbed."""
-    (tmp_path / "expected").mkdir()
-    path = tmp_path / "expected" / "mlflow.db"
-    shutil.copy(template, path)
-    undisturbed(f"sqlite:///{path}")
-    return picture(f"sqlite:///{path}")
+    return picture(sqlite_uri(made(undisturbed) / "mlflow.db"))
