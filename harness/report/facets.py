@@ -1,6 +1,6 @@
 """Which variant is drawn where: small multiples that stay readable whatever the factors are."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -54,6 +54,13 @@ class Facets:
         """The panels' titles; none if they are all empty."""
         titles = tuple(panel.title for panel in self.panels)
         return titles if any(titles) else ()
+
+    def key_of(self, drawn: Collection[LineStyle]) -> Key:
+        """The legend's entries about lines that are drawn: some variants may have none."""
+        return tuple(
+            (text, style) for text, style in self.key
+            if style is None or any(map(style.means, drawn))
+        )  # fmt: skip
 
 
 def facets(study: Study, over: str | None = None) -> Facets:

@@ -30,9 +30,11 @@ def multiples(
         layout: of the sheet, where it matters.
     """
     groups = by_variant(table)
+    drawn = {style for panel in shape.panels for cell, style in panel.cells
+             if cell_label(source.study, cell) in groups}  # fmt: skip
     height = 2.4 if len(shape.panels) <= 2 else 1.55
     sheet = Layout(len(shape.panels), shape.per_row, height=height, titles=shape.titles,
-                   key=shape.key, **layout).sheet()  # fmt: skip
+                   key=shape.key_of(drawn), **layout).sheet()  # fmt: skip
     for ax, panel in zip(sheet.axes, shape.panels, strict=True):
         for cell, style in panel.cells:
             rows = groups.get(cell_label(source.study, cell))

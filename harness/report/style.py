@@ -92,6 +92,12 @@ class LineStyle:
             COLOURS[colour % len(COLOURS)], MARKERS[colour % len(MARKERS)], LINES[line % len(LINES)]
         )
 
+    def means(self, drawn: "LineStyle") -> bool:
+        """Whether this entry of a legend is about a line that is drawn like that."""
+        if not self.colour:
+            return self.line == drawn.line
+        return (self.colour, self.marker) == (drawn.colour, drawn.marker)
+
 
 def ramp(count: int) -> list[str]:
     """Colours for ordered things such as layers, from blue over green to orange."""

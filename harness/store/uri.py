@@ -166,6 +166,8 @@ def without_credentials(uri: str) -> str:
 
 def _named_file(uri: str) -> Path:
     """The file that a SQLite URI names, as SQLAlchemy reads it."""
+    if uri.startswith(SQLITE) and PLAIN.fullmatch(plain := uri.removeprefix(SQLITE)):
+        return Path(plain)
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 

@@ -507,3 +507,13 @@ def test_a_panel_whose_variants_have_no_runs_yet_stays_empty(core: StudyData) ->
     made = drawn(Source(replace(core, layers=layers)), "saturation_init")
     low, high = made.axes[0].get_ylim()
     assert low < 0 < layers["mean"].where(layers["quantity"] == "saturation").max() <= high
+
+
+def test_the_legend_names_only_what_is_drawn(core: StudyData) -> None:
+    def texts(data: StudyData) -> set[str]:
+        made = drawn(Source(data), "saturation_init")
+        return {text.get_text() for legend in made.legends for text in legend.get_texts()}
+
+    measured = {cell_label(core.study, cell) for cell in core.study.cells({"norm": ("batch",)})}
+    layers = core.layers[core.layers["variant"].isin(measured)]
+    assert texts(core) - texts(replace(core, layers=layers)) == {"none"}
