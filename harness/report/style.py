@@ -95,7 +95,7 @@ class LineStyle:
     def means(self, drawn: "LineStyle") -> bool:
         """Whether this entry of a legend is about a line that is drawn like that."""
         if not self.colour:
-            return self.line == drawn.line
+            return bool(self.line == drawn.line)
         return (self.colour, self.marker) == (drawn.colour, drawn.marker)
 
 
