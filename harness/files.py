@@ -17,13 +17,13 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 LIMITS = (errno.EMFILE, errno.ENFILE, errno.EFBIG, errno.ENOMEM, errno.EAGAIN)  # `ulimit` sets them
 
 
-def project_folders() -> Iterator[Path]:
-    """This directory, then those above it in the same project, the nearest first.
+def project_folders(here: Path | None = None) -> Iterator[Path]:
+    """This directory or another, then those above it in the same project, the nearest first.
 
     The project ends at the root of a Git repository. A directory where everyone may leave files,
     such as /tmp, is no part of one.
     """
-    here = Path.cwd()
+    here = here or Path.cwd()
     for folder in (here, *here.parents):
         if folder == here or not _is_shared(folder):
             yield folder
@@ -31,9 +31,9 @@ def project_folders() -> Iterator[Path]:
             return
 
 
-def project_ablations() -> Path:
-    """The project's nearest `ablations/`, or the one to be made here."""
-    folders = (folder / ABLATIONS for folder in project_folders())
+def project_ablations(here: Path | None = None) -> Path:
+    """The project's nearest `ablations/` from this directory or another, or the one to be made."""
+    folders = (folder / ABLATIONS for folder in project_folders(here))
     return next(filter(Path.is_dir, folders), Path(ABLATIONS))
 
 

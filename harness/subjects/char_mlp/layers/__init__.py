@@ -28,6 +28,7 @@ vectors whose operations are the same on every processor, `functions.py`, `produ
 parameters lie, `forms.py` what a layer must offer. `compiled.py` compiles and caches.
 """
 
+import os
 import sys
 from functools import cache
 from importlib import import_module
@@ -58,13 +59,13 @@ def levels(kind: str) -> dict[str, Path]:
     Raises:
         UserError: one of the user's has the name of one of the harness's.
     """
-    return _levels(FOLDER / kind, project_ablations().absolute())
+    return _levels(FOLDER / kind, os.getcwd())
 
 
-@cache
-def _levels(folder: Path, project: Path) -> dict[str, Path]:
+@cache  # whether a level exists is asked for every run of a plan
+def _levels(folder: Path, here: str) -> dict[str, Path]:
     found = _files(folder)
-    for own in (project, BESIDE):
+    for own in (project_ablations(Path(here)), BESIDE):
         for name, path in _files(own / folder.name).items():
             if name in SHIPPED:
                 raise UserError(
