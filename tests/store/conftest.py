@@ -11,11 +11,10 @@ import pytest
 from harness.store.database import create
 from harness.store.uri import sqlite_uri
 from tests.store.registered import filled
-from tests.support.stores import copy_store, picture, undisturbed
+from tests.support.stores import Fill, Filled, copy_store, picture, undisturbed
 
 __all__ = ["filled"]
 
-Fill = Callable[[str], None]
 Stored = dict[str, Any]
 
 
@@ -47,7 +46,7 @@ def made(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
 
 
 @pytest.fixture
-def stored(made: Callable[[Fill], Path], uri: str, tmp_path: Path) -> Callable[[Fill], str]:
+def stored(made: Callable[[Fill], Path], uri: str, tmp_path: Path) -> Filled:
     """Fills the test's store, by a copy of one that was filled in the same way."""
 
     def put(fill: Fill) -> str:

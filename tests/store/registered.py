@@ -1,7 +1,6 @@
 """A store with a small study whose best run is registered as a model."""
 
 import warnings
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +17,7 @@ from harness.study.study import Study
 from harness.subjects.char_mlp.network import MLP
 from harness.subjects.subject import Data
 from harness.training.records import Result
-from tests.support.stores import FACTS, experiment_id, grid, result, study, tracker
+from tests.support.stores import FACTS, Filled, experiment_id, grid, result, study, tracker
 
 DIGEST = str(FACTS["digest"])
 DATA = cast(Data, SimpleNamespace(digest=DIGEST))  # of the made-up runs nothing else is asked
@@ -44,7 +43,7 @@ def keep_best(uri: str, asked: Study | None = None) -> None:
 
 
 @pytest.fixture
-def filled(stored: Callable[[Callable[[str], None]], str]) -> str:
+def filled(stored: Filled) -> str:
     return stored(fill)
 
 

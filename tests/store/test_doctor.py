@@ -21,6 +21,7 @@ from harness.store.session import Session
 from harness.store.store import Store
 from tests.store.test_server import free_port
 from tests.support.stores import (
+    Filled,
     children,
     experiment_id,
     grid,
@@ -36,7 +37,7 @@ KEYS = {run.key for run in grid(study())}
 
 
 @pytest.fixture
-def filled(stored: Callable[[Callable[[str], None]], str]) -> str:
+def filled(stored: Filled) -> str:
     return stored(undisturbed)
 
 

@@ -6,7 +6,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from tests.store.killed import Fragile, Killed
 from tests.store.registered import fill, keep_best
 from tests.store.test_server import free_port
 from tests.support.stores import (
+    Filled,
     children,
     experiment_id,
     mlflow_experiments,
@@ -39,9 +39,7 @@ LEFT_BY_MLFLOW = {"inputs", "input_tags"}  # `mlflow gc` leaves these rows behin
 
 
 @pytest.fixture
-def place(
-    stored: Callable[[Callable[[str], None]], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+def place(stored: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory with the study "small", its model, and another study beside it."""
     monkeypatch.chdir(tmp_path)
     keep_best(stored(fill))

@@ -27,6 +27,7 @@ from harness.study.request import Request
 from harness.subjects.trace import COLUMNS
 from tests.support.stores import (
     FACTS,
+    Filled,
     children,
     experiment_id,
     grid,
@@ -39,7 +40,7 @@ from tests.support.stores import (
 
 
 @pytest.fixture
-def filled(stored: Callable[[Callable[[str], None]], str]) -> str:
+def filled(stored: Filled) -> str:
     return stored(fill)
 
 

@@ -3,7 +3,6 @@
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -18,14 +17,14 @@ from harness.store.selection import ended_runs
 from harness.store.store import Store
 from harness.store.stored import find_key, find_run, find_variant
 from harness.store.workspace import Workspace
-from tests.support.stores import FACTS, grid, result, study, tracker, undisturbed
+from tests.support.stores import FACTS, Filled, grid, result, study, tracker, undisturbed
 
 REFUSED = "stored in schema 1 by another version"
 KEY = grid(study())[0].key
 
 
 @pytest.fixture
-def old(stored: Callable[[Callable[[str], None]], str], tmp_path: Path) -> str:
+def old(stored: Filled, tmp_path: Path) -> str:
     """A store whose runs and experiment are marked as version 1.0 marked them."""
     uri = stored(undisturbed)
     with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database, database:

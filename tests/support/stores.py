@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import tempfile
 import tomllib
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from harness.study.study import Study
 from harness.training.records import Record, Result
 from tests.support.made_up import made_up_trace
 
+Fill = Callable[[str], None]  # fills the store at a URI
+Filled = Callable[[Fill], str]  # gives the URI of the test's store, filled so
 FACTS: dict[str, str | float] = {
     "name": "tiny",
     "digest": "d" * 64,
